@@ -1,0 +1,1 @@
+//! Loads a registry plugin at run time and hands its host a Registry.

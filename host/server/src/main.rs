@@ -1,0 +1,3 @@
+//! The registry binary: command line and host servers.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The stable ABI between a registry host and its plugins.

@@ -1,0 +1,1 @@
+//! The SDK: all that the author of a registry plugin adds.

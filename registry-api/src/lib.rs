@@ -1,0 +1,1 @@
+//! The registry contract's words in plain Rust.

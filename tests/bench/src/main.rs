@@ -1,0 +1,3 @@
+//! Ratios of each plugin to the raw client.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The laws of the registry contract, as functions over a Registry.

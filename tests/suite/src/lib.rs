@@ -1,0 +1,1 @@
+//! The tests: conformance, loading, faults, end to end.
