@@ -1,0 +1,49 @@
+# Every target says what it does with `make help`. Missing packages are installed on the way, see scripts/install.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# One set of packages and features everywhere, or `run` and `test` would compile everything twice.
+CARGO := cargo
+BUILD := $(CARGO) build --locked --workspace
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# Arguments for the program that `run` or `bench` starts.
+ARGS :=
+
+.PHONY: help run test bench lint audit install-build install-lint install-servers
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
+
+run: install-build ## Build host and plugins, then run three servers on the memory backend (ARGS='...' adds arguments)
+	$(BUILD)
+	exec $(TARGET)/debug/registry standalone $(ARGS)
+
+test: install-build install-servers lint ## Run every check and every test, on real servers
+	$(BUILD)
+	$(CARGO) test --locked --workspace
+
+bench: install-build install-servers ## Measure the plugins against the raw clients, in a release build (ARGS='...' adds arguments)
+	$(BUILD) --release
+	exec $(TARGET)/release/registry-bench $(ARGS)
+
+lint: install-build install-lint ## Check format, lints and documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps
+
+audit: ## Check licences, sources and advisories of all dependencies (needs cargo-deny and the network)
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: install it with 'cargo install cargo-deny --locked'" >&2; exit 1; }
+	$(CARGO) deny --locked check
+
+install-servers: ## Install the servers that the tests run on: etcd and its client
+	@scripts/install servers
+
+install-build:
+	@scripts/install build
+
+install-lint:
+	@scripts/install lint
