@@ -1,1 +1,26 @@
 //! The registry contract's words in plain Rust.
+//!
+//! Hosts and plugins both speak these types; [`CONTRACT.md`](https://docs.rs/registry-api) beside this crate says what
+//! each operation promises, clause by clause. The crate knows no runtime and no ABI.
+
+#![forbid(unsafe_code)]
+
+mod capability;
+mod entry;
+mod error;
+mod key;
+mod listing;
+mod lock;
+mod session;
+mod txn;
+mod watch;
+
+pub use capability::{Capabilities, Capability};
+pub use entry::Entry;
+pub use error::{Error, ErrorKind, Outcome, Result};
+pub use key::{InvalidKey, Key, MAX_KEY_BYTES, MAX_SEGMENTS};
+pub use listing::{Cursor, Listing, Page};
+pub use lock::{Held, is_queue_entry, queue_entry};
+pub use session::{SessionId, SessionState};
+pub use txn::{Applied, Check, Committed, Mode, Operation, Txn, limits};
+pub use watch::{Event, Scope};
