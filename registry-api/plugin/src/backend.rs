@@ -1,0 +1,132 @@
+//! The trait that a backend implements.
+
+use std::sync::Arc;
+
+use registry_api::{Capabilities, Committed, Entry, Held, Key, Listing, Page, Result, Scope, Txn};
+use serde::de::DeserializeOwned;
+
+use crate::{Context, LockRequest, WatchSink, lock::recipe};
+
+/// One key of a backend's configuration, as `registry plugins show` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConfigKey {
+    /// The name below `registry.<type>`, in kebab-case, nested ones joined by dots: `tls.ca-file`.
+    pub name: &'static str,
+    /// The kind of value in a word or two: `duration`, `list of host:port`.
+    pub kind: &'static str,
+    /// The default as it would be written; empty for none.
+    pub default: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// Whether the value is never shown.
+    pub secret: bool,
+}
+
+impl ConfigKey {
+    /// A key whose value may be shown.
+    pub const fn new(name: &'static str, kind: &'static str, default: &'static str, doc: &'static str) -> Self {
+        ConfigKey { name, kind, default, doc, secret: false }
+    }
+
+    /// The same key, its value never shown.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+}
+
+/// A connection to a coordination registry.
+///
+/// # Behavior
+///
+/// Keys and Txns that arrive have been held against the contract's limits. Every call is given a deadline from outside:
+/// its future is dropped when the deadline passes, so that a dropped future must leave nothing behind that a session
+/// would not clean up. While the session is suspended no call is begun. Futures are polled with the plugin's own runtime
+/// entered; `block_on` and `block_in_place` must not be used. A panic becomes an error of the call that it happened in.
+pub trait Backend: Send + Sync + Sized + 'static {
+    /// The name that `registry.type` selects the backend by: lower-case letters, digits and `-`.
+    const NAME: &'static str;
+
+    /// Every key of [`Config`](Backend::Config), for `registry plugins show` and for hiding secrets.
+    const KEYS: &'static [ConfigKey];
+
+    /// The backend's own configuration: what stands under `registry.<name>`.
+    type Config: DeserializeOwned + Send + 'static;
+
+    /// What the backend can do at best, known before it is connected.
+    fn claims() -> Capabilities {
+        Capabilities::all()
+    }
+
+    /// Opens the one session.
+    ///
+    /// # Behavior
+    ///
+    /// [`SessionReporter::connected`](crate::SessionReporter::connected) has been called before this returns. Background work goes
+    /// through [`Context::spawn`], so that it ends with the connection.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig` before anything is sent; `Unavailable`, `Unauthenticated` and so on from the server.
+    fn connect(config: Self::Config, context: Context) -> impl Future<Output = Result<Self>> + Send;
+
+    /// What this connection can do.
+    fn capabilities(&self) -> Capabilities {
+        Self::claims()
+    }
+
+    /// The server's name and version in a few words, asked of the server itself; it shows that the server answers.
+    fn server(&self) -> impl Future<Output = Result<String>> + Send;
+
+    /// Reads one entry (2.1). The root is never asked for.
+    fn get(&self, key: Key<'_>) -> impl Future<Output = Result<Option<Entry>>> + Send;
+
+    /// Names the direct children, in any order (2.2).
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if neither the key nor a descendant exists; never for the root.
+    fn children(&self, key: Key<'_>) -> impl Future<Output = Result<Vec<String>>> + Send;
+
+    /// Reads one page of the key's own entry and all below it, sorted by bytes (2.3). The root is never asked for.
+    fn list(&self, key: Key<'_>, page: Page) -> impl Future<Output = Result<Listing>> + Send;
+
+    /// Applies a Txn whole or not at all (3).
+    ///
+    /// # Errors
+    ///
+    /// `ConditionFailed` with the checks that did not hold, `HasChildren`, `EphemeralParent`; `Unsupported` for a check or
+    /// operation that the backend doesn't know. The outcome must be right: `NotApplied` only where it is certain.
+    fn commit(&self, txn: Txn<'_>) -> impl Future<Output = Result<Committed>> + Send;
+
+    /// Feeds a watch until its sink closes (5).
+    ///
+    /// # Behavior
+    ///
+    /// It runs on the plugin's runtime. It first gives the sink the present state with [`WatchSink::resync`], then every
+    /// change; after a break it gives a fresh state the same way, and the SDK works out the difference. It goes on by
+    /// itself through whatever happens to the connection, and returns `Ok` once [`WatchSink::closed`].
+    ///
+    /// # Errors
+    ///
+    /// Only what can't pass by itself, such as `PermissionDenied`; it ends the watch.
+    fn watch(&self, key: Key<'_>, scope: Scope, sink: WatchSink) -> impl Future<Output = Result<()>> + Send;
+
+    /// Ends the session: its ephemerals and locks are gone when this returns (4.2).
+    fn close(&self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Waits in the lock's queue (6); the default does so over `commit` and `watch`.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future leaves the queue in the background.
+    fn lock(self: Arc<Self>, request: LockRequest) -> impl Future<Output = Result<Held>> + Send {
+        recipe::lock(self, request)
+    }
+
+    /// Leaves a lock's queue, holding or waiting; leaving one that was left already is no error.
+    fn unlock(self: Arc<Self>, held: Held) -> impl Future<Output = Result<()>> + Send {
+        recipe::unlock(self, held)
+    }
+}

@@ -1,0 +1,98 @@
+//! Calls: begun only while the session is connected, over by their deadline (contract 4.5).
+
+use std::{
+    pin::Pin,
+    task::{Context as Waker, Poll, ready},
+    time::Duration,
+};
+
+use pin_project_lite::pin_project;
+use registry_api::{Error, ErrorKind, Outcome, Result};
+use tokio::time::Sleep;
+
+use crate::SessionReporter;
+
+/// What a call that is given up may have done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Read,
+    Write,
+}
+
+pin_project! {
+    /// A call to a backend, held back until the session is connected and ended by its deadline.
+    ///
+    /// The timer is made at the first pending poll: a call that is ready at once costs none.
+    pub(crate) struct Call<'a, F> {
+        session: &'a SessionReporter,
+        timeout: Duration,
+        effect: Effect,
+        begun: bool,
+        #[pin]
+        gate: Option<Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>>,
+        #[pin]
+        timer: Option<Sleep>,
+        #[pin]
+        call: F,
+    }
+}
+
+/// Runs `call` once the session is connected, for at most `timeout` in all.
+///
+/// # Errors
+///
+/// `Timeout`: `NotApplied` when nothing was sent or `effect` is `Read`, else `Unknown`; `Closed` when the connection closes before.
+pub(crate) fn call<F>(session: &SessionReporter, timeout: Duration, effect: Effect, call: F) -> Call<'_, F> {
+    Call { session, timeout, effect, begun: false, gate: None, timer: None, call }
+}
+
+impl<T, F: Future<Output = Result<T>>> Future for Call<'_, F> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Waker<'_>) -> Poll<Result<T>> {
+        let mut this = self.project();
+        loop {
+            if *this.begun {
+                if let Poll::Ready(result) = this.call.as_mut().poll(cx) {
+                    return Poll::Ready(result);
+                }
+            } else if this.gate.is_none() && this.session.may_send() {
+                *this.begun = true;
+                continue;
+            } else {
+                let session: &SessionReporter = this.session;
+                let mut gate = this.gate.as_mut();
+                if gate.is_none() {
+                    gate.set(Some(Box::pin(session.sendable())));
+                }
+                if let Some(gate) = gate.as_pin_mut()
+                    && let Poll::Ready(open) = gate.poll(cx)
+                {
+                    open?;
+                    *this.begun = true;
+                    continue;
+                }
+            }
+            if this.timer.is_none() {
+                this.timer.set(Some(tokio::time::sleep(*this.timeout)));
+            }
+            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                ready!(timer.poll(cx));
+            }
+            return Poll::Ready(Err(timed_out(*this.timeout, *this.begun, *this.effect)));
+        }
+    }
+}
+
+fn timed_out(timeout: Duration, begun: bool, effect: Effect) -> Error {
+    if begun {
+        let outcome = if effect == Effect::Write { Outcome::Unknown } else { Outcome::NotApplied };
+        Error::new(ErrorKind::Timeout, format!("no answer within {timeout:?}")).with_outcome(outcome)
+    } else {
+        Error::new(
+            ErrorKind::Timeout,
+            format!("the session was out of contact with the server for {timeout:?}, nothing was sent"),
+        )
+        .with_outcome(Outcome::NotApplied)
+    }
+}
