@@ -1,1 +1,32 @@
-//! Starts and stops real coordination servers for tests.
+//! Starts and stops real coordination servers for tests, and breaks the network between a client and them.
+//!
+//! ```no_run
+//! use registry_test_servers::{Etcd, Proxy};
+//!
+//! let etcd = Etcd::start()?;
+//! let proxy = Proxy::to(etcd.address())?;
+//! // A client that is told `proxy.url()` is now cut off from a server that lives on.
+//! proxy.cut();
+//! proxy.heal();
+//! etcd.restart()?;
+//! # Ok::<(), registry_test_servers::Error>(())
+//! ```
+//!
+//! A server listens on 127.0.0.1 alone, is ready when the call that started it returns, and ends with the value that
+//! stands for it, or with the process, however that ends. All calls block the thread, by a deadline; none needs a
+//! runtime. A server that is not installed is an [`Error`] that says how to install it, never a skipped test.
+#![forbid(unsafe_code)]
+
+mod certificates;
+mod error;
+mod etcd;
+mod health;
+mod port;
+mod process;
+mod proxy;
+mod scratch;
+
+pub use certificates::Certificates;
+pub use error::{Error, Result};
+pub use etcd::{Builder, Etcd, Member, Tls};
+pub use proxy::Proxy;

@@ -1,0 +1,176 @@
+//! etcd: one node or a cluster.
+
+mod builder;
+mod client;
+mod member;
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
+pub use builder::{Builder, Tls};
+pub use member::Member;
+
+use self::client::Client;
+use crate::{Certificates, Error, Result};
+
+/// A running etcd of one node or more; dropping it ends them and removes their data.
+///
+/// The program is `$ETCD_BIN`, else `etcd` on the `PATH`; its client `$ETCDCTL_BIN`, else `etcdctl`. Their other settings
+/// are not taken from the environment.
+pub struct Etcd {
+    members: Vec<Member>,
+    client: Client,
+    // After the members: they end before their data goes.
+    _folder: TempDir,
+}
+
+impl Etcd {
+    /// Starts one node in plain text and without users.
+    ///
+    /// # Errors
+    /// If etcd is not installed, ends by itself or is not ready in time, with the end of its log.
+    pub fn start() -> Result<Self> {
+        Self::builder().start()
+    }
+
+    /// An etcd with TLS, users or several nodes.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The one node, as [`Etcd::start`] gives it, that all tests of this process share; it ends with the process.
+    ///
+    /// Tests that break it or count what is on it need their own.
+    ///
+    /// # Errors
+    /// As [`Etcd::start`], at every call once it failed.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: LazyLock<Result<Etcd>> = LazyLock::new(Etcd::start);
+        SHARED
+            .as_ref()
+            .map_err(|error| Error::new(error.to_string()))
+    }
+
+    /// The first member's URL, `http://127.0.0.1:PORT`, or `https` with TLS.
+    pub fn endpoint(&self) -> String {
+        self.members[0].endpoint()
+    }
+
+    /// Every member's URL.
+    pub fn endpoints(&self) -> Vec<String> {
+        self.members.iter().map(Member::endpoint).collect()
+    }
+
+    /// Where the first member listens, for a [`Proxy`](crate::Proxy).
+    pub fn address(&self) -> SocketAddr {
+        self.members[0].address()
+    }
+
+    /// The members; one unless [`Builder::members`] asked for more.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The member that leads now.
+    ///
+    /// # Errors
+    /// If no member that answers names a leader.
+    pub fn leader(&self) -> Result<&Member> {
+        for member in &self.members {
+            // A member that is down or stopped is not an error as long as another leads.
+            let Ok(status) = self.client.status(&member.endpoint()) else {
+                continue;
+            };
+            if status.is_leader() {
+                return Ok(member);
+            }
+        }
+        Err(Error::new("no member of this etcd leads"))
+    }
+
+    /// What TLS uses; none in plain text.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.client.certificates()
+    }
+
+    /// Kills every member with SIGKILL. Ports and data stay for [`restart`](Self::restart).
+    pub fn kill(&self) {
+        self.members.iter().for_each(Member::kill);
+    }
+
+    /// Stops every member with SIGSTOP: it keeps its connections and answers nothing.
+    ///
+    /// # Errors
+    /// If a member was killed.
+    pub fn stop(&self) -> Result<()> {
+        self.members.iter().try_for_each(Member::stop)
+    }
+
+    /// Lets every member go on with SIGCONT.
+    ///
+    /// # Errors
+    /// If a member was killed.
+    pub fn cont(&self) -> Result<()> {
+        self.members.iter().try_for_each(Member::cont)
+    }
+
+    /// Starts every member again on the same ports and data, and waits until they are ready; what runs is killed first.
+    ///
+    /// # Errors
+    /// As [`Etcd::start`].
+    pub fn restart(&self) -> Result<()> {
+        // All are down before one comes up: a quorum of the old ones must not go on in between.
+        self.kill();
+        self.start_members()
+    }
+
+    /// Runs `etcdctl` against this etcd, as its administrator if it has users, and gives what it printed.
+    ///
+    /// # Errors
+    /// If it does not succeed, with what it printed to standard error.
+    pub fn etcdctl<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<String> {
+        self.client.run(arguments)
+    }
+
+    /// An `etcdctl` that is set up for this etcd and still lacks its arguments, for one that runs on, as `lock` does.
+    ///
+    /// # Errors
+    /// If it is not installed.
+    pub fn etcdctl_command(&self) -> Result<Command> {
+        self.client.command(&self.endpoints())
+    }
+
+    /// The newest revision.
+    ///
+    /// # Errors
+    /// If the first member does not answer.
+    pub fn revision(&self) -> Result<i64> {
+        Ok(self.client.status(&self.endpoint())?.revision)
+    }
+
+    /// The server's version, such as `3.4.23`.
+    ///
+    /// # Errors
+    /// If the first member does not answer.
+    pub fn version(&self) -> Result<String> {
+        Ok(self.client.status(&self.endpoint())?.version)
+    }
+
+    /// Compacts all history before the newest revision, which it gives, and waits until that is done.
+    ///
+    /// # Errors
+    /// If the first member does not answer.
+    pub fn compact(&self) -> Result<i64> {
+        let revision = self.revision()?;
+        self.etcdctl(["compaction", "--physical", &revision.to_string()])?;
+        Ok(revision)
+    }
+
+    fn start_members(&self) -> Result<()> {
+        self.members.iter().try_for_each(Member::spawn)?;
+        self.members.iter().try_for_each(Member::wait_until_ready)
+    }
+}

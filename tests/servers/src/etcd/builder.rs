@@ -1,0 +1,134 @@
+use std::path::Path;
+use std::time::Duration;
+
+use super::Etcd;
+use super::client::Client;
+use super::member::{self, Cluster, Member, Ports};
+use crate::process::find;
+use crate::{Certificates, Result, scratch};
+
+/// How often a start is tried when something else took a port in the moment between its choice and its use.
+const ATTEMPTS: usize = 3;
+
+/// Who shows a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// The server alone.
+    Server,
+    /// The server and every client.
+    Mutual,
+}
+
+/// An etcd still to be started.
+#[must_use = "nothing runs before `start`"]
+pub struct Builder {
+    members: usize,
+    tls: Option<Tls>,
+    login: Option<(String, String)>,
+    flags: Vec<String>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            members: 1,
+            tls: None,
+            login: None,
+            flags: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// A cluster of so many nodes.
+    pub fn members(mut self, count: usize) -> Self {
+        self.members = count.max(1);
+        self
+    }
+
+    /// Clients use TLS, with [certificates](Etcd::certificates) made for this etcd. Members talk in plain text.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Only users with a password get in; this one may do everything, and so may `root`, with the same password.
+    pub fn auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.login = Some((user.into(), password.into()));
+        self
+    }
+
+    /// A login that is not used for so long, in whole seconds, is over. etcd's default is 300 s.
+    pub fn token_timeout(self, timeout: Duration) -> Self {
+        self.flag(format!("--auth-token-ttl={}", timeout.as_secs().max(1)))
+    }
+
+    /// One more flag for the server, such as `--max-txn-ops=64`.
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flags.push(flag.into());
+        self
+    }
+
+    /// Starts all of it and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`Etcd::start`].
+    pub fn start(self) -> Result<Etcd> {
+        let name = std::env::var("ETCD_BIN").unwrap_or_else(|_| "etcd".to_owned());
+        let program = find(&name, "etcd-server")?;
+        let mut attempt = 1;
+        let mut etcd = loop {
+            match self.start_servers(&program) {
+                Err(error)
+                    if attempt < ATTEMPTS
+                        && error.to_string().contains("address already in use") =>
+                {
+                    attempt += 1
+                }
+                started => break started?,
+            }
+        };
+        if let Some((user, password)) = &self.login {
+            etcd.client.enable_users(user, password)?;
+        }
+        Ok(etcd)
+    }
+
+    fn start_servers(&self, program: &Path) -> Result<Etcd> {
+        let folder = scratch::folder("etcd")?;
+        let security = match self.tls {
+            Some(tls) => Some((tls, Certificates::generate()?)),
+            None => None,
+        };
+        let ports: Vec<Ports> = (0..self.members)
+            .map(|_| Ports::take())
+            .collect::<Result<_>>()?;
+        let initial: Vec<String> = ports
+            .iter()
+            .enumerate()
+            .map(|(index, ports)| format!("{}={}", member::name(index), ports.peer_url()))
+            .collect();
+        let cluster = Cluster {
+            program,
+            folder: folder.path(),
+            initial: &initial.join(","),
+            security: security
+                .as_ref()
+                .map(|(tls, certificates)| (*tls, certificates)),
+            flags: &self.flags,
+        };
+        let members: Vec<Member> = ports
+            .into_iter()
+            .enumerate()
+            .map(|(index, ports)| Member::new(index, ports, &cluster))
+            .collect();
+        let client = Client::new(members.iter().map(Member::endpoint).collect(), security);
+        let etcd = Etcd {
+            members,
+            client,
+            _folder: folder,
+        };
+        etcd.start_members()?;
+        Ok(etcd)
+    }
+}

@@ -1,0 +1,48 @@
+//! Waiting until a server is ready.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{Error, Result};
+
+/// Far beyond what a start takes (a second or three), for machines under load.
+const START_LIMIT: Duration = Duration::from_secs(60);
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits until `ready` gives true, or fails with its error, or with `otherwise` when the start has taken too long.
+pub(crate) fn wait_until(
+    mut ready: impl FnMut() -> Result<bool>,
+    otherwise: impl FnOnce() -> String,
+) -> Result<()> {
+    let deadline = Instant::now() + START_LIMIT;
+    while !ready()? {
+        if Instant::now() >= deadline {
+            return Err(Error::new(format!(
+                "not ready after {START_LIMIT:?}: {}",
+                otherwise()
+            )));
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// Whether the server says on its `/health` page that it can read and write.
+///
+/// Anything else, silence included, is a no: a server that is starting may do all of it.
+pub(crate) fn is_healthy(address: SocketAddr) -> bool {
+    page(address, "/health").is_ok_and(|page| page.contains(r#""health":"true""#))
+}
+
+fn page(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PROBE_LIMIT)?;
+    stream.set_read_timeout(Some(PROBE_LIMIT))?;
+    stream.set_write_timeout(Some(PROBE_LIMIT))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut page = String::new();
+    stream.take(64 * 1024).read_to_string(&mut page)?;
+    Ok(page)
+}

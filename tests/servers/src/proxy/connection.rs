@@ -1,0 +1,128 @@
+use std::future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{self, Instant};
+
+use super::Network;
+
+/// How much of a direction may be under way, in chunks: a bound on memory, far above what a delayed test sends.
+const UNDER_WAY: usize = 64;
+const CHUNK: usize = 64 * 1024;
+
+type Told = watch::Receiver<Network>;
+type Carries = fn(&Network) -> bool;
+
+/// Accepts and carries connections until the proxy is over.
+pub(super) async fn accept(listener: TcpListener, server: SocketAddr, mut told: Told) {
+    let connections = told.clone();
+    let accepting = async {
+        loop {
+            // Fails for connections that are gone already, and while descriptors are short: the next may do.
+            match listener.accept().await {
+                Ok((client, _)) => drop(tokio::spawn(carry(client, server, connections.clone()))),
+                Err(_) => time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = until(&mut told, |network| network.over) => {}
+    }
+}
+
+/// Carries one connection to its end, which both sides see as it was, or as a reset.
+async fn carry(mut client: TcpStream, address: SocketAddr, mut told: Told) {
+    let resets = told.borrow_and_update().resets;
+    let mut server = None;
+    let whole = tokio::select! {
+        whole = carry_whole(&mut client, &mut server, address, told.clone()) => whole,
+        () = until(&mut told, |network| network.resets != resets) => false,
+    };
+    if !whole {
+        for side in [Some(client), server].into_iter().flatten() {
+            // Without it the close would be an orderly one.
+            let _ = side.set_zero_linger();
+        }
+    }
+}
+
+/// Whether both sides closed the connection in good order. The server's side is left in `server`.
+async fn carry_whole(
+    client: &mut TcpStream,
+    server: &mut Option<TcpStream>,
+    address: SocketAddr,
+    mut told: Told,
+) -> bool {
+    until(&mut told, |network| network.carries_requests).await;
+    let carried = async {
+        let server = server.insert(TcpStream::connect(address).await?);
+        // The proxy adds the delay that it was told to, and no other.
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        tokio::try_join!(
+            direction(from_client, to_server, told.clone(), |network| network
+                .carries_requests),
+            direction(from_server, to_client, told.clone(), |network| network
+                .carries_answers),
+        )
+    };
+    let whole = carried.await.is_ok();
+    if !whole {
+        // A cut hides also that the other side is gone.
+        until(&mut told, |network| {
+            network.carries_requests && network.carries_answers
+        })
+        .await;
+    }
+    whole
+}
+
+/// Carries one direction until its sender closes it. Reading and writing go on apart: a delay must not slow the reading.
+async fn direction(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    mut told: Told,
+    carries: Carries,
+) -> io::Result<()> {
+    let (sender, mut chunks) = mpsc::channel(UNDER_WAY);
+    let network = told.clone();
+    let read = async move {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let length = from.read(&mut buffer).await?;
+            let due = Instant::now() + network.borrow().delay;
+            let chunk = buffer[..length].to_vec();
+            let ended = chunk.is_empty();
+            if sender.send((due, chunk)).await.is_err() || ended {
+                return Ok(());
+            }
+        }
+    };
+    let write = async {
+        while let Some((due, chunk)) = chunks.recv().await {
+            time::sleep_until(due).await;
+            until(&mut told, carries).await;
+            match chunk.as_slice() {
+                [] => to.shutdown().await?,
+                bytes => to.write_all(bytes).await?,
+            }
+        }
+        Ok(())
+    };
+    tokio::try_join!(read, write).map(|_: ((), ())| ())
+}
+
+/// Waits until the network is as wanted; for ever once the proxy is gone, when the runtime ends all that waits.
+async fn until(told: &mut Told, wanted: impl FnMut(&Network) -> bool) {
+    if told.wait_for(wanted).await.is_err() {
+        future::pending::<()>().await;
+    }
+}
