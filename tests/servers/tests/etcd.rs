@@ -211,7 +211,7 @@ fn the_shared_node_is_one_and_outlives_the_thread_that_started_it() {
 #[test]
 fn a_server_that_ends_by_itself_is_an_error_with_its_log() {
     let error = Etcd::builder()
-        .flag("--no-such-flag")
+        .flag("--data-dir=/proc/none")
         .start()
         .err()
         .expect("it can't start")
