@@ -1,0 +1,44 @@
+//! Entries on their way across.
+
+use abi_stable::{StableAbi, std_types::RString};
+use registry_api::{Entry, SessionId};
+
+use crate::RawBytes;
+
+/// An [`Entry`].
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct RawEntry {
+    /// The key; empty where the asker knows it.
+    pub key: RString,
+    /// The value.
+    pub value: RawBytes,
+    /// The version.
+    pub version: u64,
+    /// The creation number.
+    pub created: u64,
+    /// The owner's session id, if `ephemeral`.
+    pub owner: u64,
+    /// Whether the entry is ephemeral.
+    pub ephemeral: bool,
+}
+
+impl From<Entry> for RawEntry {
+    fn from(entry: Entry) -> Self {
+        RawEntry {
+            key: entry.key.into(),
+            value: RawBytes::new(entry.value),
+            version: entry.version,
+            created: entry.created,
+            owner: entry.ephemeral.map_or(0, |id| id.0),
+            ephemeral: entry.ephemeral.is_some(),
+        }
+    }
+}
+
+impl From<RawEntry> for Entry {
+    fn from(raw: RawEntry) -> Self {
+        let owner = raw.ephemeral.then_some(SessionId(raw.owner));
+        Entry::new(raw.key, raw.value.into_bytes(), raw.version, raw.created, owner)
+    }
+}

@@ -1,0 +1,59 @@
+//! What a host gives a plugin.
+
+#![allow(non_local_definitions, non_camel_case_types, missing_docs, clippy::all, reason = "the macro's code")]
+
+use abi_stable::{
+    StableAbi, sabi_trait,
+    std_types::{RBox, RSlice, RStr, Tuple2},
+};
+
+use crate::RawSession;
+
+/// How grave a log line is; one that the host doesn't know is read as `INFO`.
+#[repr(transparent)]
+#[derive(StableAbi, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct RawLevel(pub u32);
+
+impl RawLevel {
+    /// Something has failed.
+    pub const ERROR: RawLevel = RawLevel(1);
+    /// Something may fail.
+    pub const WARN: RawLevel = RawLevel(2);
+    /// Something an operator wants to know.
+    pub const INFO: RawLevel = RawLevel(3);
+    /// Something a developer wants to know.
+    pub const DEBUG: RawLevel = RawLevel(4);
+    /// Everything.
+    pub const TRACE: RawLevel = RawLevel(5);
+}
+
+/// One log line.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy)]
+pub struct RawLog<'a> {
+    /// How grave it is.
+    pub level: RawLevel,
+    /// The module that it comes from.
+    pub target: RStr<'a>,
+    /// The message.
+    pub message: RStr<'a>,
+    /// The fields beside the message, as text.
+    pub fields: RSlice<'a, Tuple2<RStr<'a>, RStr<'a>>>,
+}
+
+/// What a plugin tells its host, from its own threads. Each method is quick and never panics across.
+#[sabi_trait]
+pub trait RawHost: Send + Sync {
+    /// The session has changed; transitions are told in order.
+    fn session(&self, session: RawSession);
+
+    /// Whether lines of this level are wanted.
+    fn log_enabled(&self, level: RawLevel) -> bool;
+
+    /// A log line of the plugin.
+    #[sabi(last_prefix_field)]
+    fn log(&self, log: RawLog<'_>);
+}
+
+/// An owned [`RawHost`].
+pub type Host = RawHost_TO<'static, RBox<()>>;
