@@ -2,8 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
 };
 use tempfile::TempDir;
 
@@ -22,12 +22,8 @@ impl Certificates {
     /// # Errors
     /// If the files can't be written.
     pub fn generate() -> Result<Self> {
-        let certificates = Self {
-            folder: scratch::folder("certificates")?,
-        };
-        certificates
-            .fill()
-            .map_err(Error::during("making certificates"))?;
+        let certificates = Self { folder: scratch::folder("certificates")? };
+        certificates.fill().map_err(Error::during("making certificates"))?;
         Ok(certificates)
     }
 
@@ -65,28 +61,18 @@ impl Certificates {
 
     fn fill(&self) -> Result<(), Box<dyn std::error::Error>> {
         let mut authority = CertificateParams::default();
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "registry test authority");
+        authority.distinguished_name.push(DnType::CommonName, "registry test authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
         fs::write(self.ca_file(), authority.pem())?;
 
         let mut server = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
-        server
-            .distinguished_name
-            .push(DnType::CommonName, "localhost");
+        server.distinguished_name.push(DnType::CommonName, "localhost");
         // etcd's own gateway dials the server with the server's certificate: it is a client's too.
-        server.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
-        fs::write(
-            self.server_cert_file(),
-            server.signed_by(&key, &authority)?.pem(),
-        )?;
+        fs::write(self.server_cert_file(), server.signed_by(&key, &authority)?.pem())?;
         fs::write(self.server_key_file(), key.serialize_pem())?;
 
         let mut client = CertificateParams::default();

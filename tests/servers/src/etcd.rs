@@ -49,9 +49,7 @@ impl Etcd {
     /// As [`Etcd::start`], at every call once it failed.
     pub fn shared() -> Result<&'static Self> {
         static SHARED: LazyLock<Result<Etcd>> = LazyLock::new(Etcd::start);
-        SHARED
-            .as_ref()
-            .map_err(|error| Error::new(error.to_string()))
+        SHARED.as_ref().map_err(|error| Error::new(error.to_string()))
     }
 
     /// The first member's URL, `http://127.0.0.1:PORT`, or `https` with TLS.

@@ -13,17 +13,11 @@ const PROBE_LIMIT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Waits until `ready` gives true, or fails with its error, or with `otherwise` when the start has taken too long.
-pub(crate) fn wait_until(
-    mut ready: impl FnMut() -> Result<bool>,
-    otherwise: impl FnOnce() -> String,
-) -> Result<()> {
+pub(crate) fn wait_until(mut ready: impl FnMut() -> Result<bool>, otherwise: impl FnOnce() -> String) -> Result<()> {
     let deadline = Instant::now() + START_LIMIT;
     while !ready()? {
         if Instant::now() >= deadline {
-            return Err(Error::new(format!(
-                "not ready after {START_LIMIT:?}: {}",
-                otherwise()
-            )));
+            return Err(Error::new(format!("not ready after {START_LIMIT:?}: {}", otherwise())));
         }
         thread::sleep(PAUSE);
     }

@@ -29,13 +29,7 @@ impl Port {
             .skip(start)
             .take(count)
             .find_map(Self::claim)
-            .ok_or_else(|| {
-                Error::new(format!(
-                    "no port from {} to {} is free",
-                    PORTS.start,
-                    PORTS.end - 1
-                ))
-            })
+            .ok_or_else(|| Error::new(format!("no port from {} to {} is free", PORTS.start, PORTS.end - 1)))
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -46,10 +40,7 @@ impl Port {
         let name = UnixAddr::from_abstract_name(format!("registry-test-port-{number}")).ok()?;
         let claim = UnixListener::bind_addr(&name).ok()?;
         TcpListener::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
-        Some(Self {
-            number,
-            _claim: claim,
-        })
+        Some(Self { number, _claim: claim })
     }
 }
 

@@ -23,12 +23,7 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(program: PathBuf, arguments: Vec<OsString>, log: PathBuf) -> Self {
-        Self {
-            program,
-            arguments,
-            log,
-            child: Mutex::new(None),
-        }
+        Self { program, arguments, log, child: Mutex::new(None) }
     }
 
     /// Starts the process; one that runs already is killed first.
@@ -37,9 +32,7 @@ impl Process {
         end(&mut child);
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.map_err(Error::during(format!("opening {}", self.log.display())))?;
-        let errors = log
-            .try_clone()
-            .map_err(Error::during("sharing the server's log"))?;
+        let errors = log.try_clone().map_err(Error::during("sharing the server's log"))?;
         let mut command = Command::new(find("setpriv", "util-linux")?);
         command
             .args(["--pdeathsig", "KILL", "--"])
@@ -49,10 +42,7 @@ impl Process {
             .stdout(log)
             .stderr(errors);
         without_settings(&mut command);
-        *child = Some(spawn(command).map_err(Error::during(format!(
-            "starting {}",
-            self.program.display()
-        )))?);
+        *child = Some(spawn(command).map_err(Error::during(format!("starting {}", self.program.display())))?);
         Ok(())
     }
 
@@ -64,15 +54,10 @@ impl Process {
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let child = self.child();
         // Not yet waited for, so the id is still this process's, even if it has ended.
-        let id = child
-            .as_ref()
-            .and_then(|child| Pid::from_raw(child.id().cast_signed()));
-        let id =
-            id.ok_or_else(|| Error::new(format!("{} does not run", self.program.display())))?;
-        rustix::process::kill_process(id, signal).map_err(Error::during(format!(
-            "signalling {}",
-            self.program.display()
-        )))
+        let id = child.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed()));
+        let id = id.ok_or_else(|| Error::new(format!("{} does not run", self.program.display())))?;
+        rustix::process::kill_process(id, signal)
+            .map_err(Error::during(format!("signalling {}", self.program.display())))
     }
 
     pub(crate) fn id(&self) -> Option<u32> {
@@ -87,11 +72,7 @@ impl Process {
             Some(Err(error)) => error.to_string(),
             None => "it was killed".to_owned(),
         };
-        Err(Error::new(format!(
-            "{} ended ({status})\n{}",
-            self.program.display(),
-            self.log_end()
-        )))
+        Err(Error::new(format!("{} ended ({status})\n{}", self.program.display(), self.log_end())))
     }
 
     pub(crate) fn log(&self) -> &Path {
@@ -125,9 +106,7 @@ pub(crate) fn find(name: &str, package: &str) -> Result<PathBuf> {
         Some(PathBuf::from(name)).filter(|path| path.is_file())
     } else {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path)
-            .map(|folder| folder.join(name))
-            .find(|path| path.is_file())
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
     };
     found.ok_or_else(|| {
         Error::new(format!("{name} is missing: run `make install-servers`, or install it (Debian's package {package})"))

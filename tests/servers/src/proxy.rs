@@ -39,23 +39,12 @@ impl Proxy {
     /// If it can't listen.
     pub fn to(server: SocketAddr) -> Result<Self> {
         let starting = "starting a proxy";
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::during(starting))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::during(starting))?;
         let address = listener.local_addr().map_err(Error::during(starting))?;
-        listener
-            .set_nonblocking(true)
-            .map_err(Error::during(starting))?;
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Error::during(starting))?;
-        let network = Network {
-            carries_requests: true,
-            carries_answers: true,
-            delay: Duration::ZERO,
-            resets: 0,
-            over: false,
-        };
+        listener.set_nonblocking(true).map_err(Error::during(starting))?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::during(starting))?;
+        let network =
+            Network { carries_requests: true, carries_answers: true, delay: Duration::ZERO, resets: 0, over: false };
         let (network, told) = watch::channel(network);
         let listener = {
             let _entered = runtime.enter();
@@ -65,11 +54,7 @@ impl Proxy {
             .name("proxy".to_owned())
             .spawn(move || runtime.block_on(connection::accept(listener, server, told)))
             .map_err(Error::during(starting))?;
-        Ok(Self {
-            address,
-            network,
-            thread: Some(thread),
-        })
+        Ok(Self { address, network, thread: Some(thread) })
     }
 
     /// Where clients find the proxy.

@@ -10,8 +10,7 @@ use crate::{Error, Result};
 /// Removes the folder when the process has ended, however it ended: a static's destructor never runs, and a server's
 /// data is some 120 MB. The shell ignores Ctrl-C, which reaches the whole foreground group, and tries twice since a server
 /// that dies at this moment may still write.
-const SWEEP: &str =
-    r#"trap '' INT TERM HUP; cat >/dev/null; rm -rf -- "$0" || { sleep 1; rm -rf -- "$0"; }"#;
+const SWEEP: &str = r#"trap '' INT TERM HUP; cat >/dev/null; rm -rf -- "$0" || { sleep 1; rm -rf -- "$0"; }"#;
 
 struct Scratch {
     root: TempDir,
@@ -21,16 +20,11 @@ struct Scratch {
 /// A new folder, removed when dropped or with the process.
 pub(crate) fn folder(name: &str) -> Result<TempDir> {
     static SCRATCH: LazyLock<Result<Scratch>> = LazyLock::new(Scratch::new);
-    let scratch = SCRATCH
-        .as_ref()
-        .map_err(|error| Error::new(error.to_string()))?;
+    let scratch = SCRATCH.as_ref().map_err(|error| Error::new(error.to_string()))?;
     tempfile::Builder::new()
         .prefix(&format!("{name}-"))
         .tempdir_in(&scratch.root)
-        .map_err(Error::during(format!(
-            "making a folder in {}",
-            scratch.root.path().display()
-        )))
+        .map_err(Error::during(format!("making a folder in {}", scratch.root.path().display())))
 }
 
 impl Scratch {
@@ -38,10 +32,7 @@ impl Scratch {
         let root = tempfile::Builder::new()
             .prefix("registry-test-servers-")
             .tempdir()
-            .map_err(Error::during(format!(
-                "making a folder in {}",
-                std::env::temp_dir().display()
-            )))?;
+            .map_err(Error::during(format!("making a folder in {}", std::env::temp_dir().display())))?;
         let mut sweeper = Command::new("sh")
             .args(["-c", SWEEP])
             .arg(root.path())
@@ -50,13 +41,7 @@ impl Scratch {
             .stderr(Stdio::null())
             .spawn()
             .map_err(Error::during("starting sh"))?;
-        let stdin = sweeper
-            .stdin
-            .take()
-            .ok_or_else(|| Error::new("sh has no standard input"))?;
-        Ok(Self {
-            root,
-            _closes_with_the_process: stdin,
-        })
+        let stdin = sweeper.stdin.take().ok_or_else(|| Error::new("sh has no standard input"))?;
+        Ok(Self { root, _closes_with_the_process: stdin })
     }
 }

@@ -19,10 +19,7 @@ fn a_node_is_ready_when_start_returns() {
 fn nodes_started_at_once_do_not_take_each_others_ports() {
     let nodes: Vec<Etcd> = thread::scope(|scope| {
         let starting: Vec<_> = (0..4).map(|_| scope.spawn(Etcd::start)).collect();
-        starting
-            .into_iter()
-            .map(|started| started.join().unwrap().unwrap())
-            .collect()
+        starting.into_iter().map(|started| started.join().unwrap().unwrap()).collect()
     });
     let endpoints: HashSet<String> = nodes.iter().map(Etcd::endpoint).collect();
     assert_eq!(endpoints.len(), 4);
@@ -30,10 +27,7 @@ fn nodes_started_at_once_do_not_take_each_others_ports() {
         node.etcdctl(["put", "/who", &index.to_string()]).unwrap();
     }
     for (index, node) in nodes.iter().enumerate() {
-        assert_eq!(
-            node.etcdctl(["get", "/who", "--print-value-only"]).unwrap(),
-            format!("{index}\n")
-        );
+        assert_eq!(node.etcdctl(["get", "/who", "--print-value-only"]).unwrap(), format!("{index}\n"));
     }
 }
 
@@ -44,18 +38,10 @@ fn a_killed_node_refuses_and_has_its_data_again_after_a_restart() {
     etcd.etcdctl(["put", "/a", "1"]).unwrap();
     etcd.kill();
     assert!(std::net::TcpStream::connect(etcd.address()).is_err());
-    assert!(
-        etcd.stop()
-            .unwrap_err()
-            .to_string()
-            .contains("does not run")
-    );
+    assert!(etcd.stop().unwrap_err().to_string().contains("does not run"));
     etcd.restart().unwrap();
     assert_eq!(etcd.endpoint(), endpoint);
-    assert_eq!(
-        etcd.etcdctl(["get", "/a", "--print-value-only"]).unwrap(),
-        "1\n"
-    );
+    assert_eq!(etcd.etcdctl(["get", "/a", "--print-value-only"]).unwrap(), "1\n");
 }
 
 #[test]
@@ -63,23 +49,10 @@ fn a_stopped_node_answers_nothing_until_it_goes_on() {
     let etcd = Etcd::start().unwrap();
     etcd.etcdctl(["put", "/a", "1"]).unwrap();
     etcd.stop().unwrap();
-    let refused = etcd.etcdctl([
-        "get",
-        "/a",
-        "--command-timeout=300ms",
-        "--dial-timeout=300ms",
-    ]);
-    assert!(
-        refused
-            .unwrap_err()
-            .to_string()
-            .contains("deadline exceeded")
-    );
+    let refused = etcd.etcdctl(["get", "/a", "--command-timeout=300ms", "--dial-timeout=300ms"]);
+    assert!(refused.unwrap_err().to_string().contains("deadline exceeded"));
     etcd.cont().unwrap();
-    assert_eq!(
-        etcd.etcdctl(["get", "/a", "--print-value-only"]).unwrap(),
-        "1\n"
-    );
+    assert_eq!(etcd.etcdctl(["get", "/a", "--print-value-only"]).unwrap(), "1\n");
 }
 
 #[test]
@@ -98,33 +71,16 @@ fn only_the_user_with_the_password_gets_in() {
     let etcd = Etcd::builder().auth("operator", "s3cret").start().unwrap();
     etcd.etcdctl(["put", "/a", "1"]).unwrap();
     let mut anonymous = etcd_client(&etcd);
-    assert!(
-        !anonymous
-            .args(["get", "/a"])
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
-    let wrong = etcd_client(&etcd)
-        .args(["--user=operator:wrong", "get", "/a"])
-        .output()
-        .unwrap();
+    assert!(!anonymous.args(["get", "/a"]).output().unwrap().status.success());
+    let wrong = etcd_client(&etcd).args(["--user=operator:wrong", "get", "/a"]).output().unwrap();
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("invalid user ID or password"));
     etcd.restart().unwrap();
-    assert_eq!(
-        etcd.etcdctl(["get", "/a", "--print-value-only"]).unwrap(),
-        "1\n"
-    );
+    assert_eq!(etcd.etcdctl(["get", "/a", "--print-value-only"]).unwrap(), "1\n");
 }
 
 #[test]
 fn a_login_ends_when_its_time_is_over() {
-    let etcd = Etcd::builder()
-        .auth("root", "s3cret")
-        .token_timeout(Duration::from_secs(1))
-        .start()
-        .unwrap();
+    let etcd = Etcd::builder().auth("root", "s3cret").token_timeout(Duration::from_secs(1)).start().unwrap();
     let token = login(&etcd);
     assert!(is_let_in(&etcd, &token));
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -148,10 +104,7 @@ fn tls_is_refused_in_plain_text_and_under_another_authority() {
     let ca = etcd.certificates().unwrap().ca_file();
     assert!(can_get(&etcd.endpoint(), &[("--cacert", &ca)]));
     let foreign = Certificates::generate().unwrap();
-    assert!(!can_get(
-        &etcd.endpoint(),
-        &[("--cacert", &foreign.ca_file())]
-    ));
+    assert!(!can_get(&etcd.endpoint(), &[("--cacert", &foreign.ca_file())]));
 }
 
 #[test]
@@ -163,17 +116,9 @@ fn mutual_tls_asks_the_client_for_a_certificate_of_the_same_authority() {
     let trusting = ("--cacert", ours.ca_file());
     let trusting = (trusting.0, trusting.1.as_path());
     assert!(!can_get(&etcd.endpoint(), &[trusting]));
-    let as_foreigner = [
-        trusting,
-        ("--cert", &foreign.cert_file()),
-        ("--key", &foreign.key_file()),
-    ];
+    let as_foreigner = [trusting, ("--cert", &foreign.cert_file()), ("--key", &foreign.key_file())];
     assert!(!can_get(&etcd.endpoint(), &as_foreigner));
-    let as_client = [
-        trusting,
-        ("--cert", &ours.cert_file()),
-        ("--key", &ours.key_file()),
-    ];
+    let as_client = [trusting, ("--cert", &ours.cert_file()), ("--key", &ours.key_file())];
     assert!(can_get(&etcd.endpoint(), &as_client));
 }
 
@@ -188,11 +133,7 @@ fn a_cluster_goes_on_without_its_leader_and_takes_it_back() {
     while etcd.leader().is_err() {
         assert!(Instant::now() < deadline, "no new leader");
     }
-    let survivor = etcd
-        .members()
-        .iter()
-        .find(|member| member.process_id().is_some())
-        .unwrap();
+    let survivor = etcd.members().iter().find(|member| member.process_id().is_some()).unwrap();
     assert!(can_get(&survivor.endpoint(), &[]));
     leader.restart().unwrap();
     assert!(can_get(&leader.endpoint(), &[]));
@@ -200,9 +141,7 @@ fn a_cluster_goes_on_without_its_leader_and_takes_it_back() {
 
 #[test]
 fn the_shared_node_is_one_and_outlives_the_thread_that_started_it() {
-    let first = thread::spawn(|| Etcd::shared().unwrap().endpoint())
-        .join()
-        .unwrap();
+    let first = thread::spawn(|| Etcd::shared().unwrap().endpoint()).join().unwrap();
     let shared = Etcd::shared().unwrap();
     assert_eq!(shared.endpoint(), first);
     shared.etcdctl(["put", "/a", "1"]).unwrap();
@@ -210,14 +149,21 @@ fn the_shared_node_is_one_and_outlives_the_thread_that_started_it() {
 
 #[test]
 fn a_server_that_ends_by_itself_is_an_error_with_its_log() {
-    let error = Etcd::builder()
-        .flag("--data-dir=/proc/none")
-        .start()
-        .err()
-        .expect("it can't start")
-        .to_string();
+    let error = Etcd::builder().flag("--data-dir=/proc/none").start().err().expect("it can't start").to_string();
     assert!(error.contains("ended (exit status: 1)"), "{error}");
     assert!(error.contains("cannot access data directory"), "{error}");
+}
+
+#[test]
+fn a_missing_server_fails_a_test_and_names_what_to_install() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_node_is_ready_when_start_returns"])
+        .env("ETCD_BIN", "/nowhere/etcd")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(101));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("/nowhere/etcd is missing: run `make install-servers`"), "{printed}");
 }
 
 #[test]
@@ -233,68 +179,39 @@ fn dropping_a_node_ends_it_and_removes_its_data() {
 /// An `etcdctl` for `etcd` without its login.
 fn etcd_client(etcd: &Etcd) -> std::process::Command {
     let mut client = std::process::Command::new("etcdctl");
-    client
-        .env("ETCDCTL_API", "3")
-        .arg("--endpoints")
-        .arg(etcd.endpoint());
+    client.env("ETCDCTL_API", "3").arg("--endpoints").arg(etcd.endpoint());
     client
 }
 
 fn can_get(endpoint: &str, files: &[(&str, &Path)]) -> bool {
     let mut client = std::process::Command::new("etcdctl");
-    client.env("ETCDCTL_API", "3").args([
-        "--endpoints",
-        endpoint,
-        "--command-timeout=2s",
-        "--dial-timeout=2s",
-    ]);
+    client.env("ETCDCTL_API", "3").args(["--endpoints", endpoint, "--command-timeout=2s", "--dial-timeout=2s"]);
     for (flag, file) in files {
         client.arg(flag).arg(file);
     }
-    client
-        .args(["get", "/a", "--print-value-only"])
-        .output()
-        .unwrap()
-        .stdout
-        == b"1\n"
+    client.args(["get", "/a", "--print-value-only"]).output().unwrap().stdout == b"1\n"
 }
 
 /// A login's token, from etcd's JSON gateway: `etcdctl` shows none.
 fn login(etcd: &Etcd) -> String {
-    let answer = post(
-        etcd,
-        "/v3/auth/authenticate",
-        None,
-        r#"{"name":"root","password":"s3cret"}"#,
-    );
+    let answer = post(etcd, "/v3/auth/authenticate", None, r#"{"name":"root","password":"s3cret"}"#);
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     answer["token"].as_str().unwrap().to_owned()
 }
 
 fn is_let_in(etcd: &Etcd, token: &str) -> bool {
     let answer = post(etcd, "/v3/kv/range", Some(token), r#"{"key":"YQ=="}"#);
-    assert!(
-        answer.contains("header") || answer.contains("invalid auth token"),
-        "{answer}"
-    );
+    assert!(answer.contains("header") || answer.contains("invalid auth token"), "{answer}");
     answer.contains("header")
 }
 
 fn post(etcd: &Etcd, path: &str, token: Option<&str>, body: &str) -> String {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(etcd.address()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    let token = token
-        .map(|token| format!("Authorization: {token}\r\n"))
-        .unwrap_or_default();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let token = token.map(|token| format!("Authorization: {token}\r\n")).unwrap_or_default();
     let length = body.len();
-    write!(
-        stream,
-        "POST {path} HTTP/1.0\r\nContent-Length: {length}\r\n{token}\r\n{body}"
-    )
-    .unwrap();
+    write!(stream, "POST {path} HTTP/1.0\r\nContent-Length: {length}\r\n{token}\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()

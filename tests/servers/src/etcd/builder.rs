@@ -30,12 +30,7 @@ pub struct Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        Self {
-            members: 1,
-            tls: None,
-            login: None,
-            flags: Vec::new(),
-        }
+        Self { members: 1, tls: None, login: None, flags: Vec::new() }
     }
 }
 
@@ -79,10 +74,7 @@ impl Builder {
         let mut attempt = 1;
         let mut etcd = loop {
             match self.start_servers(&program) {
-                Err(error)
-                    if attempt < ATTEMPTS
-                        && error.to_string().contains("address already in use") =>
-                {
+                Err(error) if attempt < ATTEMPTS && error.to_string().contains("address already in use") => {
                     attempt += 1
                 }
                 started => break started?,
@@ -100,9 +92,7 @@ impl Builder {
             Some(tls) => Some((tls, Certificates::generate()?)),
             None => None,
         };
-        let ports: Vec<Ports> = (0..self.members)
-            .map(|_| Ports::take())
-            .collect::<Result<_>>()?;
+        let ports: Vec<Ports> = (0..self.members).map(|_| Ports::take()).collect::<Result<_>>()?;
         let initial: Vec<String> = ports
             .iter()
             .enumerate()
@@ -112,22 +102,13 @@ impl Builder {
             program,
             folder: folder.path(),
             initial: &initial.join(","),
-            security: security
-                .as_ref()
-                .map(|(tls, certificates)| (*tls, certificates)),
+            security: security.as_ref().map(|(tls, certificates)| (*tls, certificates)),
             flags: &self.flags,
         };
-        let members: Vec<Member> = ports
-            .into_iter()
-            .enumerate()
-            .map(|(index, ports)| Member::new(index, ports, &cluster))
-            .collect();
+        let members: Vec<Member> =
+            ports.into_iter().enumerate().map(|(index, ports)| Member::new(index, ports, &cluster)).collect();
         let client = Client::new(members.iter().map(Member::endpoint).collect(), security);
-        let etcd = Etcd {
-            members,
-            client,
-            _folder: folder,
-        };
+        let etcd = Etcd { members, client, _folder: folder };
         etcd.start_members()?;
         Ok(etcd)
     }

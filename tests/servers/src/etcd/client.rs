@@ -24,11 +24,7 @@ pub(super) struct Status {
 
 impl Client {
     pub(super) fn new(endpoints: Vec<String>, security: Option<(Tls, Certificates)>) -> Self {
-        Self {
-            endpoints,
-            security,
-            login: None,
-        }
+        Self { endpoints, security, login: None }
     }
 
     pub(super) fn certificates(&self) -> Option<&Certificates> {
@@ -52,19 +48,11 @@ impl Client {
         let program = std::env::var("ETCDCTL_BIN").unwrap_or_else(|_| "etcdctl".to_owned());
         let mut command = Command::new(find(&program, "etcd-client")?);
         without_settings(&mut command);
-        command
-            .env("ETCDCTL_API", "3")
-            .stdin(Stdio::null())
-            .arg("--endpoints")
-            .arg(endpoints.join(","));
+        command.env("ETCDCTL_API", "3").stdin(Stdio::null()).arg("--endpoints").arg(endpoints.join(","));
         if let Some((tls, certificates)) = &self.security {
             command.arg("--cacert").arg(certificates.ca_file());
             if *tls == Tls::Mutual {
-                command
-                    .arg("--cert")
-                    .arg(certificates.cert_file())
-                    .arg("--key")
-                    .arg(certificates.key_file());
+                command.arg("--cert").arg(certificates.cert_file()).arg("--key").arg(certificates.key_file());
             }
         }
         if let Some(login) = &self.login {
@@ -73,27 +61,16 @@ impl Client {
         Ok(command)
     }
 
-    pub(super) fn run<S: AsRef<str>>(
-        &self,
-        arguments: impl IntoIterator<Item = S>,
-    ) -> Result<String> {
+    pub(super) fn run<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<String> {
         self.run_on(&self.endpoints, arguments)
     }
 
     pub(super) fn status(&self, endpoint: &str) -> Result<Status> {
-        let printed = self.run_on(
-            &[endpoint.to_owned()],
-            ["endpoint", "status", "--write-out", "json"],
-        )?;
-        Status::read(&printed)
-            .ok_or_else(|| Error::new(format!("etcdctl's status is not understood: {printed}")))
+        let printed = self.run_on(&[endpoint.to_owned()], ["endpoint", "status", "--write-out", "json"])?;
+        Status::read(&printed).ok_or_else(|| Error::new(format!("etcdctl's status is not understood: {printed}")))
     }
 
-    fn run_on<S: AsRef<str>>(
-        &self,
-        endpoints: &[String],
-        arguments: impl IntoIterator<Item = S>,
-    ) -> Result<String> {
+    fn run_on<S: AsRef<str>>(&self, endpoints: &[String], arguments: impl IntoIterator<Item = S>) -> Result<String> {
         let arguments: Vec<S> = arguments.into_iter().collect();
         // Never the whole line: the login is in it.
         let name = arguments.first().map_or("", AsRef::as_ref).to_owned();
@@ -102,15 +79,9 @@ impl Client {
         let output = output.map_err(Error::during("starting etcdctl"))?;
         if !output.status.success() {
             let errors = String::from_utf8_lossy(&output.stderr);
-            return Err(Error::new(format!(
-                "etcdctl {name} failed ({}): {}",
-                output.status,
-                errors.trim()
-            )));
+            return Err(Error::new(format!("etcdctl {name} failed ({}): {}", output.status, errors.trim())));
         }
-        String::from_utf8(output.stdout).map_err(Error::during(format!(
-            "reading what etcdctl {name} printed"
-        )))
+        String::from_utf8(output.stdout).map_err(Error::during(format!("reading what etcdctl {name} printed")))
     }
 }
 

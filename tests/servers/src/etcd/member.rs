@@ -35,11 +35,7 @@ pub(super) struct Cluster<'a> {
 
 impl Ports {
     pub(super) fn take() -> Result<Self> {
-        Ok(Self {
-            clients: Port::take()?,
-            peers: Port::take()?,
-            health: Port::take()?,
-        })
+        Ok(Self { clients: Port::take()?, peers: Port::take()?, health: Port::take()? })
     }
 
     pub(super) fn peer_url(&self) -> String {
@@ -50,11 +46,7 @@ impl Ports {
 impl Member {
     pub(super) fn new(index: usize, ports: Ports, cluster: &Cluster<'_>) -> Self {
         let name = name(index);
-        let scheme = if cluster.security.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if cluster.security.is_some() { "https" } else { "http" };
         let clients = format!("{scheme}://{}", ports.clients.address());
         let mut arguments: Vec<OsString> = Vec::new();
         let mut flag = |name: &str, value: &dyn AsRef<std::ffi::OsStr>| {
@@ -67,10 +59,7 @@ impl Member {
         flag("--advertise-client-urls", &clients);
         flag("--listen-peer-urls", &ports.peer_url());
         flag("--initial-advertise-peer-urls", &ports.peer_url());
-        flag(
-            "--listen-metrics-urls",
-            &format!("http://{}", ports.health.address()),
-        );
+        flag("--listen-metrics-urls", &format!("http://{}", ports.health.address()));
         flag("--initial-cluster", &cluster.initial);
         flag("--initial-cluster-state", &"new");
         flag("--logger", &"zap");
@@ -86,11 +75,7 @@ impl Member {
         arguments.extend(cluster.flags.iter().map(OsString::from));
         let log: PathBuf = cluster.folder.join(format!("{name}.log"));
         let process = Process::new(cluster.program.to_owned(), arguments, log);
-        Self {
-            process,
-            ports,
-            scheme,
-        }
+        Self { process, ports, scheme }
     }
 
     /// The member's URL, `http://127.0.0.1:PORT`, or `https` with TLS.

@@ -68,30 +68,20 @@ async fn carry_whole(
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         tokio::try_join!(
-            direction(from_client, to_server, told.clone(), |network| network
-                .carries_requests),
-            direction(from_server, to_client, told.clone(), |network| network
-                .carries_answers),
+            direction(from_client, to_server, told.clone(), |network| network.carries_requests),
+            direction(from_server, to_client, told.clone(), |network| network.carries_answers),
         )
     };
     let whole = carried.await.is_ok();
     if !whole {
         // A cut hides also that the other side is gone.
-        until(&mut told, |network| {
-            network.carries_requests && network.carries_answers
-        })
-        .await;
+        until(&mut told, |network| network.carries_requests && network.carries_answers).await;
     }
     whole
 }
 
 /// Carries one direction until its sender closes it. Reading and writing go on apart: a delay must not slow the reading.
-async fn direction(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
-    mut told: Told,
-    carries: Carries,
-) -> io::Result<()> {
+async fn direction(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut told: Told, carries: Carries) -> io::Result<()> {
     let (sender, mut chunks) = mpsc::channel(UNDER_WAY);
     let network = told.clone();
     let read = async move {
