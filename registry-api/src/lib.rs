@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod capability;
+pub mod config;
 mod entry;
 mod error;
 mod key;

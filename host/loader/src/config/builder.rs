@@ -1,0 +1,174 @@
+//! The layers, laid over each other.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use registry_api::config::kebab;
+
+use super::Settings;
+use super::environment::Environment;
+use super::error::{ConfigError, Result};
+use super::file;
+use super::host_keys::{self, HostKeys};
+use super::keys;
+use super::source::Source;
+use super::tree::{Map, Tree};
+
+/// Where the plugins of a packaged host lie.
+const PACKAGED: &str = "/usr/lib/registry/plugins";
+
+/// Collects the layers of a configuration; see [`Settings::builder`].
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct SettingsBuilder {
+    file: Option<PathBuf>,
+    profiles: Vec<String>,
+    environment: Vec<(OsString, OsString)>,
+    set: Vec<Set>,
+    plugin_dirs: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+enum Set {
+    Assignment(String),
+    Value(String, String),
+}
+
+impl SettingsBuilder {
+    /// The configuration file: YAML, TOML or JSON, by its extension.
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file = Some(path.into());
+        self
+    }
+
+    /// Makes a Spring profile active, beside those that `SPRING_PROFILES_ACTIVE` in the environment names.
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.profiles.push(name.into());
+        self
+    }
+
+    /// The environment to read; it replaces one given before.
+    pub fn environment<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        self.environment = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        self
+    }
+
+    /// Reads the environment of this process.
+    pub fn process_environment(self) -> Self {
+        self.environment(std::env::vars_os())
+    }
+
+    /// Sets one key over everything else, written `registry.type=etcd`; of several for a key the last counts.
+    pub fn set(mut self, assignment: impl Into<String>) -> Self {
+        self.set.push(Set::Assignment(assignment.into()));
+        self
+    }
+
+    /// Sets one key, given by its full name, over everything else.
+    pub fn set_value(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.set.push(Set::Value(key.into(), value.into()));
+        self
+    }
+
+    /// Looks for plugins in this directory before all others; several are searched in the order they are given.
+    pub fn plugin_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.plugin_dirs.push(directory.into());
+        self
+    }
+
+    /// Reads the layers and merges them.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig` names the key, the value, where it is written and what is accepted.
+    pub fn build(self) -> registry_api::Result<Settings> {
+        self.merge().map_err(Into::into)
+    }
+
+    fn merge(self) -> Result<Settings> {
+        let profiles = self.active_profiles();
+        let mut registry = match &self.file {
+            Some(path) => file::read(path, &profiles)?,
+            None => Map::default(),
+        };
+        let set = self.set.iter().try_fold(Map::default(), |mut layer, set| {
+            layer.overlay(set.layer()?);
+            Ok(layer)
+        })?;
+        let environment = Environment::read(self.environment)?;
+        let from_environment = environment.registry_type();
+        let registry_type = set.find(host_keys::TYPE).or(from_environment.as_ref()).or(registry.find(host_keys::TYPE));
+        let registry_type = host_keys::registry_type(registry_type)?;
+        let (environment, variables) = environment.layer(&registry_type);
+        let environment_dirs = environment.find("plugin-dirs").is_some();
+        let default_dirs = registry.find("plugin-dirs").is_none() && set.find("plugin-dirs").is_none();
+        registry.overlay(environment);
+        registry.overlay(set);
+
+        let host = HostKeys { registry: &registry, registry_type: &registry_type };
+        let mut plugin_dirs = self.plugin_dirs;
+        let usual_dirs: Vec<PathBuf> = match default_dirs {
+            true => beside_the_executable().into_iter().chain([PathBuf::from(PACKAGED)]).collect(),
+            false => Vec::new(),
+        };
+        plugin_dirs.extend(usual_dirs.iter().cloned());
+        if !default_dirs || environment_dirs {
+            plugin_dirs.extend(host.plugin_dirs()?.unwrap_or_default());
+        }
+        let base = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        Ok(Settings {
+            namespace: host.namespace()?,
+            disconnect_strategy: host.disconnect_strategy()?,
+            plugin_dirs: plugin_dirs.iter().map(|folder| absolute(folder)).collect(),
+            usual_dirs,
+            plugin_sha256: host.plugin_sha256()?,
+            operation_timeout: host.operation_timeout()?,
+            session_timeout: host.session_timeout()?,
+            base: absolute(base),
+            registry_type,
+            registry,
+            variables,
+        })
+    }
+
+    fn active_profiles(&self) -> Vec<String> {
+        let named = self.environment.iter().filter(|(name, _)| name == "SPRING_PROFILES_ACTIVE");
+        let named = named.filter_map(|(_, value)| value.to_str()).flat_map(|value| value.split(','));
+        let profiles = self.profiles.iter().map(String::as_str).chain(named).map(str::trim);
+        profiles.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+impl Set {
+    fn layer(&self) -> Result<Map> {
+        let (key, value) = match self {
+            Set::Value(key, value) => (key.as_str(), value.as_str()),
+            // What has no `=` may still be a secret, so it is not repeated.
+            Set::Assignment(assignment) => assignment
+                .split_once('=')
+                .ok_or_else(|| ConfigError::new("--set takes KEY=VALUE, such as registry.type=etcd"))?,
+        };
+        let mut path: Vec<&str> = key.trim().split('.').collect();
+        if path.len() < 2 || kebab(path.remove(0)) != keys::ROOT || path.iter().any(|name| name.is_empty()) {
+            let problem = "is no key to set; accepted: keys below registry, such as registry.type=etcd";
+            return Err(ConfigError::at(key, problem));
+        }
+        Ok(keys::single(&path, Tree::scalar(Source::Set("--set"), value)))
+    }
+}
+
+fn beside_the_executable() -> Option<PathBuf> {
+    std::env::current_exe().ok()?.parent().map(Path::to_owned)
+}
+
+/// The path from the root, so that a change of the working directory changes nothing.
+fn absolute(path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() {
+        return std::env::current_dir().unwrap_or_default();
+    }
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,100 @@
+//! The environment as a layer.
+//!
+//! `REGISTRY_` goes before every name. Then comes a key of the host's (`REGISTRY_SESSION_TIMEOUT`), or the type and a key of
+//! its section (`REGISTRY_ETCD_RETRY_DELAY`), or a key of the plugin's alone (`REGISTRY_ENDPOINTS`). `_` stands for `-`, and
+//! `__` goes one level down. Other programs use the prefix too, so a name that is none of these is no mistake by itself.
+
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
+
+use registry_api::config::kebab;
+
+use super::error::{ConfigError, Result};
+use super::host_keys::{self, HOST_KEYS};
+use super::keys;
+use super::source::Source;
+use super::tree::{Map, Shape, Tree};
+
+const PREFIX: &str = "REGISTRY_";
+
+/// What a command that runs under a lock is told; no configuration.
+const OURS: [&str; 3] = ["REGISTRY_LOCK_KEY", "REGISTRY_LOCK_ENTRY", "REGISTRY_LOCK_TOKEN"];
+
+/// The variables that matter, in the order of their names.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment(Vec<Variable>);
+
+/// One variable: `REGISTRY_ETCD_TLS__CA_FILE` is `["etcd-tls", "ca-file"]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Variable {
+    pub(crate) name: Arc<str>,
+    pub(crate) path: Vec<String>,
+    pub(crate) value: String,
+}
+
+impl Environment {
+    pub(crate) fn read(variables: Vec<(OsString, OsString)>) -> Result<Self> {
+        let mut kept = Vec::new();
+        for (name, value) in variables {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX) && !OURS.contains(name)) else {
+                continue;
+            };
+            let value = value
+                .into_string()
+                .map_err(|_| ConfigError::new(format!("environment variable {name}: is not UTF-8 text")))?;
+            let path = name[PREFIX.len()..].split("__").map(kebab).collect();
+            kept.push(Variable { name: name.into(), path, value });
+        }
+        kept.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(Self(kept))
+    }
+
+    /// What `REGISTRY_TYPE` says.
+    pub(crate) fn registry_type(&self) -> Option<Tree> {
+        self.0.iter().find(|variable| variable.path == ["type"]).map(Variable::tree)
+    }
+
+    /// The layer for a backend, and the variables that only its plugin can know.
+    pub(crate) fn layer(self, registry_type: &str) -> (Map, Vec<Variable>) {
+        let mut layer = Map::default();
+        let mut others = Vec::new();
+        for variable in self.0 {
+            match variable.place(registry_type) {
+                Some(path) => {
+                    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+                    layer.overlay(keys::single(&path, variable.tree()));
+                }
+                None => others.push(variable),
+            }
+        }
+        (layer, others)
+    }
+}
+
+impl Variable {
+    /// Where the variable goes below `registry`, if the host can tell.
+    fn place(&self, registry_type: &str) -> Option<Vec<String>> {
+        let (first, rest) = self.path.split_first()?;
+        if HOST_KEYS.contains(&first.as_str()) || host_keys::is_flat_timeout(registry_type, first) {
+            return Some(self.path.clone());
+        }
+        let section = match first.strip_prefix(registry_type)? {
+            "" if !rest.is_empty() => Vec::new(),
+            name => vec![name.strip_prefix('-').filter(|name| !name.is_empty())?.to_owned()],
+        };
+        Some([vec![registry_type.to_owned()], section, rest.to_vec()].concat())
+    }
+
+    pub(crate) fn tree(&self) -> Tree {
+        let source = Source::Environment(Arc::clone(&self.name));
+        if self.path == ["plugin-dirs"] {
+            // As in PATH; an empty part would mean the working directory, which is never searched unasked.
+            let folders = std::env::split_paths(OsStr::new(&self.value))
+                .filter_map(|folder| folder.to_str().filter(|folder| !folder.is_empty()).map(str::to_owned))
+                .map(|folder| Tree::scalar(source.clone(), folder))
+                .collect();
+            return Tree { source, shape: Shape::List(folders) };
+        }
+        Tree::scalar(source, self.value.clone())
+    }
+}

@@ -1,0 +1,79 @@
+//! The configuration file: its format, its documents, and those that count.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::{ConfigError, Result};
+use super::source::Source;
+use super::tree::{Map, Tree};
+use super::{json, keys, profile, toml, yaml};
+
+/// More than any configuration, and little enough to hold.
+const LONGEST: u64 = 1 << 20;
+
+/// A file that is being read, to say where in it something stands.
+pub(crate) struct Place {
+    path: Arc<Path>,
+    /// Where each line but the first begins.
+    lines: Vec<usize>,
+}
+
+impl Place {
+    pub(crate) fn new(path: &Path, text: &[u8]) -> Self {
+        let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        Self { path: Arc::from(path), lines: ends.map(|(at, _)| at + 1).collect() }
+    }
+
+    pub(crate) fn line(&self, line: usize) -> Source {
+        Source::File { path: Arc::clone(&self.path), line: line.max(1) }
+    }
+
+    /// The place of a byte of the text.
+    pub(crate) fn offset(&self, offset: usize) -> Source {
+        self.line(1 + self.lines.partition_point(|begin| *begin <= offset))
+    }
+}
+
+/// Reads a file and lays its documents over each other, the later over the earlier.
+pub(crate) fn read(path: &Path, profiles: &[String]) -> Result<Map> {
+    let parse = parser(path)?;
+    let refused = |problem: String| ConfigError::new(format!("{}: {problem}", path.display()));
+    let about = std::fs::metadata(path).map_err(|error| refused(format!("can't be read: {error}")))?;
+    if !about.is_file() {
+        return Err(refused("is not a file; name a .yaml, .yml, .toml or .json file".to_owned()));
+    }
+    if about.len() > LONGEST {
+        return Err(refused(format!("has {} bytes; a configuration has at most {LONGEST}", about.len())));
+    }
+    let bytes = std::fs::read(path).map_err(|error| refused(format!("can't be read: {error}")))?;
+    merge(parse, path, &bytes, profiles)
+}
+
+type Parse = fn(&str, &Place) -> Result<Vec<Tree>>;
+
+fn parser(path: &Path) -> Result<Parse> {
+    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    match extension.as_deref() {
+        Some("yaml" | "yml") => Ok(yaml::parse),
+        Some("toml") => Ok(toml::parse),
+        Some("json") => Ok(json::parse),
+        _ => Err(ConfigError::new(format!(
+            "{}: the format of a configuration file shows in its name; accepted: .yaml, .yml, .toml, .json",
+            path.display()
+        ))),
+    }
+}
+
+fn merge(parse: Parse, path: &Path, bytes: &[u8], profiles: &[String]) -> Result<Map> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let place = Place::new(path, bytes);
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| ConfigError::new("is not UTF-8 text").source(&place.offset(error.valid_up_to())))?;
+    let mut merged = Map::default();
+    for document in parse(text, &place)? {
+        if profile::counts(&document, profiles)? {
+            merged.overlay(keys::below_registry(document)?);
+        }
+    }
+    Ok(merged)
+}

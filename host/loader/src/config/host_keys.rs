@@ -1,0 +1,231 @@
+//! The keys that the host itself reads, typed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use registry_api::config::{self, kebab};
+use registry_api::{Key, MAX_KEY_BYTES};
+
+use super::error::{ConfigError, Result};
+use super::source::Source;
+use super::tree::{Map, Shape, Tree};
+
+pub(crate) const TYPE: &str = "type";
+pub(crate) const NAMESPACE: &str = "namespace";
+pub(crate) const SESSION_TIMEOUT: &str = "session-timeout";
+const DISCONNECT_STRATEGY: &str = "disconnect-strategy";
+pub(crate) const PLUGIN_DIRS: &str = "plugin-dirs";
+const PLUGIN_SHA256: &str = "plugin-sha256";
+const OPERATION_TIMEOUT: &str = "operation-timeout";
+
+/// Every key directly below `registry` that is the host's own.
+pub(crate) const HOST_KEYS: [&str; 7] =
+    [TYPE, NAMESPACE, DISCONNECT_STRATEGY, PLUGIN_DIRS, PLUGIN_SHA256, OPERATION_TIMEOUT, SESSION_TIMEOUT];
+
+/// What holds where a key is written nowhere.
+pub(crate) const DEFAULTS: [(&str, &str); 5] = [
+    (TYPE, "memory"),
+    (NAMESPACE, "dolphinscheduler"),
+    (DISCONNECT_STRATEGY, "stop"),
+    (OPERATION_TIMEOUT, "5s"),
+    (SESSION_TIMEOUT, "30s"),
+];
+
+/// What a host server does when it loses the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DisconnectStrategy {
+    /// It stops.
+    Stop,
+    /// It waits for the registry to come back.
+    Wait,
+}
+
+/// Whether a backend's session timeout may stand under this name directly below `registry`.
+pub(crate) fn is_flat_timeout(registry_type: &str, name: &str) -> bool {
+    // DolphinScheduler's name for it, beside its other flat keys.
+    registry_type == "etcd" && name == "ttl"
+}
+
+/// The keys of a section that the host reads itself and does not hand down.
+pub(crate) fn is_consumed(registry_type: &str, name: &str) -> bool {
+    let name = kebab(name);
+    [NAMESPACE, SESSION_TIMEOUT].contains(&&*name) || is_flat_timeout(registry_type, &name)
+}
+
+/// The merged keys below `registry`, read one at a time.
+pub(crate) struct HostKeys<'a> {
+    pub(crate) registry: &'a Map,
+    pub(crate) registry_type: &'a str,
+}
+
+/// A scalar, its full key and where it was written.
+struct Written<'a> {
+    key: String,
+    text: &'a str,
+    source: &'a Source,
+}
+
+impl Written<'_> {
+    fn refused(&self, problem: impl Into<String>) -> ConfigError {
+        ConfigError::at(&self.key, problem).value(self.text).source(self.source)
+    }
+}
+
+impl<'a> HostKeys<'a> {
+    pub(crate) fn section(&self) -> Result<Option<&'a Map>> {
+        let Some(tree) = self.registry.find(self.registry_type) else { return Ok(None) };
+        tree.as_map().map(Some).ok_or_else(|| {
+            ConfigError::at(format!("registry.{}", self.registry_type), "must be a map of keys").source(&tree.source)
+        })
+    }
+
+    pub(crate) fn namespace(&self) -> Result<String> {
+        let Some(written) = self.first(&[(true, NAMESPACE), (false, NAMESPACE)])? else {
+            return Ok(default(NAMESPACE).to_owned());
+        };
+        let namespace = written.text;
+        if namespace.is_empty() {
+            return Ok(String::new());
+        }
+        if namespace.len() > MAX_KEY_BYTES / 2 {
+            return Err(written.refused(format!("has more than {} bytes", MAX_KEY_BYTES / 2)));
+        }
+        match Key::new(&format!("/{namespace}")) {
+            Ok(key) if !key.is_root() => Ok(namespace.to_owned()),
+            Ok(_) => Err(written.refused("is no namespace; accepted: segments joined by '/', or nothing")),
+            Err(invalid) => Err(written.refused(format!(
+                "is no namespace: {}; accepted: segments joined by '/', no slash at either end",
+                invalid.reason()
+            ))),
+        }
+    }
+
+    pub(crate) fn session_timeout(&self) -> Result<Duration> {
+        let ttl = is_flat_timeout(self.registry_type, "ttl");
+        let places = [(true, SESSION_TIMEOUT), (true, "ttl"), (false, "ttl"), (false, SESSION_TIMEOUT)];
+        let places: Vec<_> = places.into_iter().filter(|(_, name)| ttl || *name != "ttl").collect();
+        self.duration(&places, SESSION_TIMEOUT)
+    }
+
+    pub(crate) fn operation_timeout(&self) -> Result<Duration> {
+        self.duration(&[(false, OPERATION_TIMEOUT)], OPERATION_TIMEOUT)
+    }
+
+    pub(crate) fn disconnect_strategy(&self) -> Result<DisconnectStrategy> {
+        match self.first(&[(false, DISCONNECT_STRATEGY)])? {
+            None => Ok(DisconnectStrategy::Stop),
+            Some(written) => match written.text {
+                "stop" => Ok(DisconnectStrategy::Stop),
+                "wait" => Ok(DisconnectStrategy::Wait),
+                _ => Err(written.refused("is no strategy; accepted: stop, wait")),
+            },
+        }
+    }
+
+    /// The directories as written, those of a file relative to the file's own.
+    pub(crate) fn plugin_dirs(&self) -> Result<Option<Vec<PathBuf>>> {
+        let Some(tree) = self.registry.find(PLUGIN_DIRS) else { return Ok(None) };
+        let key = format!("registry.{PLUGIN_DIRS}");
+        let folders: Vec<(&Source, &str)> = match &tree.shape {
+            Shape::Scalar(text) => text.split(',').map(|folder| (&tree.source, folder.trim())).collect(),
+            Shape::List(items) => items
+                .iter()
+                .map(|item| match &item.shape {
+                    Shape::Scalar(text) => Ok((&item.source, text.as_str())),
+                    _ => Err(ConfigError::at(&key, "must be a list of directories").source(&item.source)),
+                })
+                .collect::<Result<_>>()?,
+            _ => return Err(ConfigError::at(&key, "must be a list of directories").source(&tree.source)),
+        };
+        let folders = folders.into_iter().map(|(source, folder)| match source {
+            _ if folder.is_empty() => Err(ConfigError::at(&key, "has an empty directory in it").source(source)),
+            Source::File { path, .. } => Ok(path.parent().unwrap_or(Path::new("")).join(folder)),
+            _ => Ok(PathBuf::from(folder)),
+        });
+        folders.collect::<Result<_>>().map(Some)
+    }
+
+    /// The digests that plugins are held to, by type.
+    pub(crate) fn plugin_sha256(&self) -> Result<Vec<(String, [u8; 32])>> {
+        let Some(tree) = self.registry.find(PLUGIN_SHA256) else { return Ok(Vec::new()) };
+        let key = format!("registry.{PLUGIN_SHA256}");
+        let Some(pins) = tree.as_map() else {
+            return Err(ConfigError::at(key, "must be a map from a type to a digest").source(&tree.source));
+        };
+        let pin = |(name, tree): (&str, &Tree)| {
+            let written = scalar(format!("{key}.{name}"), tree)?;
+            let digest = sha256(written.text)
+                .ok_or_else(|| written.refused("is no SHA-256; accepted: 64 hexadecimal digits"))?;
+            Ok((check_type(name).map_err(|problem| written.refused(problem))?.to_owned(), digest))
+        };
+        pins.iter().map(pin).collect()
+    }
+
+    fn duration(&self, places: &[(bool, &str)], name: &str) -> Result<Duration> {
+        let Some(written) = self.first(places)? else {
+            return config::duration(default(name)).map_err(|problem| ConfigError::at(name, problem));
+        };
+        match config::duration(written.text) {
+            Ok(Duration::ZERO) => Err(written.refused("must be longer than nothing")),
+            Ok(duration) => Ok(duration),
+            Err(problem) => Err(written.refused(problem)),
+        }
+    }
+
+    /// The first of these keys that is written, below the section (`true`) or directly below `registry`.
+    fn first(&self, places: &[(bool, &str)]) -> Result<Option<Written<'a>>> {
+        for (in_section, name) in places {
+            let (map, key) = match in_section {
+                true => (self.section()?, format!("registry.{}.{name}", self.registry_type)),
+                false => (Some(self.registry), format!("registry.{name}")),
+            };
+            if let Some(tree) = map.and_then(|map| map.find(name)) {
+                return scalar(key, tree).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Reads `registry.type`, which decides how everything else is read.
+pub(crate) fn registry_type(tree: Option<&Tree>) -> Result<String> {
+    let Some(tree) = tree else { return Ok(default(TYPE).to_owned()) };
+    let written = scalar(format!("registry.{TYPE}"), tree)?;
+    check_type(written.text).map(str::to_owned).map_err(|problem| written.refused(problem))
+}
+
+fn check_type(name: &str) -> std::result::Result<&str, &'static str> {
+    const LONGEST: usize = 64;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let good = name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(plain);
+    if good && name.len() <= LONGEST && !HOST_KEYS.contains(&name) {
+        Ok(name)
+    } else {
+        Err("is no registry type; accepted: a plugin's name, such as memory or etcd: lower-case letters, digits and -")
+    }
+}
+
+fn scalar(key: String, tree: &Tree) -> Result<Written<'_>> {
+    match &tree.shape {
+        Shape::Scalar(text) => Ok(Written { key, text, source: &tree.source }),
+        Shape::List(_) => Err(ConfigError::at(key, "must be a single value, not a list").source(&tree.source)),
+        _ => Err(ConfigError::at(key, "must be a single value, not a map").source(&tree.source)),
+    }
+}
+
+fn default(name: &str) -> &'static str {
+    DEFAULTS.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+}
+
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
+}

@@ -1,0 +1,170 @@
+//! The configuration: defaults, a file, the environment, and what the command line sets, each over the one before.
+//!
+//! Scalars stay as they were written until somebody who knows the type reads them: the host its own keys, here, and the
+//! plugin its section. Every value remembers where it was written, for the error that refuses it.
+//!
+//! A key reads the same nested or dotted, in kebab-case or camelCase. Keys directly below `registry` that are not the
+//! host's own are handed to the plugin together with the section `registry.<type>`, which goes before them; sections of
+//! other backends are left alone. In the environment `REGISTRY_` goes before every name, `_` stands for `-`, and `__` goes
+//! one level down.
+
+mod builder;
+mod environment;
+mod error;
+mod file;
+mod host_keys;
+mod json;
+mod keys;
+mod merged;
+mod profile;
+mod section;
+mod source;
+#[cfg(test)]
+mod tests;
+mod toml;
+mod tree;
+mod yaml;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use builder::SettingsBuilder;
+pub use host_keys::DisconnectStrategy;
+pub use merged::Setting;
+pub use section::{PluginKey, Section};
+pub use source::Source;
+
+use environment::Variable;
+use host_keys::HostKeys;
+use tree::Map;
+
+/// A merged and checked configuration of a host server.
+///
+/// ```
+/// use registry_host::Settings;
+///
+/// let settings = Settings::builder()
+///     .environment([("REGISTRY_NAMESPACE", "blue")])
+///     .set("registry.type=etcd")
+///     .set("registry.etcd.endpoints=127.0.0.1:2379")
+///     .build()?;
+/// assert_eq!(settings.registry_type(), "etcd");
+/// assert_eq!(settings.namespace(), "blue");
+/// # Ok::<(), registry_api::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Settings {
+    registry_type: String,
+    namespace: String,
+    disconnect_strategy: DisconnectStrategy,
+    plugin_dirs: Vec<PathBuf>,
+    /// Those of the directories that nobody wrote.
+    usual_dirs: Vec<PathBuf>,
+    plugin_sha256: Vec<(String, [u8; 32])>,
+    operation_timeout: Duration,
+    session_timeout: Duration,
+    base: PathBuf,
+    /// All that is written below `registry`, merged.
+    registry: Map,
+    /// Variables of the environment that only the plugin can know.
+    variables: Vec<Variable>,
+}
+
+impl Settings {
+    /// Reads a file and lays the environment of this process over it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig` names the key, the value, where it is written and what is accepted.
+    pub fn load(path: impl AsRef<Path>) -> registry_api::Result<Self> {
+        Self::builder().file(path.as_ref()).process_environment().build()
+    }
+
+    /// A configuration from chosen layers; without any it is the defaults alone.
+    pub fn builder() -> SettingsBuilder {
+        SettingsBuilder::default()
+    }
+
+    /// `registry.type`: the name of the backend.
+    pub fn registry_type(&self) -> &str {
+        &self.registry_type
+    }
+
+    /// `registry.<type>.namespace`, else `registry.namespace`: segments joined by `/`, or nothing.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// `registry.disconnect-strategy`.
+    pub fn disconnect_strategy(&self) -> DisconnectStrategy {
+        self.disconnect_strategy
+    }
+
+    /// The directories to look for plugins in, in order, from the root.
+    ///
+    /// # Behavior
+    ///
+    /// `registry.plugin-dirs`; where it is written nowhere, the directory of the executable and the packaged one, and
+    /// then those of `REGISTRY_PLUGIN_DIRS`. Relative ones start from the configuration file's directory if they are
+    /// written there.
+    pub fn plugin_dirs(&self) -> &[PathBuf] {
+        &self.plugin_dirs
+    }
+
+    /// The SHA-256 that a type's plugin must have, if `registry.plugin-sha256` pins it.
+    pub fn plugin_sha256(&self, registry_type: &str) -> Option<&[u8; 32]> {
+        self.plugin_sha256.iter().find(|(pinned, _)| pinned == registry_type).map(|(_, digest)| digest)
+    }
+
+    /// `registry.operation-timeout`: how long a call may take that names no deadline of its own.
+    pub fn operation_timeout(&self) -> Duration {
+        self.operation_timeout
+    }
+
+    /// The session timeout to ask for: `registry.<type>.session-timeout` (etcd: `ttl`), else `registry.session-timeout`.
+    pub fn session_timeout(&self) -> Duration {
+        self.session_timeout
+    }
+
+    /// The directory that relative paths in the configuration start from: the file's, else the working directory.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// What the plugin is handed, given the keys that its metadata names.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig` for a key or an environment variable that nobody has and that looks like a slip.
+    pub fn section(&self, keys: &[PluginKey<'_>]) -> registry_api::Result<Section> {
+        let parts = section::parts(&self.host_keys(), &self.variables, keys)?;
+        Ok(section::section(&self.host_keys(), parts))
+    }
+
+    /// Every key that counts, sorted, with secrets hidden, given the keys that the plugin's metadata names.
+    ///
+    /// # Errors
+    ///
+    /// As [`section`](Settings::section).
+    pub fn merged(&self, keys: &[PluginKey<'_>]) -> registry_api::Result<Vec<Setting>> {
+        let parts = section::parts(&self.host_keys(), &self.variables, keys)?;
+        Ok(merged::settings(&self.host_keys(), &self.usual_dirs, &parts, keys))
+    }
+
+    fn host_keys(&self) -> HostKeys<'_> {
+        HostKeys { registry: &self.registry, registry_type: &self.registry_type }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What is written for the plugin may be secret under any name, so only the host's own keys are shown.
+        f.debug_struct("Settings")
+            .field("registry_type", &self.registry_type)
+            .field("namespace", &self.namespace)
+            .field("plugin_dirs", &self.plugin_dirs)
+            .field("operation_timeout", &self.operation_timeout)
+            .field("session_timeout", &self.session_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,169 @@
+//! What a plugin is handed: the keys of its section, and the flat ones that are not the host's.
+
+use std::collections::BTreeMap;
+
+use registry_api::config::{kebab, slip_of};
+use registry_api::{Error, ErrorKind};
+use serde_json::Value;
+
+use super::environment::Variable;
+use super::error::{ConfigError, Result};
+use super::host_keys::{HOST_KEYS, HostKeys, is_consumed, is_flat_timeout};
+use super::source::Source;
+use super::tree::{Map, Shape, Tree};
+
+/// A key that a plugin's metadata names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PluginKey<'a> {
+    /// The name below `registry.<type>`, in kebab-case, nested ones joined by dots: `tls.ca-file`.
+    pub name: &'a str,
+    /// Whether the value is never shown.
+    pub secret: bool,
+}
+
+/// A backend's configuration as its plugin is handed it.
+#[derive(Clone, Debug)]
+pub struct Section {
+    prefix: String,
+    json: Value,
+    origins: BTreeMap<String, (String, Source)>,
+}
+
+impl Section {
+    /// The section as JSON: an object, every scalar in it a string as it was written.
+    pub fn json(&self) -> &Value {
+        &self.json
+    }
+
+    /// The section's full key, such as `registry.etcd`.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The key as the user wrote it, and where: `registry.etcd.endpoints` may stand as `registry.endpoints`.
+    pub fn origin(&self, key: &str) -> Option<(&str, &Source)> {
+        let path = kebab(key.strip_prefix(&self.prefix)?.strip_prefix('.')?);
+        let path = path.split('[').next().unwrap_or_default();
+        self.origins.get(path).map(|(key, source)| (key.as_str(), source))
+    }
+
+    /// A plugin's `InvalidConfig` with the key as the user wrote it and where that is; any other error as it is.
+    pub fn locate(&self, error: Error) -> Error {
+        let Some((key, source)) = error.key().and_then(|key| self.origin(key)) else { return error };
+        if error.kind() != ErrorKind::InvalidConfig {
+            return error;
+        }
+        let index = error.key().and_then(|key| key.find('[').map(|at| &key[at..])).unwrap_or_default();
+        let mut located =
+            Error::new(error.kind(), format!("{} ({source})", error.message())).with_key(format!("{key}{index}"));
+        if let Some(operation) = error.operation() {
+            located = located.with_operation(operation);
+        }
+        if let Some(plugin) = error.plugin() {
+            located = located.with_plugin(plugin);
+        }
+        error.causes().iter().fold(located, Error::with_cause_text)
+    }
+}
+
+/// The parts a section is made of, the second before the first.
+pub(crate) struct Parts {
+    /// Keys directly below `registry`.
+    pub(crate) flat: Map,
+    /// Keys below `registry.<type>`.
+    pub(crate) nested: Map,
+}
+
+/// Gathers what goes to the plugin, as far as its keys are known.
+pub(crate) fn parts(host: &HostKeys<'_>, variables: &[Variable], keys: &[PluginKey<'_>]) -> Result<Parts> {
+    let registry_type = host.registry_type;
+    let mut nested = host.section()?.cloned().unwrap_or_default();
+    nested.retain(|name| !is_consumed(registry_type, name));
+    let mut flat = Map::default();
+    for (name, tree) in host.registry.iter() {
+        let kebab_name = kebab(name);
+        if HOST_KEYS.contains(&&*kebab_name)
+            || kebab_name == registry_type
+            || is_flat_timeout(registry_type, &kebab_name)
+        {
+            continue;
+        }
+        let known = knows(keys, &kebab_name);
+        match &tree.shape {
+            // The section of another backend, which this one's host has no business with.
+            Shape::Map(_) if !known => check_section_name(host, name, tree)?,
+            _ if known => flat.push(name, tree.clone()),
+            _ => match slip_of(name, HOST_KEYS).filter(|_| !keys.is_empty()) {
+                Some(meant) => {
+                    let problem = format!("is no key; did you mean registry.{meant}?");
+                    return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));
+                }
+                None => flat.push(name, tree.clone()),
+            },
+        }
+    }
+    for variable in variables {
+        match &variable.path[..] {
+            [name, ..] if knows(keys, name) => {
+                let path: Vec<&str> = variable.path.iter().map(String::as_str).collect();
+                flat.overlay(super::keys::single(&path, variable.tree()));
+            }
+            _ => check_variable_name(registry_type, variable, keys)?,
+        }
+    }
+    Ok(Parts { flat, nested })
+}
+
+pub(crate) fn section(host: &HostKeys<'_>, parts: Parts) -> Section {
+    let prefix = format!("registry.{}", host.registry_type);
+    let mut origins = BTreeMap::new();
+    for (above, map) in [("registry", &parts.flat), (prefix.as_str(), &parts.nested)] {
+        for (name, tree) in map.iter() {
+            note(above, name, tree, &mut origins);
+        }
+    }
+    let mut merged = parts.flat;
+    merged.overlay(parts.nested);
+    Section { json: merged.to_json(), prefix, origins }
+}
+
+fn note(above: &str, path: &str, tree: &Tree, origins: &mut BTreeMap<String, (String, Source)>) {
+    origins.insert(kebab(path), (format!("{above}.{path}"), tree.source.clone()));
+    for (name, below) in tree.as_map().into_iter().flat_map(Map::iter) {
+        note(above, &format!("{path}.{name}"), below, origins);
+    }
+}
+
+/// Whether the plugin has a key of this name, or keys below it.
+fn knows(keys: &[PluginKey<'_>], name: &str) -> bool {
+    keys.iter().any(|key| key.name.split('.').next() == Some(name))
+}
+
+/// A map that nobody reads may be meant for this backend: `registry.ectd`.
+fn check_section_name(host: &HostKeys<'_>, name: &str, tree: &Tree) -> Result<()> {
+    let meant = host.registry_type;
+    // Names of the same length, because `etcd3` beside `etcd` is another backend's.
+    let slip = kebab(name).len() == meant.len() && slip_of(name, [meant]).is_some();
+    if slip && host.registry.find(meant).is_none() {
+        let problem = format!("is not the section of registry.type {meant}; did you mean registry.{meant}?");
+        return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));
+    }
+    Ok(())
+}
+
+/// A variable that nobody reads may be a slip, or another program's.
+fn check_variable_name(registry_type: &str, variable: &Variable, keys: &[PluginKey<'_>]) -> Result<()> {
+    let written = variable.path.join(".");
+    let plugin_keys: Vec<String> =
+        keys.iter().flat_map(|key| [key.name.to_owned(), format!("{registry_type}-{}", key.name)]).collect();
+    match slip_of(&written, HOST_KEYS.into_iter().chain(plugin_keys.iter().map(String::as_str))) {
+        Some(meant) => {
+            let meant = meant.replace('.', "__").replace('-', "_").to_ascii_uppercase();
+            Err(ConfigError::new(format!(
+                "environment variable {}: names no key; did you mean REGISTRY_{meant}?",
+                variable.name
+            )))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,113 @@
+use super::*;
+
+fn with<const N: usize>(variables: [(&str, &str); N]) -> SettingsBuilder {
+    Settings::builder().environment(variables)
+}
+
+#[test]
+fn variables_name_the_hosts_keys_and_the_sections() {
+    let settings = with([
+        ("REGISTRY_TYPE", "etcd"),
+        ("REGISTRY_SESSION_TIMEOUT", "9s"),
+        ("REGISTRY_DISCONNECT_STRATEGY", "wait"),
+        ("REGISTRY_ETCD_ENDPOINTS", "a:1, b:2"),
+        ("REGISTRY_ETCD_RETRY_DELAY", "60ms"),
+        ("REGISTRY_ETCD_TLS__CA_FILE", "ca"),
+        ("REGISTRY_ETCD__TLS__KEY_FILE", "key"),
+        ("PATH", "/bin"),
+        ("registry_type", "lower"),
+    ])
+    .build()
+    .unwrap();
+    assert_eq!(settings.registry_type(), "etcd");
+    assert_eq!(settings.session_timeout().as_secs(), 9);
+    let expected = serde_json::json!({
+        "endpoints": "a:1, b:2", "retry-delay": "60ms", "tls": {"ca-file": "ca", "key-file": "key"}
+    });
+    assert_eq!(settings.section(&ETCD).unwrap().json(), &expected);
+}
+
+#[test]
+fn a_section_is_found_by_the_type_that_is_in_force() {
+    let file = Written::yaml("registry: {type: etcd}");
+    let variables = [("REGISTRY_ETCD_USER", "e"), ("REGISTRY_MY_STORE_USER", "m")];
+    let settings = file.builder().environment(variables).build().unwrap();
+    assert_eq!(handed(&settings, "/user").as_deref(), Some("e"));
+    let settings = file.builder().environment(variables).set("registry.type=my-store").build().unwrap();
+    assert_eq!(handed(&settings, "/user").as_deref(), Some("m"));
+}
+
+#[test]
+fn plugin_dirs_are_a_list_as_in_path_and_join_the_usual_ones() {
+    let variables = [("REGISTRY_PLUGIN_DIRS", "/a::/b,c:")];
+    let settings = with(variables).build().unwrap();
+    assert_eq!(settings.plugin_dirs()[1..], ["/usr/lib/registry/plugins", "/a", "/b,c"].map(PathBuf::from));
+    let file = Written::yaml("registry: {plugin-dirs: [/file]}");
+    assert_eq!(file.settings().plugin_dirs(), [PathBuf::from("/file")]);
+    let settings = file.builder().environment(variables).build().unwrap();
+    assert_eq!(settings.plugin_dirs(), ["/a", "/b,c"].map(PathBuf::from));
+    let settings = file.builder().environment(variables).set("registry.plugin-dirs=/s, /t").build().unwrap();
+    assert_eq!(settings.plugin_dirs(), ["/s", "/t"].map(PathBuf::from));
+}
+
+#[test]
+fn digests_nest_below_their_key() {
+    let digest = "0F".repeat(32);
+    let settings = with([("REGISTRY_PLUGIN_SHA256__ETCD", digest.as_str())]).build().unwrap();
+    assert_eq!(settings.plugin_sha256("etcd"), Some(&[0x0f; 32]));
+}
+
+#[test]
+fn keys_of_the_plugin_may_stand_without_its_type() {
+    let settings = with([("REGISTRY_TYPE", "etcd"), ("REGISTRY_ENDPOINTS", "a:1"), ("REGISTRY_TLS__CA_FILE", "ca")])
+        .build()
+        .unwrap();
+    assert_eq!(handed(&settings, "/endpoints").as_deref(), Some("a:1"));
+    assert_eq!(handed(&settings, "/tls/ca-file").as_deref(), Some("ca"));
+    let section = settings.section(&ETCD).unwrap();
+    let (key, source) = section.origin("registry.etcd.endpoints").unwrap();
+    assert_eq!((key, source.to_string().as_str()), ("registry.endpoints", "environment variable REGISTRY_ENDPOINTS"));
+}
+
+#[test]
+fn variables_of_other_programs_are_left_alone() {
+    let settings = with([
+        ("REGISTRY_TYPE", "etcd"),
+        ("REGISTRY_PORT", "tcp://10.0.0.1:5000"),
+        ("REGISTRY_SERVICE_HOST", "10.0.0.1"),
+        ("REGISTRY_PORT_5000_TCP_ADDR", "10.0.0.1"),
+        ("REGISTRY_LOCK_KEY", "/a"),
+        ("REGISTRY_LOCK_TOKEN", "7"),
+        ("REGISTRY_ZOOKEEPER_CONNECT_STRING", "z:2181"),
+        ("REGISTRY_", ""),
+    ])
+    .build()
+    .unwrap();
+    assert_eq!(settings.section(&ETCD).unwrap().json(), &serde_json::json!({}));
+}
+
+#[test]
+fn a_slip_in_a_variable_is_refused() {
+    for (variable, meant) in [
+        ("REGISTRY_TYP", "REGISTRY_TYPE"),
+        ("REGISTRY_PLUGIN_DIR", "REGISTRY_PLUGIN_DIRS"),
+        ("REGISTRY_ENDPIONTS", "REGISTRY_ENDPOINTS"),
+        ("REGISTRY_ECTD_ENDPOINTS", "REGISTRY_ETCD_ENDPOINTS"),
+        ("REGISTRY_ECTD_TLS__CA_FILE", "REGISTRY_ETCD_TLS__CA_FILE"),
+    ] {
+        let settings = with([("REGISTRY_TYPE", "etcd"), (variable, "hunter2")]).build().unwrap();
+        let refused = settings.section(&ETCD).unwrap_err().to_string();
+        assert_says(&refused, &[variable, &format!("did you mean {meant}?")]);
+        assert!(!refused.contains("hunter2"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_refused_by_name() {
+    use std::os::unix::ffi::OsStringExt;
+    let bytes = std::ffi::OsString::from_vec(vec![0xff]);
+    let refused = refusal(Settings::builder().environment([("REGISTRY_NAMESPACE", bytes.clone())]));
+    assert_says(&refused, &["REGISTRY_NAMESPACE", "UTF-8"]);
+    assert!(Settings::builder().environment([("OTHER", bytes)]).build().is_ok());
+}

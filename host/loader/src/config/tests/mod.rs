@@ -1,0 +1,83 @@
+//! The rules of the configuration, a file for each part of it.
+
+mod dolphinscheduler;
+mod environment;
+mod formats;
+mod host_keys;
+mod hostile;
+mod layers;
+mod names;
+mod profiles;
+mod section;
+
+use std::path::PathBuf;
+
+use super::{PluginKey, Settings, SettingsBuilder};
+
+/// A configuration file that goes with the test.
+struct Written {
+    folder: tempfile::TempDir,
+    name: &'static str,
+}
+
+impl Written {
+    fn new(name: &'static str, text: impl AsRef<[u8]>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join(name), text).expect("the file is written");
+        Self { folder, name }
+    }
+
+    fn yaml(text: &str) -> Self {
+        Self::new("registry.yaml", text)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join(self.name)
+    }
+
+    fn builder(&self) -> SettingsBuilder {
+        Settings::builder().file(self.path())
+    }
+
+    fn settings(&self) -> Settings {
+        self.builder().build().expect("the configuration is good")
+    }
+
+    /// Where a line of the file is, as messages say it.
+    fn line(&self, line: usize) -> String {
+        format!("{}:{line}", self.path().display())
+    }
+}
+
+const ETCD: [PluginKey<'static>; 7] = [
+    key("endpoints"),
+    key("user"),
+    PluginKey { name: "password", secret: true },
+    PluginKey { name: "pin", secret: true },
+    key("retry-delay"),
+    key("tls.ca-file"),
+    key("tls.key-file"),
+];
+
+const fn key(name: &'static str) -> PluginKey<'static> {
+    PluginKey { name, secret: false }
+}
+
+fn refusal(builder: SettingsBuilder) -> String {
+    let error = builder.build().expect_err("the configuration is refused");
+    assert_eq!(error.kind(), registry_api::ErrorKind::InvalidConfig);
+    error.to_string()
+}
+
+/// What the plugin reads at a path of its section, below `/`.
+fn handed(settings: &Settings, pointer: &str) -> Option<String> {
+    let section = settings.section(&ETCD).expect("the section is good");
+    section.json().pointer(pointer).map(|value| value.as_str().expect("every scalar is a string").to_owned())
+}
+
+fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{message:?} lacks {part:?}");
+    }
+    assert!(!message.contains('\n'), "{message:?} is one line");
+}

@@ -1,0 +1,73 @@
+use registry_api::{Error, ErrorKind};
+
+use super::*;
+
+#[test]
+fn flat_keys_are_handed_down_and_the_section_goes_before_them() {
+    let file = Written::yaml(
+        "registry:\n  type: etcd\n  endpoints: [a:1, b:2]\n  user: flat\n  tls: {caFile: flat, key-file: flat}\n  etcd:\n    user: near\n    tls: {ca-file: near}\n",
+    );
+    let section = file.settings().section(&ETCD).unwrap();
+    let expected = serde_json::json!({"endpoints": ["a:1", "b:2"], "user": "near", "tls": {"ca-file": "near", "key-file": "flat"}});
+    assert_eq!(section.json(), &expected);
+    let origin = |key: &str| section.origin(key).map(|(key, source)| format!("{key} {source}"));
+    assert_eq!(origin("registry.etcd.endpoints[1]"), Some(format!("registry.endpoints {}", file.line(3))));
+    assert_eq!(origin("registry.etcd.user"), Some(format!("registry.etcd.user {}", file.line(7))));
+    assert_eq!(origin("registry.etcd.tls.ca-file"), Some(format!("registry.etcd.tls.ca-file {}", file.line(8))));
+    assert_eq!(origin("registry.etcd.tls.key-file"), Some(format!("registry.tls.key-file {}", file.line(5))));
+    assert_eq!(origin("registry.etcd.none"), None);
+    assert_eq!(origin("elsewhere"), None);
+}
+
+#[test]
+fn what_the_host_reads_is_not_handed_down() {
+    let file = Written::yaml(
+        "registry:\n  type: etcd\n  ttl: 9s\n  operation-timeout: 1s\n  etcd: {namespace: n, sessionTimeout: 9s, ttl: 9s, user: u}\n",
+    );
+    assert_eq!(file.settings().section(&ETCD).unwrap().json(), &serde_json::json!({"user": "u"}));
+}
+
+#[test]
+fn sections_of_other_backends_are_left_alone() {
+    let file = Written::yaml("registry: {type: etcd, zookeeper: {connect-string: z}, etcd3: {a: b}, etcd: {user: u}}");
+    assert_eq!(file.settings().section(&ETCD).unwrap().json(), &serde_json::json!({"user": "u"}));
+    let memory = file.builder().set("registry.type=memory").build().unwrap();
+    assert_eq!(memory.section(&[key("name")]).unwrap().json(), &serde_json::json!({}));
+}
+
+#[test]
+fn an_unknown_flat_key_goes_to_the_plugin_to_be_refused() {
+    let file = Written::yaml("registry: {type: etcd, endpiont: a}");
+    assert_eq!(file.settings().section(&ETCD).unwrap().json(), &serde_json::json!({"endpiont": "a"}));
+}
+
+#[test]
+fn a_slip_in_a_key_of_the_hosts_is_refused() {
+    let file = Written::yaml("registry:\n  typ: hunter2\n");
+    let refused = file.settings().section(&[key("name")]).unwrap_err().to_string();
+    assert_says(&refused, &["registry.typ: ", "did you mean registry.type?", &file.line(2)]);
+    assert!(!refused.contains("hunter2"));
+    assert!(file.settings().section(&[key("typ")]).is_ok());
+}
+
+#[test]
+fn a_slip_in_the_sections_name_is_refused() {
+    let file = Written::yaml("registry:\n  type: etcd\n  ectd: {user: a}\n");
+    let refused = file.settings().section(&ETCD).unwrap_err().to_string();
+    assert_says(&refused, &["registry.ectd: ", "did you mean registry.etcd?", &file.line(3)]);
+}
+
+#[test]
+fn a_plugins_refusal_is_told_with_the_users_own_key_and_line() {
+    let file = Written::yaml("registry:\n  type: etcd\n  endpoints: [a, b]\n");
+    let section = file.settings().section(&ETCD).unwrap();
+    let refused = Error::new(ErrorKind::InvalidConfig, "\"b\" has no port")
+        .with_key("registry.etcd.endpoints[1]")
+        .with_plugin("etcd")
+        .with_cause_text("cause");
+    let located = section.locate(refused);
+    assert_eq!(located.to_string(), format!("registry.endpoints[1]: \"b\" has no port ({}): cause", file.line(3)));
+    assert_eq!(located.plugin(), Some("etcd"));
+    let other = section.locate(Error::new(ErrorKind::Unavailable, "no endpoint answers"));
+    assert_eq!(other.to_string(), "no endpoint answers");
+}
