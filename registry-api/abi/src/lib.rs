@@ -15,6 +15,8 @@ mod entry;
 mod error;
 mod guard;
 mod host;
+mod layout;
+pub mod library;
 mod root;
 mod session;
 mod txn;
