@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::runtime::Handle;
+
 use crate::{SessionReporter, tasks::Tasks};
 
 /// What the host asks of every connection, whatever the backend.
@@ -48,6 +50,15 @@ pub struct Context {
 impl Context {
     pub(crate) fn new(options: Options, session: SessionReporter, tasks: Tasks) -> Self {
         Context { options: Arc::new(options), session, tasks }
+    }
+
+    /// A context without a host, for tests of a backend: nobody hears of the session, and no clock is kept.
+    ///
+    /// # Behavior
+    ///
+    /// The tasks end when the last clone of the context is dropped; a test keeps one for as long as its connection is open.
+    pub fn detached(options: Options, runtime: Handle) -> Self {
+        Context::new(options, SessionReporter::new(Box::new(|_| ())), Tasks::new(runtime))
     }
 
     /// The namespace: segments joined by `/`, no slash at either end; may be empty. The backend prepends it to every key.
