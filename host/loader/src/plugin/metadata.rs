@@ -1,0 +1,79 @@
+//! What a plugin says of itself.
+
+use registry_abi::RawAbout;
+use serde::{Deserialize, Serialize};
+
+use super::search::is_name;
+
+/// What a plugin says of itself before it is connected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// What `registry.type` selects it by.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// The version of the plugin interface that it was built with.
+    pub api_version: String,
+    /// Its licence, as an SPDX expression.
+    pub licence: String,
+    /// Where its users find more.
+    pub homepage: String,
+    /// The compiler that built it.
+    pub rustc: String,
+    /// The capabilities that it lacks at best, by name, each with the weaker promise that it makes instead.
+    pub lacking: Vec<(String, String)>,
+    /// Its configuration keys.
+    pub keys: Vec<ConfigKey>,
+}
+
+/// One configuration key of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConfigKey {
+    /// The name below `registry.<type>`, in kebab-case, nested ones joined by dots.
+    pub name: String,
+    /// The kind of value in a word or two.
+    pub kind: String,
+    /// The default as it would be written; empty for none.
+    pub default: String,
+    /// One line of documentation.
+    pub doc: String,
+    /// Whether the value is never shown.
+    pub secret: bool,
+}
+
+impl Metadata {
+    /// # Errors
+    ///
+    /// What is wrong and what to do.
+    pub(crate) fn new(about: RawAbout, api_version: String) -> Result<Self, String> {
+        let metadata = Metadata {
+            name: about.name.into(),
+            version: about.version.into(),
+            api_version,
+            licence: about.licence.into(),
+            homepage: about.homepage.into(),
+            rustc: about.rustc.into(),
+            lacking: about.lacking.into_iter().map(|lacking| (lacking.0.into(), lacking.1.into())).collect(),
+            keys: about
+                .keys
+                .into_iter()
+                .map(|key| ConfigKey {
+                    name: key.name.into(),
+                    kind: key.kind.into(),
+                    default: key.default.into(),
+                    doc: key.doc.into(),
+                    secret: key.secret,
+                })
+                .collect(),
+        };
+        if !is_name(&metadata.name) {
+            return Err(format!(
+                "it calls itself '{}': a plugin's name is made of lower-case letters, digits and '-'",
+                metadata.name.escape_debug()
+            ));
+        }
+        Ok(metadata)
+    }
+}
