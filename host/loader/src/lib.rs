@@ -1,6 +1,14 @@
-//! Loads a registry plugin at run time and hands its host a Registry.
+//! Loads a registry plugin at run time and hands its host a [`Registry`].
 
 mod config;
+mod layers;
 pub mod plugin;
+mod registry;
 
 pub use config::{DisconnectStrategy, PluginKey, Section, Setting, Settings, SettingsBuilder, Source};
+pub use plugin::Plugin;
+pub use registry::{Delete, Guard, Leader, Lock, Observer, Put, Registry, Session, States, TxnBuilder, Watch};
+pub use registry_api::{
+    Applied, Capabilities, Capability, Committed, Entry, Error, ErrorKind, Event, Held, Key, Outcome, Result, Scope,
+    SessionId, SessionState, limits,
+};

@@ -17,3 +17,5 @@ mod watch;
 
 pub use backend::Memory;
 pub use config::Config;
+
+registry_plugin::export_plugin!(Memory);

@@ -23,8 +23,8 @@ mod txn;
 mod watch;
 
 pub use abi_stable::{
-    RRef,
     library::{LibHeader, RootModule, RootModuleResult},
+    sabi_trait::TD_Opaque,
     std_types::{RBox, RErr, RNone, ROk, ROption, RResult, RSlice, RSome, RStr, RString, RVec, Tuple2},
 };
 pub use async_ffi::{BorrowingFfiFuture, ContextExt, FfiContext, FfiFuture, FfiPoll};

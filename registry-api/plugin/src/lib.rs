@@ -8,7 +8,9 @@
 //! What each operation promises is the contract's business; `registry conformance` holds a plugin against it.
 
 mod backend;
+mod boundary;
 mod call;
+mod config;
 mod context;
 pub mod lock;
 mod session;
@@ -16,6 +18,8 @@ mod tasks;
 pub mod watch;
 
 pub use backend::{Backend, ConfigKey};
+#[doc(hidden)]
+pub use boundary::export;
 pub use bytes::Bytes;
 pub use context::{Context, Options};
 pub use lock::LockRequest;

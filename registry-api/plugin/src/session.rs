@@ -159,7 +159,8 @@ impl SessionReporter {
         self.snapshot().map(|now| now.state)
     }
 
-    pub(crate) fn closed(&self) {
+    /// Marks the session closed; of several that close, one hears that it was first.
+    pub(crate) fn close(&self) -> bool {
         self.transition(|last| {
             self.0.good_until.store(0, Ordering::SeqCst);
             self.0.lost_at.store(NEVER, Ordering::SeqCst);
@@ -169,7 +170,7 @@ impl SessionReporter {
                 }
                 _ => None,
             }
-        });
+        })
     }
 
     /// Whether a call may be sent now; a process that was stopped past its session finds out here.
@@ -251,7 +252,8 @@ impl SessionReporter {
         *self.0.current.borrow()
     }
 
-    fn transition(&self, next: impl FnOnce(Option<Snapshot>) -> Option<Snapshot>) {
+    /// Makes and tells a transition, if there is one to make.
+    fn transition(&self, next: impl FnOnce(Option<Snapshot>) -> Option<Snapshot>) -> bool {
         let telling = self.0.telling.lock().unwrap_or_else(PoisonError::into_inner);
         let last = self.snapshot();
         if let Some(next) = next(last)
@@ -261,7 +263,9 @@ impl SessionReporter {
             if last.map(|last| (last.state, last.id)) != Some((next.state, next.id)) {
                 telling(next);
             }
+            return true;
         }
+        false
     }
 }
 

@@ -115,7 +115,6 @@ impl Plugin {
         &self.0.metadata
     }
 
-    #[expect(dead_code, reason = "the handle connects through it")]
     pub(crate) fn root(&self) -> RootRef {
         self.0.root
     }

@@ -1,45 +1,70 @@
 //! The watch buffer: what a backend tells a watch, merged per key and told in order (contract 5).
+//!
+//! A backend feeds the [`WatchSink`]; the consumer draws batches from the stream at its own pace. In between lies at
+//! most one pending change per key, so that a slow consumer costs what the watched subtree costs and slows nobody.
 
-use registry_api::{Entry, Key, Scope};
+mod buffer;
+mod sink;
+mod stream;
+#[cfg(test)]
+mod tests;
 
-/// Where a backend tells a watch what happens.
-pub struct WatchSink {
-    key: String,
-    scope: Scope,
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
+use std::task::Waker;
+
+use registry_api::{Error, Key, Scope};
+use tokio::sync::Notify;
+
+use buffer::Buffer;
+pub use sink::{Resync, WatchSink};
+pub(crate) use stream::WatchStream;
+
+/// Makes the two ends of one watch.
+///
+/// Dropping the stream closes the sink; dropping the sink with all its clones ends the stream.
+pub(crate) fn watch_buffer(key: Key<'_>, scope: Scope) -> (WatchSink, WatchStream) {
+    let shared = Arc::new(Shared::default());
+    (WatchSink::new(key, scope, shared.clone()), WatchStream::new(shared))
 }
 
-impl WatchSink {
-    /// The key that is watched.
-    pub fn key(&self) -> Key<'_> {
-        Key::from_checked(&self.key)
+/// What both ends see.
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Whether the stream has been dropped; `closing` wakes those that wait for it.
+    closed: AtomicBool,
+    closing: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    buffer: Buffer,
+    /// Whether the first resync is complete.
+    opened: bool,
+    /// Whether one of the ends is gone or the watch has failed: nothing is taken in any more.
+    over: bool,
+    /// What the watch failed with, until it is told.
+    error: Option<Error>,
+    /// The consumer, when it waits.
+    waker: Option<Waker>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the watch covers.
-    pub fn scope(&self) -> Scope {
-        self.scope
+    /// Changes the buffer and wakes the consumer if there is something for it.
+    fn feed(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        if state.over {
+            return;
+        }
+        change(&mut state);
+        let waker = if state.over || state.buffer.has_news() { state.waker.take() } else { None };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
-
-    /// Tells that an entry is there or has changed; one outside the scope is passed over.
-    pub fn put(&self, entry: Entry) {
-        let _ = entry;
-    }
-
-    /// Tells that a key's entry is gone.
-    pub fn delete(&self, key: &str) {
-        let _ = key;
-    }
-
-    /// Tells the whole present state, at the beginning and after every break; the difference to what was told before
-    /// reaches the consumer, then `Synced`.
-    pub fn resync(&self, entries: Vec<Entry>) {
-        let _ = entries;
-    }
-
-    /// Whether the consumer has dropped the watch.
-    pub fn is_closed(&self) -> bool {
-        false
-    }
-
-    /// Waits until the consumer has dropped the watch.
-    pub async fn closed(&self) {}
 }

@@ -1,0 +1,58 @@
+//! A backstop behind the plugin's own deadline: a plugin that breaks its word still gives the caller an answer.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use pin_project_lite::pin_project;
+use registry_abi::{RErr, ROk, RResult, RawError};
+use registry_api::{Error, ErrorKind, Outcome, Result};
+use tokio::time::Sleep;
+
+use super::Operation;
+
+/// How long after its deadline a plugin is still waited for: its own answer tells more than this one.
+const GRACE: Duration = Duration::from_millis(500);
+
+pin_project! {
+    pub(super) struct Deadline<F> {
+        timeout: Option<Duration>,
+        operation: Operation,
+        // Made at the first pending poll: a call that is ready at once costs no timer.
+        #[pin]
+        timer: Option<Sleep>,
+        #[pin]
+        call: F,
+    }
+}
+
+impl<F> Deadline<F> {
+    pub(super) fn new(call: F, timeout: Option<Duration>, operation: Operation) -> Self {
+        Deadline { timeout, operation, timer: None, call }
+    }
+}
+
+impl<T, F: Future<Output = RResult<T, RawError>>> Future for Deadline<F> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let mut this = self.project();
+        match this.call.poll(cx) {
+            Poll::Ready(ROk(value)) => return Poll::Ready(Ok(value)),
+            Poll::Ready(RErr(error)) => return Poll::Ready(Err(error.into())),
+            Poll::Pending => {}
+        }
+        let Some(timeout) = *this.timeout else { return Poll::Pending };
+        if this.timer.is_none() {
+            this.timer.set(Some(tokio::time::sleep(timeout.saturating_add(GRACE))));
+        }
+        if let Some(timer) = this.timer.as_pin_mut() {
+            ready!(timer.poll(cx));
+        }
+        let outcome = if this.operation.writes() { Outcome::Unknown } else { Outcome::NotApplied };
+        let message = format!("the plugin gave no answer within {timeout:?} nor in the {GRACE:?} after");
+        Poll::Ready(Err(Error::new(ErrorKind::Timeout, message).with_outcome(outcome)))
+    }
+}

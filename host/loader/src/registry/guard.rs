@@ -1,0 +1,81 @@
+//! Held locks (contract 6.2 to 6.6).
+
+use std::time::Duration;
+
+use registry_api::{Error, Held, Key, Result};
+
+use crate::layers::{Operation, answered, failed};
+
+/// A held lock: a value, owned by whoever holds it. Dropping it, on any thread, releases the lock in the background.
+///
+/// # Behavior
+///
+/// The lock is lost when the session ends, the registry is closed, or somebody deletes the queue entry; [`lost`](Guard::lost) tells. A
+/// write that must not come from a former holder goes through [`check_held`](super::TxnBuilder::check_held).
+#[must_use = "a lock is released when its guard is dropped"]
+pub struct Guard {
+    raw: registry_abi::Guard,
+    held: Held,
+    key: String,
+    plugin: String,
+    timeout: Duration,
+}
+
+impl Guard {
+    pub(super) fn new(raw: registry_abi::Guard, key: &str, plugin: &str, timeout: Duration) -> Self {
+        let held = Held::new(raw.entry().as_str(), raw.token());
+        Guard { raw, held, key: key.to_owned(), plugin: plugin.to_owned(), timeout }
+    }
+
+    /// The lock's key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The holder's own entry in the queue.
+    pub fn entry(&self) -> &str {
+        &self.held.entry
+    }
+
+    /// The fencing token: it only grows from one holder of the lock to the next.
+    pub fn token(&self) -> u64 {
+        self.held.token
+    }
+
+    /// The lock as data, for another process's checks.
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Whether the lock is known to be lost.
+    pub fn is_lost(&self) -> bool {
+        self.raw.is_lost()
+    }
+
+    /// Waits until the lock is lost, and says why.
+    pub fn lost(&self) -> impl Future<Output = Error> + Send + 'static {
+        let lost = self.raw.lost();
+        let (key, plugin) = (self.key.clone(), self.plugin.clone());
+        async move { failed(lost.await.into(), Operation::Lock, Some(Key::from_checked(&key)), &plugin) }
+    }
+
+    /// Releases the lock and waits until that is done; one that was lost is no error.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout`, `Unavailable`: the release goes on in the background.
+    ///
+    /// # Cancellation
+    ///
+    /// The release goes on in the background.
+    pub async fn release(self) -> Result<()> {
+        let released = self.raw.release(self.timeout.into()).await;
+        answered(released, Operation::Release, Some(Key::from_checked(&self.key)), &self.plugin)
+    }
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").field("key", &self.key).field("held", &self.held).finish_non_exhaustive()
+    }
+}

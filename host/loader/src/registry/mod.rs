@@ -1,0 +1,249 @@
+//! The handle that host servers use.
+
+mod delete;
+mod guard;
+mod leader;
+mod lock;
+mod put;
+mod read;
+mod session;
+mod txn;
+mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+use registry_abi::{Connection, RVec, RawOptions};
+use registry_api::{Capabilities, Capability, Error, ErrorKind, Key, Result};
+
+use self::session::Hearing;
+pub use self::{
+    delete::Delete,
+    guard::Guard,
+    leader::{Leader, Observer},
+    lock::Lock,
+    put::Put,
+    session::{Session, States},
+    txn::TxnBuilder,
+    watch::Watch,
+};
+use crate::{
+    Plugin, PluginKey, Settings,
+    layers::{Layers, Operation},
+};
+
+/// A connection to the coordination registry that the configuration names: one session, shared by all clones.
+///
+/// # Behavior
+///
+/// Every call ends by its deadline, `registry.operation-timeout` unless it is given another. While the session is
+/// suspended nothing is sent: calls wait. Dropping the last clone closes the session in the background;
+/// [`close`](Registry::close) waits until its ephemerals and locks are gone.
+///
+/// # Cancellation
+///
+/// Every future may be dropped at any await. What the call had set up itself is removed in the background; a write that
+/// was sent may still be applied.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use registry_host::{Registry, Scope, Settings};
+///
+/// # async fn example() -> registry_host::Result<()> {
+/// let registry = Registry::open(Settings::load("registry.yaml")?).await?;
+/// registry.put("/nodes/worker/default/10.0.0.7:1234", "{}").ephemeral().await?;
+/// let mut members = registry.watch("/nodes/worker", Scope::Subtree).await?;
+/// let guard = registry.lock("/lock/failover").within(Duration::from_secs(5)).await?;
+/// registry.txn().check_held(&guard).put("/task/7", "taken").commit().await?;
+/// while let Some(event) = members.next().await {
+///     println!("{:?}", event?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    connection: Connection,
+    plugin: Plugin,
+    session: Arc<Hearing>,
+    namespace: String,
+    capabilities: Capabilities,
+    timeout: Duration,
+    layers: Layers,
+}
+
+impl Registry {
+    /// Loads the plugin that `registry.type` names and opens a session with it.
+    ///
+    /// # Errors
+    ///
+    /// `PluginRejected` when no plugin could be loaded, `InvalidConfig` before any connection is tried, and what the
+    /// server says: `Unavailable`, `Unauthenticated` and so on.
+    pub async fn open(settings: Settings) -> Result<Self> {
+        let (settings, plugin) = load(settings).await?;
+        Self::connect(plugin, settings).await
+    }
+
+    /// Opens a session with a plugin that is loaded already.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Registry::open), but for loading.
+    pub async fn connect(plugin: Plugin, settings: Settings) -> Result<Self> {
+        let keys: Vec<_> =
+            plugin.metadata().keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
+        let section = settings.section(&keys)?;
+        let options = RawOptions {
+            config: section.json().to_string().into(),
+            prefix: section.prefix().into(),
+            base: settings.base().to_string_lossy().into_owned().into(),
+            namespace: settings.namespace().into(),
+            session_timeout: settings.session_timeout().into(),
+            operation_timeout: settings.operation_timeout().into(),
+            more: RVec::new(),
+        };
+        let session = Arc::new(Hearing::default());
+        let layers = Layers::new(plugin.name());
+        let opening = plugin.root().connect()(options, session::host_end(plugin.name(), Arc::clone(&session)));
+        let connection =
+            layers.run(Operation::Open, None, None, opening).await.map_err(|error| section.locate(error))?;
+        let capabilities = capabilities(&connection);
+        Ok(Registry(Arc::new(Inner {
+            connection,
+            plugin,
+            session,
+            namespace: settings.namespace().to_owned(),
+            capabilities,
+            timeout: settings.operation_timeout(),
+            layers,
+        })))
+    }
+
+    /// The session: its id, timeout, state and transitions.
+    pub fn session(&self) -> Session {
+        Session::new(Arc::clone(&self.0.session))
+    }
+
+    /// What the backend can do, and what it promises in place of what it can't.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.0.capabilities
+    }
+
+    /// The plugin that the backend comes from.
+    pub fn plugin(&self) -> &Plugin {
+        &self.0.plugin
+    }
+
+    /// The namespace that every key lies below on the backend.
+    pub fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// How long a call may take that is given no deadline of its own.
+    pub fn operation_timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
+    /// Asks the server for its name and version.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout` or `Unavailable` when it doesn't answer.
+    pub async fn server(&self) -> Result<String> {
+        let inner = &*self.0;
+        let asked = inner.connection.server(inner.timeout.into());
+        Ok(inner.layers.run(Operation::Server, None, Some(inner.timeout), asked).await?.into())
+    }
+
+    /// Ends the session; its ephemerals and locks are gone when this returns, and every later call gives `Closed`.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout` or `Unavailable` with the outcome `Unknown`: the session then ends with its own timeout. `Closed` when
+    /// it was closed before.
+    ///
+    /// # Cancellation
+    ///
+    /// The closing goes on in the background.
+    pub async fn close(&self) -> Result<()> {
+        let inner = &*self.0;
+        let closing = inner.connection.close(inner.timeout.into());
+        inner.layers.run(Operation::Close, None, Some(inner.timeout), closing).await
+    }
+
+    /// Stops every task of the connection at once and sends nothing more, as if the process had died: ephemerals and
+    /// locks stay until the session's timeout has passed.
+    ///
+    /// For tests of what the others then see.
+    pub fn abandon(&self) {
+        self.0.connection.abandon();
+    }
+
+    /// Checks a key's form and that this registry may touch it.
+    fn key<'a>(&self, operation: Operation, key: &'a str) -> Result<Key<'a>> {
+        let refused = |error: Error| error.with_operation(operation.name()).with_plugin(self.0.plugin.name());
+        let key = Key::new(key).map_err(|invalid| refused(invalid.into()))?;
+        if self.0.namespace.is_empty() && is_reserved(key) {
+            let error = Error::new(
+                ErrorKind::InvalidKey,
+                "/zookeeper is ZooKeeper's own: with an empty registry.namespace it is hidden on every backend",
+            );
+            return Err(refused(error.with_key(key)));
+        }
+        Ok(key)
+    }
+
+    /// The same for an operation that is about an entry, which the root is not.
+    fn entry_key<'a>(&self, operation: Operation, key: &'a str) -> Result<Key<'a>> {
+        let key = self.key(operation, key)?;
+        if key.is_root() {
+            let error = Error::new(ErrorKind::InvalidKey, "the root '/' is no entry, name one below it");
+            return Err(error.with_operation(operation.name()).with_key(key).with_plugin(self.0.plugin.name()));
+        }
+        Ok(key)
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry")
+            .field("plugin", &self.0.plugin.name())
+            .field("namespace", &self.0.namespace)
+            .field("session", &self.session())
+            .finish()
+    }
+}
+
+/// ZooKeeper's own tree, which the empty namespace hides on every backend, so that one can be swapped for another (1.4).
+fn is_reserved(key: Key<'_>) -> bool {
+    const RESERVED: Key<'static> = Key::from_checked("/zookeeper");
+    key == RESERVED || RESERVED.contains(key)
+}
+
+async fn load(settings: Settings) -> Result<(Settings, Plugin)> {
+    // Reading, hashing and linking a library is slow work for a thread that others share.
+    let loading = tokio::task::spawn_blocking(move || {
+        let plugin = Plugin::named(
+            settings.registry_type(),
+            settings.plugin_dirs(),
+            settings.plugin_sha256(settings.registry_type()),
+        )?;
+        Ok((settings, plugin))
+    });
+    loading.await.unwrap_or_else(|error| {
+        Err(Error::new(ErrorKind::PluginRejected, "the plugin could not be loaded").with_cause(&error))
+    })
+}
+
+fn capabilities(connection: &Connection) -> Capabilities {
+    connection.lacking().into_iter().fold(Capabilities::all(), |capabilities, lacking| {
+        match Capability::from_name(&lacking.0) {
+            Some(capability) => capabilities.without(capability, lacking.1),
+            // One that this host doesn't know is one that it doesn't rely on.
+            None => capabilities,
+        }
+    })
+}

@@ -1,0 +1,97 @@
+//! One put (contract 3).
+
+use std::{future::IntoFuture, pin::Pin, time::Duration};
+
+use registry_api::{Check, Key, Mode, Operation as Write, Result, Txn};
+
+use super::{Inner, Registry};
+use crate::layers::Operation;
+
+impl Registry {
+    /// Writes an entry, creating its ancestors as needed; gives the version that it has now.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidKey`, `ValueTooLarge`, `InvalidTxn` before anything is sent; `ConditionFailed`, `EphemeralParent`,
+    /// `HasChildren` (an ephemeral put over an entry with children), `Timeout`, `Unavailable`, `Closed`.
+    pub fn put<'a, V: AsRef<[u8]> + Send + Sync + 'a>(&'a self, key: &'a str, value: V) -> Put<'a, V> {
+        Put { registry: self, key, value, mode: Mode::Persistent, condition: Condition::None, timeout: None }
+    }
+}
+
+/// A put in the making; await it.
+#[must_use = "a put does nothing until it is awaited"]
+#[derive(Clone, Debug)]
+pub struct Put<'a, V> {
+    registry: &'a Registry,
+    key: &'a str,
+    value: V,
+    mode: Mode,
+    condition: Condition,
+    timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Condition {
+    None,
+    Absent,
+    Version(u64),
+}
+
+impl<V> Put<'_, V> {
+    /// The entry goes with this registry's session.
+    pub fn ephemeral(mut self) -> Self {
+        self.mode = Mode::Ephemeral;
+        self
+    }
+
+    /// Writes only if the key has no entry.
+    pub fn if_absent(mut self) -> Self {
+        self.condition = Condition::Absent;
+        self
+    }
+
+    /// Writes only if the entry is at this version.
+    pub fn if_version(mut self, version: u64) -> Self {
+        self.condition = Condition::Version(version);
+        self
+    }
+
+    /// Replaces the deadline, `registry.operation-timeout`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+impl<'a, V: AsRef<[u8]> + Send + Sync + 'a> IntoFuture for Put<'a, V> {
+    type Output = Result<u64>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let key = self.registry.entry_key(Operation::Put, self.key)?;
+            let operations = [Write::Put { key, value: self.value.as_ref(), mode: self.mode }];
+            let committed =
+                one(&self.registry.0, Operation::Put, key, self.condition, &operations, self.timeout).await?;
+            Ok(committed)
+        })
+    }
+}
+
+async fn one(
+    inner: &Inner,
+    operation: Operation,
+    key: Key<'_>,
+    condition: Condition,
+    operations: &[Write<'_>],
+    timeout: Option<Duration>,
+) -> Result<u64> {
+    let check = match condition {
+        Condition::None => None,
+        Condition::Absent => Some(Check::Absent(key)),
+        Condition::Version(version) => Some(Check::Version(key, version)),
+    };
+    let committed = inner.commit(operation, Some(key), Txn::new(check.as_slice(), operations), timeout).await?;
+    inner.answer(operation, key, committed.version(0))
+}

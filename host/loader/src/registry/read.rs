@@ -1,0 +1,52 @@
+//! Reading: get, children, list (contract 2).
+
+use registry_api::{Entry, Result};
+
+use super::Registry;
+use crate::layers::Operation;
+
+impl Registry {
+    /// Reads one entry; nothing when there is none.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidKey`, `Timeout`, `Unavailable`, `Closed`.
+    pub async fn get(&self, key: &str) -> Result<Option<Entry>> {
+        let key = self.entry_key(Operation::Get, key)?;
+        let inner = &*self.0;
+        let asked = inner.connection.get(key.as_str().into(), inner.timeout.into());
+        let found = inner.layers.run(Operation::Get, Some(key), Some(inner.timeout), asked).await?;
+        Ok(found.into_option().map(|raw| {
+            let mut entry = Entry::from(raw);
+            // It is known here, so that it needn't cross.
+            key.as_str().clone_into(&mut entry.key);
+            entry
+        }))
+    }
+
+    /// Names the direct children, sorted by bytes. The root's are asked for with `/`.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if neither the key nor a descendant exists; `InvalidKey`, `Timeout`, `Unavailable`, `Closed`.
+    pub async fn children(&self, key: &str) -> Result<Vec<String>> {
+        let key = self.key(Operation::Children, key)?;
+        let inner = &*self.0;
+        let asked = inner.connection.children(key.as_str().into(), inner.timeout.into());
+        let names = inner.layers.run(Operation::Children, Some(key), Some(inner.timeout), asked).await?;
+        Ok(names.into_iter().map(String::from).collect())
+    }
+
+    /// Reads the key's own entry and all below it, sorted by bytes; none if there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidKey` also for the root; `Timeout`, `Unavailable`, `Closed`.
+    pub async fn list(&self, key: &str) -> Result<Vec<Entry>> {
+        let key = self.entry_key(Operation::List, key)?;
+        let inner = &*self.0;
+        let asked = inner.connection.list(key.as_str().into(), inner.timeout.into());
+        let listed = inner.layers.run(Operation::List, Some(key), Some(inner.timeout), asked).await?;
+        Ok(listed.into_iter().map(Entry::from).collect())
+    }
+}

@@ -1,0 +1,196 @@
+//! The session as its host sees it (contract 4.3).
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_core::Stream;
+use registry_abi::{Host, RawHost, RawHost_TO, RawLevel, RawLog, RawSession, TD_Opaque};
+use registry_api::{SessionId, SessionState};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::layers::logging;
+
+/// How many transitions a reader of [`States`] may be behind before it is told of the newest ones only.
+const BEHIND: usize = 256;
+
+/// The one session of a registry; its handles stay good when it is replaced by another.
+#[derive(Clone)]
+pub struct Session(Arc<Hearing>);
+
+impl Session {
+    pub(super) fn new(hearing: Arc<Hearing>) -> Self {
+        Session(hearing)
+    }
+
+    /// The session's id, which changes after `Lost`.
+    pub fn id(&self) -> SessionId {
+        self.0.lock().now.id
+    }
+
+    /// The timeout that the server granted.
+    pub fn timeout(&self) -> Duration {
+        self.0.lock().now.timeout
+    }
+
+    /// The state as last heard of.
+    pub fn state(&self) -> SessionState {
+        self.0.lock().now.state
+    }
+
+    /// The state as it is now, then every transition.
+    ///
+    /// # Behavior
+    ///
+    /// None is skipped or told twice in a row, unless the reader falls 256 behind: then it is told of the newest 256.
+    pub fn states(&self) -> States {
+        let heard = self.0.lock();
+        let mut later = heard.transitions.subscribe();
+        let now = heard.now.state;
+        drop(heard);
+        States {
+            now: Some(now),
+            next: Box::pin(async move {
+                let next = receive(&mut later).await;
+                (next, later)
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let now = self.0.lock().now;
+        f.debug_struct("Session")
+            .field("id", &now.id)
+            .field("timeout", &now.timeout)
+            .field("state", &now.state)
+            .finish()
+    }
+}
+
+type Receiving = Pin<Box<dyn Future<Output = (Option<SessionState>, broadcast::Receiver<SessionState>)> + Send + Sync>>;
+
+/// The states of a session: a [`Stream`] that ends with the registry.
+#[must_use = "states are told to whoever asks"]
+pub struct States {
+    now: Option<SessionState>,
+    next: Receiving,
+}
+
+impl States {
+    /// The next state; nothing once the registry is gone.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<SessionState> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
+impl Stream for States {
+    type Item = SessionState;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<SessionState>> {
+        if let Some(now) = self.now.take() {
+            return Poll::Ready(Some(now));
+        }
+        let (state, mut later) = std::task::ready!(self.next.as_mut().poll(cx));
+        self.next = Box::pin(async move {
+            let next = receive(&mut later).await;
+            (next, later)
+        });
+        Poll::Ready(state)
+    }
+}
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("States").finish_non_exhaustive()
+    }
+}
+
+async fn receive(later: &mut broadcast::Receiver<SessionState>) -> Option<SessionState> {
+    loop {
+        match later.recv().await {
+            Ok(state) => return Some(state),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+/// What the plugin has told of the session.
+pub(super) struct Hearing(Mutex<Heard>);
+
+struct Heard {
+    now: Now,
+    transitions: broadcast::Sender<SessionState>,
+}
+
+#[derive(Clone, Copy)]
+struct Now {
+    state: SessionState,
+    id: SessionId,
+    timeout: Duration,
+}
+
+impl Default for Hearing {
+    fn default() -> Self {
+        Hearing(Mutex::new(Heard {
+            // A connection is handed out only after its plugin has told of `Connected`.
+            now: Now { state: SessionState::Suspended, id: SessionId(0), timeout: Duration::ZERO },
+            transitions: broadcast::Sender::new(BEHIND),
+        }))
+    }
+}
+
+impl Hearing {
+    fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, raw: RawSession) {
+        let mut heard = self.lock();
+        heard.now = Now { state: raw.state.into(), id: SessionId(raw.id), timeout: raw.timeout.into() };
+        // Nobody may be listening.
+        let _ = heard.transitions.send(raw.state.into());
+    }
+}
+
+/// The host's end that a plugin is given.
+pub(super) fn host_end(plugin: &str, hearing: Arc<Hearing>) -> Host {
+    RawHost_TO::from_value(HostEnd { plugin: plugin.to_owned(), hearing }, TD_Opaque)
+}
+
+struct HostEnd {
+    plugin: String,
+    hearing: Arc<Hearing>,
+}
+
+impl RawHost for HostEnd {
+    fn session(&self, session: RawSession) {
+        logging::quietly(|| {
+            self.hearing.hear(session);
+            tracing::debug!(
+                plugin = self.plugin,
+                session = %SessionId(session.id),
+                state = %SessionState::from(session.state),
+                "the session's state has changed"
+            );
+        });
+    }
+
+    fn log_enabled(&self, level: RawLevel) -> bool {
+        logging::enabled(level)
+    }
+
+    fn log(&self, log: RawLog<'_>) {
+        logging::quietly(|| logging::forward(&self.plugin, &log));
+    }
+}

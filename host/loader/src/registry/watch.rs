@@ -1,0 +1,114 @@
+//! Watches (contract 5).
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_core::Stream;
+use registry_abi::{ContextExt as _, RErr, ROk};
+use registry_api::{Error, ErrorKind, Event, Result, Scope};
+
+use super::Registry;
+use crate::layers::{Operation, failed};
+
+/// How many events cross at once.
+const BATCH: usize = 64;
+
+impl Registry {
+    /// Watches a key: the present state as `Put` events, then `Synced`, then every change. The key may not exist yet.
+    ///
+    /// # Behavior
+    ///
+    /// Ready once the present state has been read. After a break the watch goes on by itself: what changed meanwhile
+    /// arrives as events, then `Synced` again. A slow consumer costs at most the watched subtree and one pending event
+    /// per key. Dropping the watch ends it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidKey`, `PermissionDenied`, `Timeout`, `Unavailable`, `Closed`.
+    pub async fn watch(&self, key: &str, scope: Scope) -> Result<Watch> {
+        let key = match scope {
+            Scope::Node => self.entry_key(Operation::Watch, key)?,
+            _ => self.key(Operation::Watch, key)?,
+        };
+        let inner = &*self.0;
+        let opening = inner.connection.watch(key.as_str().into(), scope.into(), inner.timeout.into());
+        let raw = inner.layers.run(Operation::Watch, Some(key), Some(inner.timeout), opening).await?;
+        Ok(Watch {
+            raw: Some(raw),
+            ready: VecDeque::new(),
+            key: key.as_str().to_owned(),
+            plugin: inner.plugin.name().to_owned(),
+        })
+    }
+}
+
+/// The events of a watch: a [`Stream`] that ends with the registry, or after an error that can't pass by itself.
+#[must_use = "a watch tells nothing until it is asked"]
+pub struct Watch {
+    raw: Option<registry_abi::Watch>,
+    ready: VecDeque<Event>,
+    key: String,
+    plugin: String,
+}
+
+impl Watch {
+    /// The next event; nothing at the end.
+    ///
+    /// # Cancellation
+    ///
+    /// No event is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Result<Event>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    fn end(&mut self, error: Error) -> Poll<Option<Result<Event>>> {
+        self.raw = None;
+        let key = registry_api::Key::from_checked(&self.key);
+        Poll::Ready(Some(Err(failed(error, Operation::Watch, Some(key), &self.plugin))))
+    }
+}
+
+// Nothing in it is ever pinned: the plugin's end is a pointer.
+impl Unpin for Watch {}
+
+impl Stream for Watch {
+    type Item = Result<Event>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
+        if let Some(event) = self.ready.pop_front() {
+            return Poll::Ready(Some(Ok(event)));
+        }
+        let Some(raw) = &mut self.raw else { return Poll::Ready(None) };
+        // A watch that always has something to tell must let its siblings run.
+        let turn = ready!(tokio::task::coop::poll_proceed(cx));
+        let polled = cx.with_ffi_context(|cx| raw.poll_next_batch(cx, BATCH)).try_into_poll();
+        let Ok(polled) = polled else {
+            return self.end(Error::new(ErrorKind::PluginPanicked, "the plugin panicked, the watch is over"));
+        };
+        match ready!(polled) {
+            ROk(batch) => {
+                turn.made_progress();
+                for raw in batch {
+                    match Event::try_from(raw) {
+                        Ok(event) => self.ready.push_back(event),
+                        Err(error) => return self.end(error),
+                    }
+                }
+                if self.ready.is_empty() {
+                    self.raw = None;
+                }
+                Poll::Ready(self.ready.pop_front().map(Ok))
+            }
+            RErr(error) => self.end(error.into()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("key", &self.key).field("ended", &self.raw.is_none()).finish_non_exhaustive()
+    }
+}

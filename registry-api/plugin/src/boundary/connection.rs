@@ -1,0 +1,250 @@
+//! A connection as the host sees it: each call gated, timed and guarded.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use registry_abi::{
+    BorrowingFfiFuture, FfiFuture, Guard, RNone, ROption, RResult, RSome, RStr, RString, RVec, RawApplied,
+    RawConnection, RawEntry, RawError, RawLockRequest, RawScope, RawTxn, Timeout, Tuple2, Watch,
+};
+use registry_api::{Check, Error, ErrorKind, Key, Listing, Operation, Outcome, Page, Result, Scope, Txn};
+
+use super::{
+    guarded::{caught, guarded},
+    guards,
+    runtime::PluginRuntime,
+    watches,
+};
+use crate::{
+    Backend, Context, LockRequest,
+    call::{Effect, call},
+    lock,
+    session::closed,
+};
+
+/// How many entries one page of a listing asks for.
+const PAGE: usize = 1_000;
+
+/// What lives as long as anything of a connection does.
+pub(super) struct Live<B: Backend> {
+    pub(super) backend: Arc<B>,
+    pub(super) context: Context,
+    pub(super) requests: AtomicU64,
+    pub(super) runtime: Arc<PluginRuntime>,
+}
+
+/// The host's end of a connection; dropping it closes the connection in the background.
+pub(super) struct Connected<B: Backend>(pub(super) Arc<Live<B>>);
+
+impl<B: Backend> Live<B> {
+    fn guarded<'a, T, R, F>(&self, future: F) -> BorrowingFfiFuture<'a, RResult<R, RawError>>
+    where
+        F: Future<Output = Result<T>> + Send + 'a,
+        T: Into<R>,
+        R: 'a,
+    {
+        guarded(self.runtime.handle().clone(), future)
+    }
+
+    /// A call that writes nothing. The backend's function itself runs inside the guard: it may panic like its future.
+    fn read<'a, T, F>(
+        &'a self,
+        timeout: Timeout,
+        start: impl FnOnce(&'a B) -> F + Send + 'a,
+    ) -> impl Future<Output = Result<T>> + Send + 'a
+    where
+        T: Send + 'a,
+        F: Future<Output = Result<T>> + Send + 'a,
+    {
+        call(self.context.session(), timeout.into(), Effect::Read, async move { start(&self.backend).await })
+    }
+}
+
+impl<B: Backend> RawConnection for Connected<B> {
+    fn lacking(&self) -> RVec<Tuple2<RString, RString>> {
+        match caught(|| self.0.backend.capabilities()) {
+            Ok(capabilities) => lacking(&capabilities),
+            // A capability that can't be asked for is not there.
+            Err(error) => lacking(
+                &registry_api::Capability::ALL
+                    .into_iter()
+                    .fold(registry_api::Capabilities::all(), |capabilities, capability| {
+                        capabilities.without(capability, error.message())
+                    }),
+            ),
+        }
+    }
+
+    fn server(&self, timeout: Timeout) -> BorrowingFfiFuture<'_, RResult<RString, RawError>> {
+        self.0.guarded(self.0.read(timeout, B::server))
+    }
+
+    fn get<'a>(
+        &'a self,
+        key: RStr<'a>,
+        timeout: Timeout,
+    ) -> BorrowingFfiFuture<'a, RResult<ROption<RawEntry>, RawError>> {
+        let get = self.0.read(timeout, move |backend| backend.get(Key::from_checked(key.as_str())));
+        self.0.guarded::<ROption<RawEntry>, _, _>(async move {
+            Ok(match get.await? {
+                Some(mut entry) => {
+                    // The host knows it.
+                    entry.key = String::new();
+                    RSome(entry.into())
+                }
+                None => RNone,
+            })
+        })
+    }
+
+    fn children<'a>(
+        &'a self,
+        key: RStr<'a>,
+        timeout: Timeout,
+    ) -> BorrowingFfiFuture<'a, RResult<RVec<RString>, RawError>> {
+        let children = self.0.read(timeout, move |backend| backend.children(Key::from_checked(key.as_str())));
+        self.0.guarded::<RVec<RString>, _, _>(async move {
+            let mut names = children.await?;
+            names.sort_unstable();
+            Ok(names.into_iter().map(RString::from).collect())
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        key: RStr<'a>,
+        timeout: Timeout,
+    ) -> BorrowingFfiFuture<'a, RResult<RVec<RawEntry>, RawError>> {
+        let list = self.0.read(timeout, move |backend| list(backend, Key::from_checked(key.as_str())));
+        self.0.guarded::<RVec<RawEntry>, _, _>(list)
+    }
+
+    fn commit<'a>(
+        &'a self,
+        txn: RawTxn<'a>,
+        timeout: Timeout,
+    ) -> BorrowingFfiFuture<'a, RResult<RVec<RawApplied>, RawError>> {
+        self.0.guarded::<RVec<RawApplied>, _, _>(commit(&self.0, txn, timeout.into()))
+    }
+
+    fn watch<'a>(
+        &'a self,
+        key: RStr<'a>,
+        scope: RawScope,
+        timeout: Timeout,
+    ) -> BorrowingFfiFuture<'a, RResult<Watch, RawError>> {
+        self.0.guarded(async move {
+            let scope = Scope::try_from(scope)?;
+            watches::open(Arc::clone(&self.0), key.as_str(), scope, timeout.into()).await
+        })
+    }
+
+    fn lock<'a>(&'a self, request: RawLockRequest<'a>) -> BorrowingFfiFuture<'a, RResult<Guard, RawError>> {
+        self.0.guarded(async move {
+            let live = &self.0;
+            let limit = request.limit.into_option().map(Duration::from);
+            let request = LockRequest {
+                key: request.key.into(),
+                value: Bytes::copy_from_slice(&request.value),
+                wait: request.wait,
+                number: live.requests.fetch_add(1, Ordering::Relaxed),
+                context: live.context.clone(),
+            };
+            let guard = lock::acquire(Arc::clone(&live.backend), request, limit).await?;
+            Ok(guards::crossing(Arc::clone(live), guard))
+        })
+    }
+
+    fn close(&self, timeout: Timeout) -> FfiFuture<RResult<(), RawError>> {
+        let closing = close(Arc::clone(&self.0), timeout.into());
+        self.0.guarded(closing)
+    }
+
+    fn abandon(&self) {
+        self.0.context.tasks().abort();
+        self.0.context.session().close();
+    }
+}
+
+impl<B: Backend> Drop for Connected<B> {
+    fn drop(&mut self) {
+        let live = Arc::clone(&self.0);
+        let timeout = live.context.operation_timeout();
+        // The task holds a share of the runtime until it is done.
+        self.0.runtime.handle().spawn(async move {
+            if let Err(error) = close(live, timeout).await
+                && error.kind() != ErrorKind::Closed
+            {
+                tracing::warn!(%error, "the session could not be closed, it ends with its timeout");
+            }
+        });
+    }
+}
+
+async fn commit<B: Backend>(live: &Live<B>, txn: RawTxn<'_>, timeout: Duration) -> Result<RVec<RawApplied>> {
+    let committed = if let ([], [operation]) = (txn.checks.as_slice(), txn.operations.as_slice()) {
+        // By far the most Txns are one operation.
+        let operations = [Operation::try_from(*operation)?];
+        let txn = Txn::new(&[], &operations);
+        call(live.context.session(), timeout, Effect::Write, async { live.backend.commit(txn).await }).await?
+    } else {
+        let checks = txn.checks.iter().map(|check| Check::try_from(*check)).collect::<Result<Vec<_>>>()?;
+        let operations =
+            txn.operations.iter().map(|operation| Operation::try_from(*operation)).collect::<Result<Vec<_>>>()?;
+        let txn = Txn::new(&checks, &operations);
+        call(live.context.session(), timeout, Effect::Write, async { live.backend.commit(txn).await }).await?
+    };
+    Ok(committed.applied.into_iter().map(RawApplied::from).collect())
+}
+
+async fn list<B: Backend>(backend: &B, key: Key<'_>) -> Result<RVec<RawEntry>> {
+    'anew: loop {
+        let mut listed: RVec<RawEntry> = RVec::new();
+        let mut page = Page::first(PAGE);
+        loop {
+            match backend.list(key, page).await? {
+                Listing::Page { entries, next } => {
+                    listed.extend(entries.into_iter().map(RawEntry::from));
+                    match next {
+                        Some(cursor) => page = Page::after(cursor, PAGE),
+                        None => return Ok(listed),
+                    }
+                }
+                _ => continue 'anew,
+            }
+        }
+    }
+}
+
+/// Ends the session and then the tasks, in a task of its own that goes on when the caller is gone.
+async fn close<B: Backend>(live: Arc<Live<B>>, timeout: Duration) -> Result<()> {
+    if live.context.session().close() {
+        let runtime = live.runtime.handle().clone();
+        let closing = runtime.spawn(async move {
+            let closing =
+                super::guarded::InRuntime::new(live.runtime.handle().clone(), async { live.backend.close().await });
+            let closed = tokio::time::timeout(timeout, closing).await.unwrap_or_else(|_| {
+                Err(Error::new(
+                    ErrorKind::Timeout,
+                    format!("no answer within {timeout:?}; the session ends with its own timeout"),
+                )
+                .with_outcome(Outcome::Unknown))
+            });
+            live.context.tasks().shutdown().await;
+            closed
+        });
+        closing.await.map_err(|error| Error::new(ErrorKind::Other, "the closing was broken off").with_cause(&error))?
+    } else {
+        Err(closed())
+    }
+}
+
+pub(super) fn lacking(capabilities: &registry_api::Capabilities) -> RVec<Tuple2<RString, RString>> {
+    capabilities.lacking().map(|(capability, promise)| Tuple2(capability.name().into(), promise.into())).collect()
+}

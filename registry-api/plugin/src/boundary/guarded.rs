@@ -1,0 +1,161 @@
+//! The guard round every future that a plugin returns: the plugin's runtime is entered and panics are caught, on every
+//! poll and on drop.
+
+use std::{
+    any::Any,
+    mem::ManuallyDrop,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use registry_abi::{BorrowingFfiFuture, RErr, ROk, RResult, RawError};
+use registry_api::{Error, ErrorKind, Result};
+use tokio::runtime::Handle;
+
+/// Readies a future for the host, which polls it on its own runtime.
+pub(crate) fn guarded<'a, T, R, F>(runtime: Handle, future: F) -> BorrowingFfiFuture<'a, RResult<R, RawError>>
+where
+    F: Future<Output = Result<T>> + Send + 'a,
+    T: Into<R>,
+    R: 'a,
+{
+    BorrowingFfiFuture::new(Crossing { future: InRuntime::new(runtime, future), answer: std::marker::PhantomData })
+}
+
+struct Crossing<F, R> {
+    future: F,
+    answer: std::marker::PhantomData<fn() -> R>,
+}
+
+impl<T, R, F> Future for Crossing<InRuntime<F>, R>
+where
+    F: Future<Output = Result<T>>,
+    T: Into<R>,
+{
+    type Output = RResult<R, RawError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: `future` is pinned with `self`: it is never moved out, and `Crossing` has no drop of its own.
+        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        future.poll(cx).map(|result| match result {
+            Ok(value) => ROk(value.into()),
+            Err(error) => RErr(error.into()),
+        })
+    }
+}
+
+/// A future that runs in the plugin's runtime whoever polls it, and whose panics become errors.
+pub(crate) struct InRuntime<F> {
+    runtime: Handle,
+    future: ManuallyDrop<F>,
+}
+
+impl<F> InRuntime<F> {
+    pub(crate) fn new(runtime: Handle, future: F) -> Self {
+        InRuntime { runtime, future: ManuallyDrop::new(future) }
+    }
+}
+
+impl<T, F: Future<Output = Result<T>>> Future for InRuntime<F> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        // SAFETY: nothing is moved out of `this`; `future` is only pinned again below.
+        let this = unsafe { self.get_unchecked_mut() };
+        let _entered = this.runtime.enter();
+        // SAFETY: `future` is pinned with `self` and dropped in place.
+        let future = unsafe { Pin::new_unchecked(&mut *this.future) };
+        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(poll) => poll,
+            Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+        }
+    }
+}
+
+impl<F> Drop for InRuntime<F> {
+    fn drop(&mut self) {
+        let _entered = self.runtime.enter();
+        // SAFETY: `future` is dropped here alone, once, in place.
+        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut self.future) }));
+        if let Err(panic) = dropped {
+            tracing::error!(panic = message(&*panic), "the plugin panicked while a call was dropped");
+            // Its own drop could panic too.
+            std::mem::forget(panic);
+        }
+    }
+}
+
+/// Runs plain code of the plugin.
+pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| panicked(&*panic))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    Error::new(
+        ErrorKind::PluginPanicked,
+        format!("the plugin panicked, please report it to its author: {}", message(panic)),
+    )
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it gave no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+    }
+
+    #[test]
+    fn the_plugins_own_runtime_is_entered_whoever_polls() {
+        let runtime = runtime();
+        let future = guarded::<(), (), _>(runtime.handle().clone(), async {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            Ok(())
+        });
+        // No tokio runtime polls this.
+        assert!(futures_util::FutureExt::now_or_never(future).is_none());
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error_with_its_message() {
+        let runtime = runtime();
+        let future = guarded::<(), (), _>(runtime.handle().clone(), async { panic!("number {}", 7) });
+        let result = futures_util::FutureExt::now_or_never(future);
+        let Some(RErr(error)) = result else { panic!("no error") };
+        let error = Error::from(error);
+        assert_eq!(error.kind(), ErrorKind::PluginPanicked);
+        assert!(error.message().contains("number 7"));
+    }
+
+    #[test]
+    fn a_panic_in_drop_stays_inside() {
+        let runtime = runtime();
+        drop(guarded::<(), (), _>(runtime.handle().clone(), async {
+            let _held = PanicsWhenDropped;
+            std::future::pending::<Result<()>>().await
+        }));
+        let mut polled = guarded::<(), (), _>(runtime.handle().clone(), async {
+            let _held = PanicsWhenDropped;
+            std::future::pending::<Result<()>>().await
+        });
+        assert!(futures_util::FutureExt::now_or_never(&mut polled).is_none());
+        drop(polled);
+    }
+}

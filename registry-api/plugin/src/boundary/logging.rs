@@ -1,0 +1,112 @@
+//! Forwards the plugin's `tracing` events and panic messages to the host. Each library has a dispatcher and a panic hook
+//! of its own and would otherwise be mute.
+
+use std::{
+    fmt::{self, Write},
+    sync::{Arc, Once, PoisonError, RwLock, Weak},
+};
+
+use registry_abi::{Host, RSlice, RStr, RawLevel, RawLog, Tuple2};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+/// The hosts' ends of the open connections; lines go to the newest.
+static HOSTS: RwLock<Vec<Weak<Host>>> = RwLock::new(Vec::new());
+
+/// Sends what this library logs from now on to `host`, for as long as it lives.
+pub(crate) fn forward_to(host: &Arc<Host>) {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        // Only a library that was linked in can have one already, and then the lines go there.
+        let _ = tracing::subscriber::set_global_default(Forwarder);
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(target: "panic", place, "{}", panic.payload_as_str().unwrap_or("no message"));
+        }));
+    });
+    let mut hosts = HOSTS.write().unwrap_or_else(PoisonError::into_inner);
+    hosts.retain(|host| host.strong_count() > 0);
+    hosts.push(Arc::downgrade(host));
+}
+
+fn newest() -> Option<Arc<Host>> {
+    HOSTS.read().unwrap_or_else(PoisonError::into_inner).iter().rev().find_map(Weak::upgrade)
+}
+
+struct Forwarder;
+
+impl Subscriber for Forwarder {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && newest().is_some_and(|host| host.log_enabled(raw(*metadata.level())))
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> tracing::subscriber::Interest {
+        // The host's mind may change, and the hosts themselves come and go.
+        if metadata.is_event() {
+            tracing::subscriber::Interest::sometimes()
+        } else {
+            tracing::subscriber::Interest::never()
+        }
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let Some(host) = newest() else { return };
+        let mut line = Line::default();
+        event.record(&mut line);
+        let fields: Vec<_> =
+            line.fields.iter().map(|(name, value)| Tuple2(RStr::from_str(name), value.as_str().into())).collect();
+        host.log(RawLog {
+            level: raw(*event.metadata().level()),
+            target: event.metadata().target().into(),
+            message: line.message.as_str().into(),
+            fields: RSlice::from_slice(&fields),
+        });
+    }
+
+    // Spans are never enabled.
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[derive(Default)]
+struct Line {
+    message: String,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            // Writing to a string can't fail.
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            self.fields.push((field.name(), format!("{value:?}")));
+        }
+    }
+}
+
+fn raw(level: Level) -> RawLevel {
+    match level {
+        Level::ERROR => RawLevel::ERROR,
+        Level::WARN => RawLevel::WARN,
+        Level::INFO => RawLevel::INFO,
+        Level::DEBUG => RawLevel::DEBUG,
+        Level::TRACE => RawLevel::TRACE,
+    }
+}

@@ -1,0 +1,11 @@
+//! The boundary: what stands between a backend's safe Rust and the ABI.
+
+mod connect;
+mod connection;
+mod guarded;
+mod guards;
+mod logging;
+mod runtime;
+mod watches;
+
+pub mod export;
