@@ -130,6 +130,8 @@ impl Resync<'_> {
                 return;
             }
             self.sink.0.shared.feed(|state| turn.drain(..).for_each(|entry| state.buffer.resync(entry)));
+            // Nothing was taken from it if the watch is over.
+            turn.clear();
         }
     }
 
