@@ -51,7 +51,7 @@ impl Backend for Memory {
     async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
         let place = self.namespace.place(key);
         self.tree
-            .read(self.session, |entries| entries.find(&place).map(|stored| stored.clone()))
+            .read(self.session, |entries| entries.find(&place).cloned())
             .map(|found| found.map(|stored| stored.entry(self.namespace.strip(place))))
     }
 

@@ -188,7 +188,7 @@ impl Writing<'_> {
     fn set(&mut self, place: String, stored: Option<Stored>) {
         let before = self.entries.exchange(&place, stored);
         // An ancestor that this Txn created and then puts has its change already.
-        if !before.as_ref().is_some_and(|before| before.version == self.revision) {
+        if before.as_ref().is_none_or(|before| before.version != self.revision) {
             self.changes.push(Change { place, before });
         }
     }
