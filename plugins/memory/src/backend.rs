@@ -50,9 +50,10 @@ impl Backend for Memory {
 
     async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
         let place = self.namespace.place(key);
-        self.tree
-            .read(self.session, |entries| entries.find(&place).cloned())
-            .map(|found| found.map(|stored| stored.entry(self.namespace.strip(place))))
+        self.tree.read(self.session, |entries| {
+            let stored = entries.find(&place)?;
+            Some(stored.entry(self.namespace.strip(place)))
+        })
     }
 
     async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {

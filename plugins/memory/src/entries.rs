@@ -1,9 +1,10 @@
 //! The entries of a tree, and what may be written (contract 1.3, 3.2 to 3.5).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeSet, HashMap},
     mem,
     ops::Bound::{Excluded, Included},
+    sync::Arc,
 };
 
 use registry_plugin::{Bytes, Entry, Scope, SessionId};
@@ -24,47 +25,54 @@ impl Stored {
     }
 }
 
-/// All entries by their place, sorted by bytes.
+/// All entries by their place.
 ///
 /// Above every entry but those of one segment stands another, which is persistent.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Entries {
-    map: BTreeMap<String, Stored>,
+    /// A read of one entry is by far the most frequent, and much faster here than in a sorted map.
+    by_place: HashMap<Arc<str>, Stored>,
+    /// The same places, sorted by bytes.
+    sorted: BTreeSet<Arc<str>>,
     revision: u64,
 }
 
 impl Entries {
     pub(crate) fn find(&self, place: &str) -> Option<&Stored> {
-        self.map.get(place)
+        self.by_place.get(place)
     }
 
     /// What a watch of that scope covers, sorted by bytes.
     pub(crate) fn within(&self, place: &str, scope: Scope) -> Vec<(&str, &Stored)> {
-        let own = self.map.get_key_value(place).map(|(place, stored)| (place.as_str(), stored));
-        match scope {
-            Scope::Node => own.into_iter().collect(),
+        let places = match scope {
+            Scope::Node => self.own(place).collect(),
             Scope::Children => self.children(place),
-            Scope::Subtree => own.into_iter().chain(self.below(place)).collect(),
-        }
+            Scope::Subtree => self.own(place).chain(self.below(place)).collect(),
+        };
+        places.into_iter().filter_map(|place| Some((place, self.find(place)?))).collect()
+    }
+
+    fn own(&self, place: &str) -> impl Iterator<Item = &str> {
+        self.by_place.get_key_value(place).map(|(place, _)| &**place).into_iter()
     }
 
     /// What lies below a place, at any depth. `/` is the byte before `0`.
-    fn below<'a>(&'a self, place: &str) -> impl Iterator<Item = (&'a str, &'a Stored)> + use<'a> {
-        let range = (Included(format!("{place}/")), Excluded(format!("{place}0")));
-        self.map.range(range).map(|(place, stored)| (place.as_str(), stored))
+    fn below<'a>(&'a self, place: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let (from, end) = (format!("{place}/"), format!("{place}0"));
+        self.sorted.range::<str, _>((Included(from.as_str()), Excluded(end.as_str()))).map(|place| &**place)
     }
 
-    fn children(&self, place: &str) -> Vec<(&str, &Stored)> {
+    fn children(&self, place: &str) -> Vec<&str> {
         let (prefix, end) = (format!("{place}/"), format!("{place}0"));
         let mut children = Vec::new();
-        let mut range = self.map.range::<str, _>((Included(prefix.as_str()), Excluded(end.as_str())));
-        while let Some((found, stored)) = range.next() {
+        let mut range = self.sorted.range::<str, _>((Included(prefix.as_str()), Excluded(end.as_str())));
+        while let Some(found) = range.next() {
             match found[prefix.len()..].find('/') {
-                None => children.push((found.as_str(), stored)),
+                None => children.push(&**found),
                 // Below a child: on with what comes after all that lies there.
                 Some(length) => {
                     let after = format!("{}0", &found[..prefix.len() + length]);
-                    range = self.map.range::<str, _>((Included(after.as_str()), Excluded(end.as_str())));
+                    range = self.sorted.range::<str, _>((Included(after.as_str()), Excluded(end.as_str())));
                 }
             }
         }
@@ -82,13 +90,16 @@ impl Entries {
     }
 
     fn exchange(&mut self, place: &str, stored: Option<Stored>) -> Option<Stored> {
-        match stored {
-            None => self.map.remove(place),
-            Some(stored) => match self.map.get_mut(place) {
-                Some(present) => Some(mem::replace(present, stored)),
-                None => self.map.insert(place.to_owned(), stored),
-            },
+        let Some(stored) = stored else {
+            self.sorted.remove(place);
+            return self.by_place.remove(place);
+        };
+        if let Some(present) = self.by_place.get_mut(place) {
+            return Some(mem::replace(present, stored));
         }
+        let place: Arc<str> = place.into();
+        self.sorted.insert(place.clone());
+        self.by_place.insert(place, stored)
     }
 }
 
@@ -159,15 +170,14 @@ impl Writing<'_> {
 
     /// Removes an entry with all below it and gives how many went.
     pub(crate) fn delete_recursive(&mut self, place: &str) -> u64 {
-        let places: Vec<String> =
-            self.entries.within(place, Scope::Subtree).into_iter().map(|(place, _)| place.to_owned()).collect();
+        let places: Vec<String> = self.entries.own(place).chain(self.entries.below(place)).map(str::to_owned).collect();
         self.remove(places)
     }
 
     /// Removes all that a session owns.
     pub(crate) fn delete_owned(&mut self, owner: SessionId) -> u64 {
-        let owned = self.entries.map.iter().filter(|(_, stored)| stored.owner == Some(owner));
-        let places: Vec<String> = owned.map(|(place, _)| place.clone()).collect();
+        let owned = self.entries.by_place.iter().filter(|(_, stored)| stored.owner == Some(owner));
+        let places: Vec<String> = owned.map(|(place, _)| place.to_string()).collect();
         self.remove(places)
     }
 
