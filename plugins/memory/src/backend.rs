@@ -14,14 +14,14 @@ use crate::{Config, namespace::Namespace, tree::Tree, trees, txn::Plan, watch::W
 ///
 /// # Behavior
 ///
-/// Every call is ready at once. Dropped without [`close`](Backend::close), as when its client crashes, the session lives on
-/// until its timeout has passed.
+/// Every call is ready at once. Dropped or left by its tasks without [`close`](Backend::close), as when its client crashes,
+/// the session lives on until its timeout has passed.
 pub struct Memory {
     tree: Arc<Tree>,
     name: String,
     namespace: Namespace,
     session: SessionId,
-    timeout: Duration,
+    _client: Client,
 }
 
 impl Backend for Memory {
@@ -31,17 +31,13 @@ impl Backend for Memory {
 
     async fn connect(config: Config, context: Context) -> Result<Self> {
         let (tree, session) = trees::join(&config.name);
-        let memory = Memory {
-            tree,
-            name: config.name,
-            namespace: Namespace::new(context.namespace()),
-            session,
-            timeout: context.session_timeout(),
-        };
+        let timeout = context.session_timeout();
+        let client = || Client { tree: tree.clone(), session, timeout };
         // A session in this process can't lose contact.
-        context.session().connected(session, memory.timeout, Contact::Always);
-        context.spawn(expire_in_time(memory.tree.clone()));
-        Ok(memory)
+        context.session().connected(session, timeout, Contact::Always);
+        context.spawn(expire_in_time(client()));
+        let (namespace, _client) = (Namespace::new(context.namespace()), client());
+        Ok(Memory { tree, name: config.name, namespace, session, _client })
     }
 
     async fn server(&self) -> Result<String> {
@@ -83,7 +79,6 @@ impl Backend for Memory {
     }
 
     async fn watch(&self, _key: Key<'_>, _scope: Scope, sink: WatchSink) -> Result<()> {
-        let sink = Arc::new(sink);
         let _told = self.tree.watch(self.session, Watch::new(self.namespace.clone(), sink.clone()))?;
         sink.closed().await;
         Ok(())
@@ -96,14 +91,22 @@ impl Backend for Memory {
     }
 }
 
-impl Drop for Memory {
+/// Abandons the session when it is dropped, which means nothing to one that was closed.
+struct Client {
+    tree: Arc<Tree>,
+    session: SessionId,
+    timeout: Duration,
+}
+
+impl Drop for Client {
     fn drop(&mut self) {
         self.tree.abandon(self.session, Moment::now() + self.timeout);
     }
 }
 
 /// Ends abandoned sessions when they expire, also when nobody calls anything.
-async fn expire_in_time(tree: Arc<Tree>) {
+async fn expire_in_time(client: Client) {
+    let tree = &client.tree;
     let mut next = tree.next_expiry();
     loop {
         let at = *next.borrow_and_update();
@@ -116,7 +119,8 @@ async fn expire_in_time(tree: Arc<Tree>) {
         };
         tokio::select! {
             () = expiry => tree.expire(),
-            changed = next.changed() => if changed.is_err() { return },
+            // The tree, and the sender with it, is there as long as this is.
+            _ = next.changed() => {}
         }
     }
 }

@@ -43,10 +43,10 @@ impl Sessions {
         was_there
     }
 
-    /// Lets one that its client has left live until that moment.
+    /// Lets one that its client has left live until that moment, unless an earlier one was set.
     pub(crate) fn abandon(&mut self, id: SessionId, expiry: Moment) {
         if let Some(abandoned) = self.open.get_mut(&id) {
-            *abandoned = Some(expiry);
+            abandoned.get_or_insert(expiry);
             self.reckon();
         }
     }

@@ -1,6 +1,6 @@
 //! Watches: who is told of which change (contract 5).
 
-use std::{collections::HashMap, iter, sync::Arc};
+use std::{collections::HashMap, iter};
 
 use registry_plugin::WatchSink;
 
@@ -12,11 +12,11 @@ use crate::{
 /// A session's watch.
 pub(crate) struct Watch {
     namespace: Namespace,
-    sink: Arc<WatchSink>,
+    sink: WatchSink,
 }
 
 impl Watch {
-    pub(crate) fn new(namespace: Namespace, sink: Arc<WatchSink>) -> Self {
+    pub(crate) fn new(namespace: Namespace, sink: WatchSink) -> Self {
         Watch { namespace, sink }
     }
 

@@ -124,3 +124,13 @@ async fn an_abandoned_session_expires_also_where_no_task_looks() {
     };
     tokio::time::timeout(Duration::from_secs(20), look).await.expect("gone in time");
 }
+
+#[tokio::test]
+async fn a_session_whose_tasks_were_ended_is_abandoned_though_it_is_held() {
+    let tree = new_tree();
+    let (brief, other) = (Session::open_for(&tree, "", SHORT).await, Session::open(&tree, "").await);
+    brief.put_ephemeral("/e").await.unwrap();
+    let held = (brief.memory, drop(brief.context)).0;
+    gone(&other, "/e").await;
+    assert_eq!(refused(held.get(k("/e")).await).0, ErrorKind::Closed);
+}
