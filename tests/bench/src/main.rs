@@ -1,3 +1,55 @@
-//! Ratios of each plugin to the raw client.
+//! Ratios of each plugin to the raw client, measured side by side in one run.
+//!
+//! Each pair takes turns, round by round, so that a machine that speeds up or slows down does so for both; the ratio
+//! quoted is the median over the rounds.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod etcd;
+mod measure;
+mod memory;
+mod open;
+mod report;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+use self::{measure::Failure, report::Report};
+
+/// Measures the plugins against the raw clients.
+#[derive(Parser)]
+struct Arguments {
+    /// How many rounds each pair takes; the median of their ratios is quoted.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// How many calls a round makes of an etcd operation; a hundred times as many of a memory one.
+    #[arg(long, default_value_t = 2_000)]
+    calls: usize,
+    /// Where the table is written as JSON.
+    #[arg(long, default_value = "target/bench.json")]
+    json: PathBuf,
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments).await {
+        Ok(report) => {
+            print!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("registry-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<Report, Failure> {
+    let mut report = Report::new();
+    memory::measure(&mut report, arguments.rounds, arguments.calls * 100).await?;
+    etcd::measure(&mut report, arguments.rounds, arguments.calls).await?;
+    report.write(&arguments.json)?;
+    Ok(report)
+}

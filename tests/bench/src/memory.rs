@@ -1,0 +1,44 @@
+//! Memory: a ready get through the plugin, against the backend's own function called directly.
+
+use std::hint::black_box;
+
+use registry_memory::{Config, Memory};
+use registry_plugin::{Backend, Context, Key, Mode, Operation, Options, Txn};
+use tokio::runtime::Handle;
+
+use crate::{
+    measure::{Failure, mean},
+    open::open,
+    report::{Report, Row},
+};
+
+const KEY: &str = "/nodes/worker/default/10.0.0.7:1234";
+
+pub(crate) async fn measure(report: &mut Report, rounds: usize, calls: usize) -> Result<(), Failure> {
+    let plugin = open("memory", &[]).await?;
+    let value = [b'x'; 100];
+    plugin.put(KEY, value).await?;
+
+    let context = Context::detached(Options::new("registry.memory"), Handle::current());
+    let raw = Memory::connect(Config::default(), context).await?;
+    let key = Key::new(KEY)?;
+    raw.commit(Txn::new(&[], &[Operation::Put { key, value: &value, mode: Mode::Persistent }])).await?;
+
+    let mut row = Row::new("memory get, ready", "direct call");
+    for _ in 0..rounds {
+        let direct = mean(calls, |_| async {
+            black_box(raw.get(black_box(key)).await?);
+            Ok(())
+        });
+        let direct = direct.await?;
+        let through = mean(calls, |_| async {
+            black_box(plugin.get(black_box(KEY)).await?);
+            Ok(())
+        });
+        row.add(through.await?, direct);
+    }
+    report.add(row);
+    raw.close().await?;
+    plugin.close().await?;
+    Ok(())
+}
