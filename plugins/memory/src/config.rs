@@ -26,7 +26,7 @@ impl Default for Config {
 fn some_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;
     if name.is_empty() {
-        return Err(D::Error::custom("'' is no tree's name, at least one character is needed"));
+        return Err(D::Error::custom("is no tree's name, at least one character is needed"));
     }
     Ok(name)
 }

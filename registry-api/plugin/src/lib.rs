@@ -10,7 +10,7 @@
 mod backend;
 mod boundary;
 mod call;
-mod config;
+pub mod config;
 mod context;
 pub mod lock;
 mod session;

@@ -41,7 +41,7 @@ pub(super) fn connect<B: Backend>(
 }
 
 async fn open<B: Backend>(options: RawOptions, host: Arc<Host>, runtime: Arc<PluginRuntime>) -> Result<Arc<Live<B>>> {
-    let config: B::Config = config::read(&options.config, &options.prefix)?;
+    let config: B::Config = config::from_slice(options.config.as_bytes(), &options.prefix)?;
     let options = Options {
         namespace: options.namespace.into(),
         session_timeout: options.session_timeout.into(),
