@@ -5,9 +5,11 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-# One set of packages and features everywhere, or `run` and `test` would compile everything twice.
 CARGO := cargo
-BUILD := $(CARGO) build --locked --workspace
+
+# What the tests use, without building them. `--examples` makes cargo count the features that dev-dependencies turn on, as
+# `cargo test` does: with other features for each, everything from tokio up would be compiled twice.
+BUILD := $(CARGO) build --locked --workspace --lib --bins --examples
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # Arguments for the program that `run` or `bench` starts.
@@ -27,7 +29,7 @@ test: install-build install-servers lint ## Run every check and every test, on r
 	$(CARGO) test --locked --workspace
 
 bench: install-build install-servers ## Measure the plugins against the raw clients, in a release build (ARGS='...' adds arguments)
-	$(BUILD) --release
+	$(CARGO) build --locked --workspace --release
 	exec $(TARGET)/release/registry-bench $(ARGS)
 
 lint: install-build install-lint ## Check format, lints and documentation
