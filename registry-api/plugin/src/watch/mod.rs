@@ -17,12 +17,12 @@ use tokio::sync::Notify;
 
 use buffer::Buffer;
 pub use sink::{Resync, WatchSink};
-pub(crate) use stream::WatchStream;
+pub use stream::WatchStream;
 
-/// Makes the two ends of one watch.
+/// Makes the two ends of one watch, as a test of a backend needs them.
 ///
 /// Dropping the stream closes the sink; dropping the sink with all its clones ends the stream.
-pub(crate) fn watch_buffer(key: Key<'_>, scope: Scope) -> (WatchSink, WatchStream) {
+pub fn watch_buffer(key: Key<'_>, scope: Scope) -> (WatchSink, WatchStream) {
     let shared = Arc::new(Shared::default());
     (WatchSink::new(key, scope, shared.clone()), WatchStream::new(shared))
 }

@@ -12,7 +12,7 @@ use registry_api::{Error, ErrorKind, Event, Result};
 use super::{Shared, State};
 
 /// What a watch tells, drawn in batches.
-pub(crate) struct WatchStream(Arc<Shared>);
+pub struct WatchStream(Arc<Shared>);
 
 impl WatchStream {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
@@ -32,6 +32,11 @@ impl WatchStream {
             return Poll::Ready(state.error.take().map(Err));
         }
         wait(state, cx)
+    }
+
+    /// Waits for events, `max` at most and at least one; nothing at the end.
+    pub async fn next_batch(&mut self, max: usize) -> Option<Result<Vec<Event>>> {
+        poll_fn(|cx| self.poll_next_batch(cx, max)).await
     }
 
     /// Waits until the first state of the watch is there.
