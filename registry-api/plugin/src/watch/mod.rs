@@ -4,6 +4,7 @@
 //! most one pending change per key, so that a slow consumer costs what the watched subtree costs and slows nobody.
 
 mod buffer;
+mod detached;
 mod sink;
 mod stream;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use registry_api::{Error, Key, Scope};
 use tokio::sync::Notify;
 
 use buffer::Buffer;
+pub use detached::Told;
 pub use sink::{Resync, WatchSink};
 pub use stream::WatchStream;
 

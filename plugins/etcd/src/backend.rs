@@ -1,0 +1,114 @@
+//! The backend: a session on an etcd cluster.
+
+use std::sync::Arc;
+
+use registry_plugin::{
+    Backend, Committed, ConfigKey, Context, Entry, Error, ErrorKind, Key, Listing, Outcome, Page, Result, Scope, Txn,
+    WatchSink,
+};
+use tokio::time::timeout;
+
+use crate::{
+    config::{Config, Settings},
+    endpoints::Endpoints,
+    error::Effect,
+    keys::Namespace,
+    read::Reader,
+    session::Session,
+    txn,
+    watch::Watch,
+};
+
+/// A connection to an etcd cluster, and the one session on it.
+///
+/// # Behavior
+///
+/// One server is used until it fails, then the next. Dropped without [`close`](Backend::close), as when its client
+/// crashes, nothing more is sent, and what the session owns goes when its timeout has passed.
+pub struct Etcd {
+    endpoints: Arc<Endpoints>,
+    namespace: Namespace,
+    session: Arc<Session>,
+}
+
+impl Etcd {
+    fn reader(&self) -> Reader<'_> {
+        Reader { endpoints: &self.endpoints, namespace: &self.namespace }
+    }
+}
+
+impl Backend for Etcd {
+    const NAME: &'static str = "etcd";
+    const KEYS: &'static [ConfigKey] = Config::KEYS;
+    type Config = Config;
+
+    async fn connect(config: Config, context: Context) -> Result<Self> {
+        let settings = Settings::new(config, &context)?;
+        let (endpoints, within) = (Arc::new(settings.endpoints), settings.connection_timeout);
+        let session = match timeout(within, Session::open(endpoints.clone(), &context)).await {
+            Ok(session) => session.map_err(|error| unreachable(error, &endpoints, &context))?,
+            Err(_) => {
+                let error = Error::new(ErrorKind::Timeout, format!("no answer within {within:?}"));
+                return Err(unreachable(error, &endpoints, &context));
+            }
+        };
+        Ok(Etcd { endpoints, namespace: Namespace::new(context.namespace()), session })
+    }
+
+    async fn server(&self) -> Result<String> {
+        let status = self.endpoints.call(Effect::Repeatable, |connection| {
+            let mut client = connection.maintenance.clone();
+            async move { client.status().await }
+        });
+        let status = status.await?;
+        Ok(format!("etcd {} at {}", status.version(), self.endpoints.current().1.address()))
+    }
+
+    async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
+        self.session.watched(self.reader().get(key).await)
+    }
+
+    async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {
+        self.session.watched(self.reader().children(key).await)
+    }
+
+    async fn list(&self, key: Key<'_>, page: Page) -> Result<Listing> {
+        self.session.watched(self.reader().list(key, page).await)
+    }
+
+    async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
+        self.session.watched(txn::commit(&self.endpoints, &self.namespace, &self.session, txn).await)
+    }
+
+    async fn watch(&self, key: Key<'_>, scope: Scope, sink: WatchSink) -> Result<()> {
+        let watch = Watch {
+            endpoints: &self.endpoints,
+            namespace: &self.namespace,
+            session_timeout: self.session.timeout(),
+            key,
+            scope,
+            sink: &sink,
+        };
+        watch.run().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.session.close().await
+    }
+}
+
+/// The error of a connection that did not come about, naming all endpoints.
+fn unreachable(error: Error, endpoints: &Endpoints, context: &Context) -> Error {
+    if !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) {
+        return error;
+    }
+    let message = format!(
+        "no etcd server could be reached at {}, check the servers and {}",
+        endpoints.addresses(),
+        context.config_key("endpoints")
+    );
+    let causes = std::iter::once(error.message()).chain(error.causes().iter().map(String::as_str));
+    causes
+        .fold(Error::new(ErrorKind::Unavailable, message), |error, cause| error.with_cause_text(cause))
+        .with_outcome(Outcome::NotApplied)
+}

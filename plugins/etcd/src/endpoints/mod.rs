@@ -1,0 +1,160 @@
+//! The servers of one cluster: one is used until it fails, then the next (contract 3.6).
+
+mod endpoint;
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use registry_plugin::{ErrorKind, Outcome, Result, config::Secret};
+use tokio::time::{sleep, timeout};
+
+pub(crate) use endpoint::{Connection, Endpoint};
+
+use crate::error::{Effect, silent, translate};
+
+/// A user's name and password.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub(crate) user: String,
+    pub(crate) password: Secret,
+}
+
+/// How often and how long a request is tried again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retry {
+    /// The first pause, after every endpoint was tried once.
+    pub(crate) delay: Duration,
+    /// The longest pause.
+    pub(crate) max_delay: Duration,
+    /// All pauses together.
+    pub(crate) max_duration: Duration,
+}
+
+impl Retry {
+    /// Growing pauses with jitter, until their sum is reached.
+    fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+        let max_duration = self.max_duration;
+        self.endless().scan(Duration::ZERO, move |sum, pause| {
+            *sum += pause;
+            (*sum <= max_duration).then_some(pause)
+        })
+    }
+
+    /// Growing pauses with jitter, for ever.
+    pub(crate) fn endless(&self) -> impl Iterator<Item = Duration> + use<> {
+        let max_delay = self.max_delay;
+        ExponentialBuilder::default()
+            .with_min_delay(self.delay)
+            .with_max_delay(max_delay)
+            .with_jitter()
+            .without_max_times()
+            .build()
+            // Jitter comes on top of the longest pause.
+            .map(move |pause| pause.min(max_delay))
+    }
+}
+
+/// The endpoints, and which of them is in use.
+pub(crate) struct Endpoints {
+    endpoints: Vec<Endpoint>,
+    current: AtomicUsize,
+    retry: Retry,
+    /// How long one endpoint may be silent before the next is tried.
+    patience: Duration,
+}
+
+impl Endpoints {
+    /// `endpoints` must not be empty.
+    pub(crate) fn new(endpoints: Vec<Endpoint>, retry: Retry, operation_timeout: Duration) -> Self {
+        // The second endpoint gets as much of a call's time as the first.
+        let patience = if endpoints.len() == 1 { operation_timeout } else { operation_timeout / 2 };
+        Endpoints { endpoints, current: AtomicUsize::new(0), retry, patience }
+    }
+
+    pub(crate) fn retry(&self) -> Retry {
+        self.retry
+    }
+
+    /// The endpoint in use, and its number for [`failed`](Endpoints::failed).
+    pub(crate) fn current(&self) -> (usize, &Endpoint) {
+        let number = self.current.load(Ordering::Relaxed) % self.endpoints.len();
+        (number, &self.endpoints[number])
+    }
+
+    /// Goes on to the next endpoint, unless somebody did so already.
+    pub(crate) fn failed(&self, number: usize) {
+        let next = (number + 1) % self.endpoints.len();
+        if next != number && self.current.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            tracing::warn!(
+                from = self.endpoints[number].address(),
+                to = self.endpoints[next].address(),
+                "an etcd server does not serve, going on to the next"
+            );
+        }
+    }
+
+    /// All addresses, for messages.
+    pub(crate) fn addresses(&self) -> String {
+        self.endpoints.iter().map(Endpoint::address).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Sends a request to the endpoint in use, and to the next ones while the contract allows it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the last endpoint tried. What may have been written is never sent again.
+    pub(crate) async fn call<T, F, R>(&self, effect: Effect, mut request: F) -> Result<T>
+    where
+        F: FnMut(&Connection) -> R,
+        R: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let mut pauses = None;
+        let mut tried = 0;
+        loop {
+            let (number, endpoint) = self.current();
+            let error = match self.attempt(number, endpoint, effect, &mut request).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) {
+                return Err(error);
+            }
+            self.failed(number);
+            if error.outcome() != Outcome::NotApplied {
+                return Err(error);
+            }
+            tried += 1;
+            if tried % self.endpoints.len() == 0 {
+                match pauses.get_or_insert_with(|| self.retry.pauses()).next() {
+                    Some(pause) => sleep(pause).await,
+                    None => return Err(error),
+                }
+            }
+        }
+    }
+
+    async fn attempt<T, F, R>(&self, number: usize, endpoint: &Endpoint, effect: Effect, request: &mut F) -> Result<T>
+    where
+        F: FnMut(&Connection) -> R,
+        R: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let send = async {
+            let answer = request(endpoint.connection().await?).await;
+            answer.map_err(|error| translate(error, effect))
+        };
+        let send = async { send.await.map_err(|error| error.with_cause_text(format!("at {}", endpoint.address()))) };
+        let mut send = std::pin::pin!(send);
+        match timeout(self.patience, &mut send).await {
+            Ok(answer) => answer,
+            Err(_) if effect == Effect::Repeatable => Err(silent(effect)),
+            Err(_) => {
+                // Nobody knows what becomes of it, so that it can only be waited for; others needn't.
+                self.failed(number);
+                send.await
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Keeping the lease alive, and opening another when it is lost (contract 4.3).
+
+use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
+
+use etcd_client::{LeaseKeepAliveStream, LeaseKeeper};
+use registry_plugin::{Error, Moment, SessionState};
+use tokio::{
+    select,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{Lease, Session};
+use crate::{
+    endpoints::Endpoint,
+    error::{Effect, is_lease_gone, silent, translate},
+};
+
+/// How a stream of keepalives ended.
+enum Break {
+    /// The server says that the lease is gone.
+    Gone,
+    /// It was open and broke: another may be opened at once.
+    Broken,
+    /// No server could be reached.
+    Unreachable(Error),
+}
+
+/// How a session was lost.
+enum Lost {
+    /// The server says so.
+    Gone,
+    /// The clock says so: the server may still have the lease.
+    Ended,
+}
+
+impl Session {
+    /// Keeps a session open until the connection closes.
+    pub(super) async fn keep(self: Arc<Self>, mut granted: Duration) {
+        let mut closing = self.closing.subscribe();
+        let keep = async {
+            loop {
+                let lost = select! {
+                    () = self.hold(granted) => Lost::Gone,
+                    () = self.reporter.ended() => Lost::Ended,
+                    never = self.revoke_abandoned() => match never {},
+                };
+                self.reporter.lost();
+                if self.reporter.state() == Some(SessionState::Closed) {
+                    return;
+                }
+                if let Lost::Ended = lost {
+                    self.abandoned().push(self.lease());
+                }
+                let lease = self.reopen().await;
+                granted = lease.timeout;
+                self.begin(lease);
+            }
+        };
+        select! {
+            () = keep => {}
+            // The sender lives as long as the session.
+            _ = closing.wait_for(|closing| *closing) => {}
+        }
+    }
+
+    /// Keeps the lease alive until the server says that it is gone.
+    async fn hold(&self, granted: Duration) {
+        let mut pauses = self.endpoints.retry().endless();
+        loop {
+            let (number, endpoint) = self.endpoints.current();
+            let begun = Instant::now();
+            match self.beat(endpoint, granted).await {
+                Break::Gone => return,
+                Break::Broken => tracing::debug!(server = endpoint.address(), "the keepalives broke off"),
+                Break::Unreachable(cause) => {
+                    tracing::debug!(server = endpoint.address(), %cause, "the session has no contact");
+                    self.reporter.suspended();
+                }
+            }
+            self.endpoints.failed(number);
+            if begun.elapsed() > patience(granted) {
+                pauses = self.endpoints.retry().endless();
+            }
+            if let Some(pause) = pauses.next() {
+                sleep(pause).await;
+            }
+        }
+    }
+
+    /// Sends keepalives to one server and waits for the answer of each.
+    async fn beat(&self, endpoint: &Endpoint, granted: Duration) -> Break {
+        let (mut keeper, mut stream) = match self.open_keepalives(endpoint, granted).await {
+            Ok(stream) => stream,
+            Err(ended) => return ended,
+        };
+        loop {
+            select! {
+                () = sleep(granted / 3) => {}
+                () = self.doubt.notified() => {}
+            }
+            let sent = Moment::now();
+            let answer = timeout(patience(granted), async {
+                keeper.keep_alive().await?;
+                stream.message().await
+            });
+            match answer.await {
+                Ok(Ok(Some(answer))) if answer.ttl() > 0 => self.reporter.alive(sent),
+                Ok(Ok(Some(_))) => return Break::Gone,
+                Ok(_) => return Break::Broken,
+                Err(_) => return Break::Unreachable(silent(Effect::Repeatable)),
+            }
+        }
+    }
+
+    /// Opens a stream, which sends the first keepalive.
+    async fn open_keepalives(
+        &self,
+        endpoint: &Endpoint,
+        granted: Duration,
+    ) -> Result<(LeaseKeeper, LeaseKeepAliveStream), Break> {
+        let sent = Moment::now();
+        let open = async {
+            let mut client = endpoint.connection().await.map_err(Break::Unreachable)?.lease.clone();
+            client.keep_alive(self.lease()).await.map_err(|error| match is_lease_gone(&error) {
+                true => Break::Gone,
+                false => Break::Unreachable(translate(error, Effect::Repeatable)),
+            })
+        };
+        let opened = timeout(patience(granted), open).await;
+        let stream = opened.unwrap_or_else(|_| Err(Break::Unreachable(silent(Effect::Repeatable))))?;
+        self.reporter.alive(sent);
+        Ok(stream)
+    }
+
+    /// Opens another session, however long that takes.
+    async fn reopen(&self) -> Lease {
+        let mut pauses = self.endpoints.retry().endless();
+        loop {
+            match timeout(self.patience, self.grant()).await {
+                Ok(Ok(lease)) => return lease,
+                Ok(Err(error)) => tracing::debug!(%error, "no new session yet"),
+                Err(_) => {
+                    tracing::debug!("no new session yet, the server does not answer");
+                    self.endpoints.failed(self.endpoints.current().0);
+                }
+            }
+            if let Some(pause) = pauses.next() {
+                sleep(pause).await;
+            }
+        }
+    }
+
+    /// Ends the leases of sessions that were lost by the clock: the server may keep them much longer.
+    async fn revoke_abandoned(&self) -> Infallible {
+        let mut pauses = self.endpoints.retry().endless();
+        loop {
+            let Some(lease) = self.abandoned().last().copied() else { return pending().await };
+            match timeout(self.patience, self.revoke(lease)).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => tracing::debug!(%error, "a lost session's lease is not revoked yet"),
+                Err(_) => tracing::debug!("a lost session's lease is not revoked yet, the server does not answer"),
+            }
+            if let Some(pause) = pauses.next() {
+                sleep(pause).await;
+            }
+        }
+    }
+}
+
+/// How long an answer may take: sent after a third of the timeout, silence is noticed at half of it.
+fn patience(granted: Duration) -> Duration {
+    granted / 6
+}

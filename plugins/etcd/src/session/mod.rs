@@ -1,0 +1,173 @@
+//! The session: one lease, which everything ephemeral hangs on (contract 4).
+
+mod keep;
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use registry_plugin::{Contact, Context, Error, ErrorKind, Moment, Outcome, Result, SessionId, SessionReporter};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
+
+use crate::{
+    endpoints::Endpoints,
+    error::{Effect, is_lease_gone},
+};
+
+/// The shortest session that an etcd of default settings grants.
+pub(crate) const SHORTEST: Duration = Duration::from_secs(2);
+
+/// The connection's one session, or the ones after it when it is lost.
+pub(crate) struct Session {
+    endpoints: Arc<Endpoints>,
+    reporter: SessionReporter,
+    /// How long one request may take in the background.
+    patience: Duration,
+    /// The lease asked for, in seconds.
+    ttl: i64,
+    lease: AtomicI64,
+    /// Leases of sessions that were given up, until they are known to be gone.
+    abandoned: Mutex<Vec<i64>>,
+    /// Somebody lost contact with the server: the next keepalive should not wait.
+    doubt: Notify,
+    closing: watch::Sender<bool>,
+}
+
+/// A lease as the server granted it.
+struct Lease {
+    id: i64,
+    timeout: Duration,
+    sent: Moment,
+}
+
+impl Session {
+    /// Opens the session and keeps it alive in the background.
+    ///
+    /// # Errors
+    ///
+    /// Those of the last endpoint that was asked for a lease.
+    pub(crate) async fn open(endpoints: Arc<Endpoints>, context: &Context) -> Result<Arc<Self>> {
+        let asked = context.session_timeout();
+        // The server counts in seconds.
+        let seconds = asked.as_secs() + u64::from(asked.subsec_nanos() > 0);
+        let session = Arc::new(Session {
+            endpoints,
+            reporter: context.session().clone(),
+            patience: context.operation_timeout(),
+            ttl: i64::try_from(seconds).unwrap_or(i64::MAX),
+            lease: AtomicI64::new(0),
+            abandoned: Mutex::new(Vec::new()),
+            doubt: Notify::new(),
+            closing: watch::Sender::new(false),
+        });
+        let lease = session.grant().await?;
+        let granted = lease.timeout;
+        session.begin(lease);
+        context.spawn(session.clone().keep(granted));
+        Ok(session)
+    }
+
+    /// The lease for what is put now.
+    pub(crate) fn lease(&self) -> i64 {
+        self.lease.load(Ordering::Acquire)
+    }
+
+    /// The timeout asked for; the server grants no shorter one.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(number(self.ttl))
+    }
+
+    /// Passes an answer on; one that shows lost contact has the session looked at now.
+    pub(crate) fn watched<T>(&self, answer: Result<T>) -> Result<T> {
+        answer.inspect_err(|error| {
+            if error.kind() == ErrorKind::Unavailable {
+                self.doubt.notify_one();
+            }
+        })
+    }
+
+    /// The server said that the lease `id` is gone.
+    pub(crate) fn gone(&self, id: i64) {
+        if self.lease() == id {
+            // The keeper opens another when it hears of it.
+            self.reporter.lost();
+        }
+    }
+
+    /// Ends the session: what hangs on it is gone when this returns (4.2).
+    ///
+    /// # Errors
+    ///
+    /// Of unknown outcome, if the server does not say that the lease is gone.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.closing.send_replace(true);
+        let mut leases = self.abandoned().clone();
+        leases.push(self.lease());
+        for id in leases {
+            let revoked = timeout(self.patience, self.revoke(id)).await;
+            revoked
+                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "the etcd server does not answer")))
+                .map_err(|error| {
+                    Error::new(
+                        error.kind(),
+                        format!("the session could not be ended, it ends by itself within {:?}", self.timeout()),
+                    )
+                    .with_outcome(Outcome::Unknown)
+                    .with_cause(&error)
+                })?;
+        }
+        Ok(())
+    }
+
+    async fn grant(&self) -> Result<Lease> {
+        let ttl = self.ttl;
+        self.endpoints
+            // A lease that nobody heard of holds nothing and runs out.
+            .call(Effect::Repeatable, |connection| {
+                let mut client = connection.lease.clone();
+                async move {
+                    let sent = Moment::now();
+                    let granted = client.grant(ttl, None).await?;
+                    Ok(Lease { id: granted.id(), timeout: Duration::from_secs(number(granted.ttl())), sent })
+                }
+            })
+            .await
+    }
+
+    fn begin(&self, lease: Lease) {
+        self.lease.store(lease.id, Ordering::Release);
+        tracing::debug!(lease = format_args!("{:x}", lease.id), timeout = ?lease.timeout, "the session is open");
+        self.reporter.connected(SessionId(lease.id.cast_unsigned()), lease.timeout, Contact::Sent(lease.sent));
+    }
+
+    /// Asks the server to end a lease; one that is gone already is no error.
+    async fn revoke(&self, id: i64) -> Result<()> {
+        let revoked = self.endpoints.call(Effect::Repeatable, |connection| {
+            let mut client = connection.lease.clone();
+            async move {
+                match client.revoke(id).await {
+                    Err(error) if !is_lease_gone(&error) => Err(error),
+                    _ => Ok(()),
+                }
+            }
+        });
+        revoked.await?;
+        self.abandoned().retain(|abandoned| *abandoned != id);
+        Ok(())
+    }
+
+    fn abandoned(&self) -> std::sync::MutexGuard<'_, Vec<i64>> {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn number(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0)
+}

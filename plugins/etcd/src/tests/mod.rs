@@ -1,0 +1,7 @@
+//! Against real servers; a library that is only loaded can't be linked to tests of its own folder.
+
+mod reads;
+mod sessions;
+mod support;
+mod txns;
+mod watches;

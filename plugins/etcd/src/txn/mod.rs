@@ -1,0 +1,91 @@
+//! Txns: one of the contract's is one of etcd's (contract 3).
+//!
+//! The first request guesses the common case: ancestors are there and persistent, what must have no children has none.
+//! All of that, and the checks, are compares of the etcd Txn, and its other branch reads what tells why they don't hold.
+//! So the common case and most refusals are one round trip. If the guess alone was wrong, say because ancestors are
+//! missing, the next request rests on what was read, and is refused only if that has changed meanwhile.
+
+mod judge;
+mod request;
+mod seen;
+
+use etcd_client::proto::{PbTxnOpResponse, PbTxnResponse};
+use registry_plugin::{Applied, Committed, ErrorKind, Operation, Result, Txn};
+
+use self::{
+    judge::Plan,
+    request::{Basis, compares, understood, writes},
+    seen::{Places, Seen},
+};
+use crate::{endpoints::Endpoints, error::Effect, keys::Namespace, session::Session};
+
+/// What the server said to one request.
+enum Reply<'a> {
+    Applied(Committed),
+    Refused(Seen<'a>),
+}
+
+/// Applies a Txn whole or not at all.
+///
+/// # Errors
+///
+/// As [`Backend::commit`](registry_plugin::Backend::commit).
+pub(crate) async fn commit(
+    endpoints: &Endpoints,
+    namespace: &Namespace,
+    session: &Session,
+    txn: Txn<'_>,
+) -> Result<Committed> {
+    understood(&txn)?;
+    if txn.checks.is_empty() && txn.operations.is_empty() {
+        return Ok(Committed::default());
+    }
+    let places = Places::of(&txn);
+    let mut plan = Plan::guess(&txn).map(|plan| (plan, Basis::Guess));
+    loop {
+        let effect = if plan.is_none() || txn.operations.is_empty() { Effect::Repeatable } else { Effect::Write };
+        let lease = session.lease();
+        let answer = endpoints.call(effect, |connection| {
+            let request = match &plan {
+                Some((plan, basis)) => etcd_client::Txn::new()
+                    .when(compares(namespace, &txn, plan, *basis))
+                    .and_then(writes(namespace, &txn, plan, lease))
+                    .or_else(places.reads(namespace)),
+                None => etcd_client::Txn::new().and_then(places.reads(namespace)),
+            };
+            let mut client = connection.kv.clone();
+            async move { client.txn(request).await }
+        });
+        let answer = answer.await.inspect_err(|error| {
+            if error.kind() == ErrorKind::SessionLost {
+                session.gone(lease);
+            }
+        })?;
+        let reply = match &plan {
+            Some((plan, _)) if answer.succeeded() => Reply::Applied(applied(&txn, plan, answer.0)),
+            _ => Reply::Refused(places.seen(namespace, answer.0)),
+        };
+        match reply {
+            Reply::Applied(committed) => return Ok(committed),
+            Reply::Refused(seen) => plan = Some((Plan::judge(&txn, &seen)?, Basis::Revision(seen.revision))),
+        }
+    }
+}
+
+fn applied(txn: &Txn<'_>, plan: &Plan<'_>, answer: PbTxnResponse) -> Committed {
+    let version = answer.header.map_or(0, |header| crate::keys::number(header.revision));
+    let mut answers = answer.responses.into_iter().skip(plan.created.len()).map(|answer| answer.response);
+    let mut deleted = || match answers.next() {
+        Some(Some(PbTxnOpResponse::ResponseDeleteRange(deleted))) => deleted.deleted.unsigned_abs(),
+        _ => 0,
+    };
+    let applied = txn.operations.iter().map(|operation| match operation {
+        Operation::Delete(_) => Applied::Deleted { count: deleted() },
+        Operation::DeleteRecursive(_) => Applied::Deleted { count: deleted() + deleted() },
+        _ => {
+            deleted();
+            Applied::Put { version }
+        }
+    });
+    Committed::new(applied.collect())
+}

@@ -1,0 +1,112 @@
+//! A Txn as one of etcd's: checks and rules as compares, reads for the case that they don't hold.
+
+use etcd_client::{Compare, CompareOp, DeleteOptions, PutOptions, TxnOp};
+use registry_plugin::{Check, Error, ErrorKind, Key, Mode, Operation, Result, Txn};
+
+use super::judge::Plan;
+use crate::keys::Namespace;
+
+/// What the plan was made from.
+#[derive(Clone, Copy)]
+pub(super) enum Basis {
+    /// A guess: nothing is below what must have no children.
+    Guess,
+    /// The tree as it was at a revision: nothing has come below what must have no children since.
+    Revision(i64),
+}
+
+/// The checks and rules; at most 32 + 2 × 32 + 32, which is the server's limit of 128.
+pub(super) fn compares(namespace: &Namespace, txn: &Txn<'_>, plan: &Plan<'_>, basis: Basis) -> Vec<Compare> {
+    let mut compares = Vec::with_capacity(txn.checks.len() + 2 * plan.present.len() + plan.childless.len());
+    compares.extend(txn.checks.iter().filter_map(|check| holds(namespace, check)));
+    for key in &plan.present {
+        let raw = namespace.raw(*key);
+        compares.push(Compare::create_revision(raw.clone(), CompareOp::Greater, 0));
+        compares.push(Compare::lease(raw, CompareOp::Equal, 0));
+    }
+    for key in &plan.missing {
+        compares.push(Compare::create_revision(namespace.raw(*key), CompareOp::Equal, 0));
+    }
+    for key in &plan.childless {
+        let below = namespace.below(*key);
+        let compare = match basis {
+            // A range compare holds if it does for each key there is, and a missing key's numbers are 0.
+            Basis::Guess => Compare::create_revision(below.start, CompareOp::Equal, 0),
+            Basis::Revision(revision) => Compare::mod_revision(below.start, CompareOp::Less, revision + 1),
+        };
+        compares.push(compare.with_range(below.end));
+    }
+    compares
+}
+
+/// The writes: created ancestors first, then the operations in order.
+pub(super) fn writes(namespace: &Namespace, txn: &Txn<'_>, plan: &Plan<'_>, lease: i64) -> Vec<TxnOp> {
+    let mut writes = Vec::with_capacity(plan.created.len() + txn.operations.len() + 1);
+    writes.extend(plan.created.iter().map(|key| TxnOp::put(namespace.raw(*key), [], None)));
+    for operation in txn.operations {
+        match operation {
+            Operation::Put { key, value, mode } => {
+                let options = (*mode == Mode::Ephemeral).then(|| PutOptions::new().with_lease(lease));
+                writes.push(TxnOp::put(namespace.raw(*key), *value, options));
+            }
+            Operation::Delete(key) => writes.push(TxnOp::delete(namespace.raw(*key), None)),
+            Operation::DeleteRecursive(key) => {
+                let below = namespace.below(*key);
+                writes.push(TxnOp::delete(namespace.raw(*key), None));
+                writes.push(TxnOp::delete(below.start, Some(DeleteOptions::new().with_range(below.end))));
+            }
+            // Refused before.
+            _ => {}
+        }
+    }
+    writes
+}
+
+/// Whether every check and operation is known.
+///
+/// # Errors
+///
+/// `Unsupported`: one that is unknown must not be passed over.
+pub(super) fn understood(txn: &Txn<'_>) -> Result<()> {
+    let unsupported = |key: Key<'_>, what: &str| {
+        Err(Error::new(ErrorKind::Unsupported, format!("this plugin is older than the {what}, nothing was written"))
+            .with_key(key))
+    };
+    for check in txn.checks {
+        match check {
+            Check::Absent(_) | Check::Present(_) | Check::Version(..) | Check::Held { .. } => {}
+            check => return unsupported(check.key(), "check"),
+        }
+    }
+    for operation in txn.operations {
+        match operation {
+            Operation::Put { .. } | Operation::Delete(_) | Operation::DeleteRecursive(_) => {}
+            operation => return unsupported(operation.key(), "operation"),
+        }
+    }
+    Ok(())
+}
+
+fn holds(namespace: &Namespace, check: &Check<'_>) -> Option<Compare> {
+    let key = check.key();
+    let raw = namespace.raw(key);
+    // No key was created before the first revision.
+    let never = |raw| Some(Compare::create_revision(raw, CompareOp::Less, 0));
+    if key.is_root() {
+        return if matches!(check, Check::Absent(_)) { None } else { never(raw) };
+    }
+    let revision = |number: u64| i64::try_from(number).ok().filter(|revision| *revision > 0);
+    match check {
+        Check::Absent(_) => Some(Compare::create_revision(raw, CompareOp::Equal, 0)),
+        Check::Present(_) => Some(Compare::create_revision(raw, CompareOp::Greater, 0)),
+        Check::Version(_, version) => match revision(*version) {
+            Some(version) => Some(Compare::mod_revision(raw, CompareOp::Equal, version)),
+            None => never(raw),
+        },
+        Check::Held { token, .. } => match revision(*token) {
+            Some(token) => Some(Compare::create_revision(raw, CompareOp::Equal, token)),
+            None => never(raw),
+        },
+        _ => never(raw),
+    }
+}

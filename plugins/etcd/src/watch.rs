@@ -1,0 +1,210 @@
+//! Watches: the state at a revision, then all that happens from the next one on (contract 5).
+
+use std::{pin::pin, time::Duration};
+
+use etcd_client::{
+    WatchOptions, WatchStream,
+    proto::{PbEvent, PbWatchResponse},
+};
+use registry_plugin::{Error, ErrorKind, Key, Outcome, Result, Scope, WatchSink};
+use tokio::{
+    select,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    endpoints::{Connection, Endpoints},
+    error::{Effect, translate},
+    keys::Namespace,
+    read::Reader,
+};
+
+/// How often a watch is tried again that the server denies although the same keys could be read.
+const DENIALS: u32 = 3;
+
+/// How a stream of events ended.
+enum Break {
+    /// The connection broke, was silent, or the revision can't be read any more: the state is read anew.
+    Anew(Option<Error>),
+    /// The server denies the watch.
+    Denied,
+}
+
+/// One watch.
+pub(crate) struct Watch<'w> {
+    pub(crate) endpoints: &'w Endpoints,
+    pub(crate) namespace: &'w Namespace,
+    pub(crate) session_timeout: Duration,
+    pub(crate) key: Key<'w>,
+    pub(crate) scope: Scope,
+    pub(crate) sink: &'w WatchSink,
+}
+
+impl Watch<'_> {
+    /// Feeds the sink until it closes.
+    ///
+    /// # Behavior
+    ///
+    /// After a break the state is read anew and told as such: the consumer must learn when it is up to date again, which the
+    /// server does not tell of a stream that is taken up at an old revision.
+    ///
+    /// # Errors
+    ///
+    /// What can't pass by itself: the user may not read the keys, or is not known any more.
+    pub(crate) async fn run(self) -> Result<()> {
+        select! {
+            ended = self.feed() => ended,
+            () = self.sink.closed() => Ok(()),
+        }
+    }
+
+    async fn feed(&self) -> Result<()> {
+        let mut pauses = self.endpoints.retry().endless();
+        let mut denials = 0;
+        loop {
+            let begun = Instant::now();
+            let cause = match self.follow().await {
+                Ok(Break::Denied) => {
+                    denials += 1;
+                    if denials == DENIALS {
+                        return Err(Error::new(
+                            ErrorKind::PermissionDenied,
+                            "the etcd user may not watch this, grant its role to read the key's range",
+                        ));
+                    }
+                    None
+                }
+                Ok(Break::Anew(cause)) => cause,
+                Err(error) if passes(&error) => Some(error),
+                Err(error) => return Err(error),
+            };
+            tracing::debug!(key = %self.key, cause = cause.map(tracing::field::display), "the watch broke off and goes on");
+            if begun.elapsed() > self.patience() {
+                pauses = self.endpoints.retry().endless();
+                denials = 0;
+            }
+            if let Some(pause) = pauses.next() {
+                sleep(pause).await;
+            }
+        }
+    }
+
+    /// Tells the present state and what follows, until that ends.
+    async fn follow(&self) -> Result<Break> {
+        let reader = Reader { endpoints: self.endpoints, namespace: self.namespace };
+        // Told even if no stream comes about: meanwhile it is all the news there is.
+        let state = self.sink.begin_resync();
+        let Some(revision) = reader.state(self.key, self.scope, |entries| state.page(entries)).await? else {
+            return Ok(Break::Anew(None));
+        };
+        state.finish();
+        let (number, endpoint) = self.endpoints.current();
+        let broken = |error: Error| {
+            self.endpoints.failed(number);
+            Break::Anew(Some(error.with_cause_text(format!("at {}", endpoint.address()))))
+        };
+        let opened = timeout(self.patience(), async {
+            let connection = endpoint.connection().await?;
+            Ok((connection, self.open(connection, revision + 1).await?))
+        });
+        match opened.await {
+            Ok(Ok((connection, stream))) => match self.tell(stream).await {
+                Ok(Break::Denied) => {
+                    // A token that has run out is denied in the same words.
+                    connection.refresh_token().await?;
+                    Ok(Break::Denied)
+                }
+                Ok(ended) => Ok(ended),
+                Err(error) => Ok(broken(error)),
+            },
+            Ok(Err(error)) if passes(&error) => Ok(broken(error)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Ok(broken(silent())),
+        }
+    }
+
+    async fn open(&self, connection: &Connection, revision: i64) -> Result<WatchStream> {
+        let range = match self.scope {
+            Scope::Children => self.namespace.below(self.key),
+            _ => self.namespace.around(self.key),
+        };
+        let options = WatchOptions::new().with_start_revision(revision);
+        let options = if self.scope == Scope::Node { options } else { options.with_range(range.end) };
+        let opened = connection.watch.clone().watch(range.start, Some(options)).await;
+        opened.map_err(|error| translate(error, Effect::Repeatable))
+    }
+
+    /// Passes events on until the stream ends; one that is idle is asked for a sign of life.
+    async fn tell(&self, mut stream: WatchStream) -> Result<Break> {
+        let mut asked = false;
+        let mut idle = pin!(sleep(self.patience()));
+        loop {
+            let answer = select! {
+                answer = stream.message() => answer.map_err(|error| translate(error, Effect::Repeatable))?,
+                () = &mut idle => {
+                    if asked {
+                        return Err(silent());
+                    }
+                    let request = stream.request_progress().await;
+                    request.map_err(|error| translate(error, Effect::Repeatable))?;
+                    asked = true;
+                    idle.as_mut().reset(Instant::now() + self.patience());
+                    continue;
+                }
+            };
+            let Some(answer) = answer else {
+                return Err(Error::new(ErrorKind::Unavailable, "the etcd server ended the watch"));
+            };
+            if answer.canceled() {
+                return Ok(cancelled(&answer.0));
+            }
+            answer.0.events.into_iter().for_each(|event| self.event(event));
+            asked = false;
+            idle.as_mut().reset(Instant::now() + self.patience());
+        }
+    }
+
+    fn event(&self, event: PbEvent) {
+        // By number: a kind of event that is not known is passed over, the state is told at the next resync.
+        const PUT: i32 = 0;
+        const DELETE: i32 = 1;
+        let (kind, Some(found)) = (event.r#type, event.kv) else { return };
+        match (kind, self.namespace.key(&found.key)) {
+            (PUT, Some(key)) if self.scope.covers(self.key, key) => {
+                if let Some(entry) = self.namespace.entry(found) {
+                    self.sink.put(entry);
+                }
+            }
+            (DELETE, Some(key)) if self.scope.covers(self.key, key) => self.sink.delete(key.as_str()),
+            _ => {}
+        }
+    }
+
+    /// Half of the third of the session timeout in which a silent server is noticed.
+    fn patience(&self) -> Duration {
+        self.session_timeout / 6
+    }
+}
+
+fn cancelled(answer: &PbWatchResponse) -> Break {
+    if answer.compact_revision > 0 {
+        return Break::Anew(None);
+    }
+    // Denied watches are cancelled without a reason by 3.4, and have no number.
+    if answer.watch_id == -1 || answer.cancel_reason.contains("permission denied") {
+        return Break::Denied;
+    }
+    Break::Anew(Some(Error::new(
+        ErrorKind::Unavailable,
+        format!("the etcd server cancelled the watch: {}", answer.cancel_reason),
+    )))
+}
+
+/// Whether it can pass by itself.
+fn passes(error: &Error) -> bool {
+    !matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unauthenticated | ErrorKind::Unsupported)
+}
+
+fn silent() -> Error {
+    Error::new(ErrorKind::Timeout, "the etcd server does not answer").with_outcome(Outcome::NotApplied)
+}
