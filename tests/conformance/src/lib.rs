@@ -1,1 +1,36 @@
-//! The laws of the registry contract, as functions over a Registry.
+//! The laws of the registry contract, as functions over a [`Registry`](registry_host::Registry).
+//!
+//! A law is a sentence about what one client, or several of one process, see of a backend. It runs against whatever
+//! backend the configuration names, in a root of its own, `/laws/<law>-<number>` in the configured namespace; it needs
+//! no empty registry and leaves nothing behind.
+//!
+//! ```no_run
+//! use registry_conformance::{Court, Outcome, laws, try_all};
+//! use registry_host::Settings;
+//!
+//! # async fn example() -> registry_host::Result<()> {
+//! let court = Court::open(Settings::builder().set("registry.type=memory")).await?;
+//! let laws: Vec<_> = laws().iter().collect();
+//! try_all(&court, &laws, 4, |law, outcome, took| println!("{} {}: {outcome} ({took:?})", law.clause, law.name)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A law that needs a capability which the backend lacks is [not applicable](Outcome::NotApplicable), and says what the
+//! backend promises instead. [`CLAUSES`] lists the clauses that have laws here; those that need a server to break
+//! (2.1 across sessions, 3.6 in flight, 4.3, 4.4, 5.4) or a plugin that is wrong on purpose (7.2) are shown elsewhere.
+#![forbid(unsafe_code)]
+
+mod case;
+mod clause;
+mod court;
+#[allow(dead_code, reason = "the chapters on watches come next")]
+mod follower;
+mod law;
+mod laws;
+#[allow(dead_code, reason = "the chapters on watches come next")]
+mod verdict;
+
+pub use clause::{CLAUSES, Clause};
+pub use court::Court;
+pub use law::{Law, Outcome, laws, try_all, try_law};

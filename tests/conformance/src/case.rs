@@ -1,0 +1,85 @@
+//! A case: one law on its way through the court.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use registry_host::{ErrorKind, Registry};
+
+use crate::{
+    Court,
+    court::{Terms, draw},
+    verdict::{Failure, Verdict},
+};
+
+/// One law on its way through the court: a root of its own, and the clients that it opened.
+#[derive(Clone)]
+pub(crate) struct Case(Arc<Parts>);
+
+struct Parts {
+    court: Court,
+    root: String,
+    opened: Mutex<Vec<Registry>>,
+}
+
+impl Case {
+    pub(crate) fn new(court: &Court, law: &str) -> Self {
+        let root = format!("/laws/{law}-{:08x}", draw() as u32);
+        Case(Arc::new(Parts { court: court.clone(), root, opened: Mutex::default() }))
+    }
+
+    /// The law's own root, which does not exist yet.
+    pub(crate) fn root(&self) -> &str {
+        &self.0.root
+    }
+
+    /// A key below the law's root, `below` without a slash in front.
+    pub(crate) fn key(&self, below: &str) -> String {
+        format!("{}/{below}", self.0.root)
+    }
+
+    pub(crate) fn court(&self) -> &Court {
+        &self.0.court
+    }
+
+    /// Opens a client as configured.
+    pub(crate) async fn client(&self) -> Verdict<Registry> {
+        self.client_on(Terms::default()).await
+    }
+
+    /// Opens a client on these terms.
+    pub(crate) async fn client_on(&self, terms: Terms) -> Verdict<Registry> {
+        let client = self.client_alone(terms).await?;
+        self.0.opened.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
+        Ok(client)
+    }
+
+    /// Opens a client of which the law has the only handle.
+    pub(crate) async fn client_alone(&self, terms: Terms) -> Verdict<Registry> {
+        Ok(self.0.court.client(&terms, &[]).await?)
+    }
+
+    /// Opens a client whose namespace lies below the law's root.
+    pub(crate) async fn client_below(&self, below: &str) -> Verdict<Registry> {
+        self.client_on(Terms { namespace: Some(self.namespace(below)), ..Terms::default() }).await
+    }
+
+    /// The namespace that lies below the law's root.
+    pub(crate) fn namespace(&self, below: &str) -> String {
+        let key = self.key(below);
+        format!("{}{key}", self.0.court.namespace()).trim_start_matches('/').to_owned()
+    }
+
+    /// Closes the clients and removes the law's root.
+    pub(crate) async fn clean_up(&self) -> Verdict {
+        let opened: Vec<_> = self.0.opened.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+        let closing = opened.iter().map(|client| async move {
+            match client.close().await {
+                Err(error) if error.kind() != ErrorKind::Closed => Err(error),
+                _ => Ok(()),
+            }
+        });
+        let closed = futures_util::future::try_join_all(closing).await;
+        self.0.court.usher().delete_recursive(&self.0.root).await?;
+        closed.map_err(|error| Failure::new(format_args!("a client could not be closed afterwards: {error}")))?;
+        Ok(())
+    }
+}
