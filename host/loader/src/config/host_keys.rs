@@ -31,6 +31,12 @@ pub(crate) const DEFAULTS: [(&str, &str); 5] = [
     (SESSION_TIMEOUT, "30s"),
 ];
 
+/// Where the namespace may stand, as [`HostKeys::first`] takes it.
+const NAMESPACE_PLACES: &[(bool, &str)] = &[(true, NAMESPACE), (false, NAMESPACE)];
+
+/// DolphinScheduler's name for the session timeout, beside its other keys for etcd.
+const TTL: &str = "ttl";
+
 /// What a host server does when it loses the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,8 +49,7 @@ pub enum DisconnectStrategy {
 
 /// Whether a backend's session timeout may stand under this name directly below `registry`.
 pub(crate) fn is_flat_timeout(registry_type: &str, name: &str) -> bool {
-    // DolphinScheduler's name for it, beside its other flat keys.
-    registry_type == "etcd" && name == "ttl"
+    registry_type == "etcd" && name == TTL
 }
 
 /// The keys of a section that the host reads itself and does not hand down.
@@ -81,7 +86,7 @@ impl<'a> HostKeys<'a> {
     }
 
     pub(crate) fn namespace(&self) -> Result<String> {
-        let Some(written) = self.first(&[(true, NAMESPACE), (false, NAMESPACE)])? else {
+        let Some(written) = self.first(NAMESPACE_PLACES)? else {
             return Ok(default(NAMESPACE).to_owned());
         };
         let namespace = written.text;
@@ -102,10 +107,25 @@ impl<'a> HostKeys<'a> {
     }
 
     pub(crate) fn session_timeout(&self) -> Result<Duration> {
-        let ttl = is_flat_timeout(self.registry_type, "ttl");
-        let places = [(true, SESSION_TIMEOUT), (true, "ttl"), (false, "ttl"), (false, SESSION_TIMEOUT)];
-        let places: Vec<_> = places.into_iter().filter(|(_, name)| ttl || *name != "ttl").collect();
-        self.duration(&places, SESSION_TIMEOUT)
+        self.duration(self.session_timeout_places(), SESSION_TIMEOUT)
+    }
+
+    fn session_timeout_places(&self) -> &'static [(bool, &'static str)] {
+        match is_flat_timeout(self.registry_type, TTL) {
+            true => &[(true, SESSION_TIMEOUT), (true, TTL), (false, TTL), (false, SESSION_TIMEOUT)],
+            false => &[(true, SESSION_TIMEOUT), (false, SESSION_TIMEOUT)],
+        }
+    }
+
+    /// The keys of a section that the host reads itself, each with the key that is in force and where it is written.
+    pub(crate) fn consumed(&self) -> impl Iterator<Item = (&'static str, (String, &'a Source))> {
+        let timeout = self.session_timeout_places();
+        let ttl = is_flat_timeout(self.registry_type, TTL).then_some((TTL, timeout));
+        let keys = [(NAMESPACE, NAMESPACE_PLACES), (SESSION_TIMEOUT, timeout)].into_iter().chain(ttl);
+        keys.filter_map(|(name, places)| {
+            let written = self.first(places).ok().flatten()?;
+            Some((name, (written.key, written.source)))
+        })
     }
 
     pub(crate) fn operation_timeout(&self) -> Result<Duration> {

@@ -41,21 +41,32 @@ impl Section {
     }
 
     /// The key as the user wrote it, and where: `registry.etcd.endpoints` may stand as `registry.endpoints`.
-    pub fn origin(&self, key: &str) -> Option<(&str, &Source)> {
-        let path = kebab(key.strip_prefix(&self.prefix)?.strip_prefix('.')?);
-        let path = path.split('[').next().unwrap_or_default();
-        self.origins.get(path).map(|(key, source)| (key.as_str(), source))
+    ///
+    /// A key that is not written has the place of the one that it belongs under.
+    pub fn origin(&self, key: &str) -> Option<(String, &Source)> {
+        let path = key.strip_prefix(&self.prefix)?.strip_prefix('.')?;
+        let mut above = path;
+        loop {
+            if let Some((written, source)) = self.origins.get(&kebab(above)) {
+                return Some((format!("{written}{}", &path[above.len()..]), source));
+            }
+            above = &above[..above.rfind(['.', '['])?];
+        }
     }
 
     /// A plugin's `InvalidConfig` with the key as the user wrote it and where that is; any other error as it is.
     pub fn locate(&self, error: Error) -> Error {
-        let Some((key, source)) = error.key().and_then(|key| self.origin(key)) else { return error };
         if error.kind() != ErrorKind::InvalidConfig {
             return error;
         }
-        let index = error.key().and_then(|key| key.find('[').map(|at| &key[at..])).unwrap_or_default();
-        let mut located =
-            Error::new(error.kind(), format!("{} ({source})", error.message())).with_key(format!("{key}{index}"));
+        // A plugin may name the key in the message alone.
+        let (key, rest) = match error.key() {
+            Some(key) => (key, error.message()),
+            None => error.message().split_at(error.message().find([' ', ':']).unwrap_or_default()),
+        };
+        let Some((key, source)) = self.origin(key) else { return error };
+        let message = format!("{} ({source})", rest.trim_start_matches([':', ' ']));
+        let mut located = Error::new(error.kind(), message).with_key(key);
         if let Some(operation) = error.operation() {
             located = located.with_operation(operation);
         }
@@ -76,42 +87,43 @@ pub(crate) struct Parts {
 
 /// Gathers what goes to the plugin, as far as its keys are known.
 pub(crate) fn parts(host: &HostKeys<'_>, variables: &[Variable], keys: &[PluginKey<'_>]) -> Result<Parts> {
-    let registry_type = host.registry_type;
     let mut nested = host.section()?.cloned().unwrap_or_default();
-    nested.retain(|name| !is_consumed(registry_type, name));
-    let mut flat = Map::default();
-    for (name, tree) in host.registry.iter() {
-        let kebab_name = kebab(name);
-        if HOST_KEYS.contains(&&*kebab_name)
-            || kebab_name == registry_type
-            || is_flat_timeout(registry_type, &kebab_name)
-        {
-            continue;
-        }
-        let known = knows(keys, &kebab_name);
-        match &tree.shape {
-            // The section of another backend, which this one's host has no business with.
-            Shape::Map(_) if !known => check_section_name(host, name, tree)?,
-            _ if known => flat.push(name, tree.clone()),
-            _ => match slip_of(name, HOST_KEYS).filter(|_| !keys.is_empty()) {
-                Some(meant) => {
-                    let problem = format!("is no key; did you mean registry.{meant}?");
-                    return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));
-                }
-                None => flat.push(name, tree.clone()),
-            },
-        }
-    }
+    nested.retain(|name| !is_consumed(host.registry_type, name));
+    let mut flat = flat_keys(host, keys)?;
     for variable in variables {
-        match &variable.path[..] {
-            [name, ..] if knows(keys, name) => {
-                let path: Vec<&str> = variable.path.iter().map(String::as_str).collect();
-                flat.overlay(super::keys::single(&path, variable.tree()));
-            }
-            _ => check_variable_name(registry_type, variable, keys)?,
+        if variable.path.first().is_some_and(|name| knows(keys, name)) {
+            let path: Vec<&str> = variable.path.iter().map(String::as_str).collect();
+            flat.overlay(super::keys::single(&path, variable.tree()));
+        } else {
+            check_variable_name(host.registry_type, variable, keys)?;
         }
     }
     Ok(Parts { flat, nested })
+}
+
+/// What stands directly below `registry`, but the host's own keys and the sections.
+fn flat_keys(host: &HostKeys<'_>, keys: &[PluginKey<'_>]) -> Result<Map> {
+    let registry_type = host.registry_type;
+    let mut flat = Map::default();
+    for (name, tree) in host.registry.iter() {
+        let kebab_name = kebab(name);
+        let ours = HOST_KEYS.contains(&&*kebab_name) || is_flat_timeout(registry_type, &kebab_name);
+        if ours || kebab_name == registry_type {
+            continue;
+        }
+        let known = knows(keys, &kebab_name);
+        if !known && tree.as_map().is_some() {
+            // The section of another backend, which this one's host has no business with.
+            check_section_name(host, name, tree)?;
+            continue;
+        }
+        if let Some(meant) = slip_of(name, HOST_KEYS).filter(|_| !known && !keys.is_empty()) {
+            let problem = format!("is no key; did you mean registry.{meant}?");
+            return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));
+        }
+        flat.push(name, tree.clone());
+    }
+    Ok(flat)
 }
 
 pub(crate) fn section(host: &HostKeys<'_>, parts: Parts) -> Section {
@@ -122,6 +134,9 @@ pub(crate) fn section(host: &HostKeys<'_>, parts: Parts) -> Section {
             note(above, name, tree, &mut origins);
         }
     }
+    for (name, (key, source)) in host.consumed() {
+        origins.insert(name.to_owned(), (key, source.clone()));
+    }
     let mut merged = parts.flat;
     merged.overlay(parts.nested);
     Section { json: merged.to_json(), prefix, origins }
@@ -129,8 +144,12 @@ pub(crate) fn section(host: &HostKeys<'_>, parts: Parts) -> Section {
 
 fn note(above: &str, path: &str, tree: &Tree, origins: &mut BTreeMap<String, (String, Source)>) {
     origins.insert(kebab(path), (format!("{above}.{path}"), tree.source.clone()));
-    for (name, below) in tree.as_map().into_iter().flat_map(Map::iter) {
-        note(above, &format!("{path}.{name}"), below, origins);
+    match &tree.shape {
+        Shape::Map(map) => map.iter().for_each(|(name, below)| note(above, &format!("{path}.{name}"), below, origins)),
+        Shape::List(items) => {
+            items.iter().enumerate().for_each(|(at, item)| note(above, &format!("{path}[{at}]"), item, origins));
+        }
+        Shape::Null | Shape::Scalar(_) => {}
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
 
 use registry_abi::{Connection, FfiFuture, Host, RResult, RawConnection_TO, RawError, RawOptions, RawSession};
 use registry_api::Result;
+use serde_json::Value;
 
 use super::{
     connection::{Connected, Live},
@@ -15,9 +16,6 @@ use super::{
     runtime::PluginRuntime,
 };
 use crate::{Backend, Context, Options, SessionReporter, config, tasks::Tasks};
-
-/// How many threads a plugin's runtime has, unless `worker-threads` says otherwise.
-const WORKERS: usize = 2;
 
 /// Opens a connection of backend `B`; its log lines go to the host where `forward` says so.
 pub(super) fn connect<B: Backend>(
@@ -29,19 +27,31 @@ pub(super) fn connect<B: Backend>(
     if forward {
         logging::forward_to(&host);
     }
-    let runtime = match PluginRuntime::share(B::NAME, WORKERS) {
-        Ok(runtime) => runtime,
+    let (section, runtime) = match begin::<B>(&options) {
+        Ok(begun) => begun,
         Err(error) => return FfiFuture::new(std::future::ready(RResult::RErr(error.into()))),
     };
     let handle = runtime.handle().clone();
     guarded(handle, async move {
-        let live = open::<B>(options, host, runtime).await?;
+        let live = open::<B>(options, &section, host, runtime).await?;
         Ok(RawConnection_TO::from_value(Connected(live), registry_abi::TD_Opaque))
     })
 }
 
-async fn open<B: Backend>(options: RawOptions, host: Arc<Host>, runtime: Arc<PluginRuntime>) -> Result<Arc<Live<B>>> {
-    let config: B::Config = config::from_slice(options.config.as_bytes(), &options.prefix)?;
+/// Reads what is needed before anything can run: the section, and from it the runtime.
+fn begin<B: Backend>(options: &RawOptions) -> Result<(Value, Arc<PluginRuntime>)> {
+    let mut section = config::parse(options.config.as_bytes(), &options.prefix)?;
+    let workers = config::take_worker_threads(&mut section, &options.prefix)?;
+    Ok((section, PluginRuntime::share(B::NAME, workers)?))
+}
+
+async fn open<B: Backend>(
+    options: RawOptions,
+    section: &Value,
+    host: Arc<Host>,
+    runtime: Arc<PluginRuntime>,
+) -> Result<Arc<Live<B>>> {
+    let config: B::Config = config::from_value(section, &options.prefix)?;
     let options = Options {
         namespace: options.namespace.into(),
         session_timeout: options.session_timeout.into(),

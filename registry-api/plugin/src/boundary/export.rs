@@ -7,7 +7,7 @@ use registry_abi::{
 pub use registry_abi::{LibHeader, RawAbout, RootModuleResult, RootRef, construct, header};
 
 use super::{connect::connect, connection::lacking};
-use crate::Backend;
+use crate::{Backend, config::WORKER_THREADS};
 
 /// What the author's `Cargo.toml` says of the plugin.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,7 @@ pub fn about<B: Backend>(package: Package) -> RawAbout {
         lacking: lacking(&B::claims()),
         keys: B::KEYS
             .iter()
+            .chain([&WORKER_THREADS])
             .map(|key| RawConfigKey {
                 name: key.name.into(),
                 kind: key.kind.into(),

@@ -62,12 +62,14 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod variant;
+mod workers;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use error::ConfigError;
 pub use secret::Secret;
+pub(crate) use workers::{WORKER_THREADS, take_worker_threads};
 
 use reader::Reader;
 
@@ -87,10 +89,14 @@ pub fn from_value<T: DeserializeOwned>(section: &Value, prefix: &str) -> Result<
 ///
 /// As [`from_value`], and what is not JSON.
 pub fn from_slice<T: DeserializeOwned>(json: &[u8], prefix: &str) -> Result<T, ConfigError> {
-    let section: Value = serde_json::from_slice(json).map_err(|error| ConfigError {
+    from_value(&parse(json, prefix)?, prefix)
+}
+
+/// The section as a value, unread.
+pub(crate) fn parse(json: &[u8], prefix: &str) -> Result<Value, ConfigError> {
+    serde_json::from_slice(json).map_err(|error| ConfigError {
         key: prefix.to_owned(),
         value: None,
         message: format!("is not JSON at line {} column {}", error.line(), error.column()),
-    })?;
-    from_value(&section, prefix)
+    })
 }

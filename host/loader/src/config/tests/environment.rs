@@ -66,7 +66,10 @@ fn keys_of_the_plugin_may_stand_without_its_type() {
     assert_eq!(handed(&settings, "/tls/ca-file").as_deref(), Some("ca"));
     let section = settings.section(&ETCD).unwrap();
     let (key, source) = section.origin("registry.etcd.endpoints").unwrap();
-    assert_eq!((key, source.to_string().as_str()), ("registry.endpoints", "environment variable REGISTRY_ENDPOINTS"));
+    assert_eq!(
+        (key.as_str(), source.to_string().as_str()),
+        ("registry.endpoints", "environment variable REGISTRY_ENDPOINTS")
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn flat_keys_are_handed_down_and_the_section_goes_before_them() {
     let expected = serde_json::json!({"endpoints": ["a:1", "b:2"], "user": "near", "tls": {"ca-file": "near", "key-file": "flat"}});
     assert_eq!(section.json(), &expected);
     let origin = |key: &str| section.origin(key).map(|(key, source)| format!("{key} {source}"));
-    assert_eq!(origin("registry.etcd.endpoints[1]"), Some(format!("registry.endpoints {}", file.line(3))));
+    assert_eq!(origin("registry.etcd.endpoints[1]"), Some(format!("registry.endpoints[1] {}", file.line(3))));
     assert_eq!(origin("registry.etcd.user"), Some(format!("registry.etcd.user {}", file.line(7))));
     assert_eq!(origin("registry.etcd.tls.ca-file"), Some(format!("registry.etcd.tls.ca-file {}", file.line(8))));
     assert_eq!(origin("registry.etcd.tls.key-file"), Some(format!("registry.tls.key-file {}", file.line(5))));
@@ -68,6 +68,26 @@ fn a_plugins_refusal_is_told_with_the_users_own_key_and_line() {
     let located = section.locate(refused);
     assert_eq!(located.to_string(), format!("registry.endpoints[1]: \"b\" has no port ({}): cause", file.line(3)));
     assert_eq!(located.plugin(), Some("etcd"));
+    let in_text = Error::new(ErrorKind::InvalidConfig, "registry.etcd.endpoints names no server");
+    assert_eq!(section.locate(in_text).to_string(), format!("registry.endpoints: names no server ({})", file.line(3)));
+    let unwritten = Error::new(ErrorKind::InvalidConfig, "is missing").with_key("registry.etcd.user");
+    assert_eq!(section.locate(unwritten).to_string(), "registry.etcd.user: is missing");
     let other = section.locate(Error::new(ErrorKind::Unavailable, "no endpoint answers"));
     assert_eq!(other.to_string(), "no endpoint answers");
+}
+
+#[test]
+fn a_refusal_of_a_key_that_is_not_written_names_the_place_it_belongs_to() {
+    let file = Written::yaml("registry:\n  type: etcd\n  tls:\n    ca-file: a\n");
+    let refused = Error::new(ErrorKind::InvalidConfig, "is missing").with_key("registry.etcd.tls.key-file");
+    let located = file.settings().section(&ETCD).unwrap().locate(refused);
+    assert_eq!(located.to_string(), format!("registry.tls.key-file: is missing ({})", file.line(4)));
+}
+
+#[test]
+fn a_refusal_of_what_the_host_has_read_names_the_key_in_force() {
+    let file = Written::yaml("registry:\n  type: etcd\n  session-timeout: 1s\n");
+    let refused = Error::new(ErrorKind::InvalidConfig, "registry.etcd.ttl is 1s, at least 2s");
+    let located = file.settings().section(&ETCD).unwrap().locate(refused);
+    assert_eq!(located.to_string(), format!("registry.session-timeout: is 1s, at least 2s ({})", file.line(3)));
 }
