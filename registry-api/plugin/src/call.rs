@@ -96,3 +96,65 @@ fn timed_out(timeout: Duration, begun: bool, effect: Effect) -> Error {
         .with_outcome(Outcome::NotApplied)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use registry_api::SessionId;
+
+    use super::*;
+    use crate::Contact;
+
+    const TIMEOUT: Duration = Duration::from_secs(5);
+
+    fn session() -> SessionReporter {
+        let session = SessionReporter::new(Box::new(|_| ()));
+        session.connected(SessionId(1), TIMEOUT, Contact::Always);
+        session
+    }
+
+    fn kind_and_outcome(error: &Error) -> (ErrorKind, Outcome) {
+        (error.kind(), error.outcome())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_by_its_deadline_and_says_what_may_have_happened() {
+        let session = session();
+        for (effect, outcome) in [(Effect::Read, Outcome::NotApplied), (Effect::Write, Outcome::Unknown)] {
+            let error = call(&session, TIMEOUT, effect, std::future::pending::<Result<()>>()).await.expect_err("late");
+            assert_eq!(kind_and_outcome(&error), (ErrorKind::Timeout, outcome));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_suspended_nothing_is_begun() {
+        let session = session();
+        session.suspended();
+        let begun = call(&session, TIMEOUT, Effect::Write, async {
+            panic!("begun");
+            #[allow(unreachable_code, reason = "it gives the future its type")]
+            Ok(())
+        });
+        let error = begun.await.expect_err("nothing can be sent");
+        assert_eq!(kind_and_outcome(&error), (ErrorKind::Timeout, Outcome::NotApplied));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_waited_goes_on_when_the_session_does() {
+        let session = session();
+        session.suspended();
+        let again = session.clone();
+        let (answer, ()) = tokio::join!(call(&session, TIMEOUT, Effect::Read, async { Ok(7) }), async {
+            tokio::time::sleep(TIMEOUT / 2).await;
+            again.connected(SessionId(1), TIMEOUT, Contact::Always);
+        });
+        assert_eq!(answer.expect("connected in time"), 7);
+    }
+
+    #[tokio::test]
+    async fn a_closed_session_gives_closed() {
+        let session = session();
+        session.close();
+        let error = call(&session, TIMEOUT, Effect::Write, async { Ok(()) }).await.expect_err("closed");
+        assert_eq!(kind_and_outcome(&error), (ErrorKind::Closed, Outcome::NotApplied));
+    }
+}

@@ -206,10 +206,6 @@ impl SessionReporter {
         }
     }
 
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Snapshot>> {
-        self.0.current.subscribe()
-    }
-
     /// Keeps the clock until the connection closes.
     pub(crate) async fn keep_clock(self) {
         let mut current = self.0.current.subscribe();
@@ -279,3 +275,6 @@ fn lost_at(timeout: Duration, contact: Contact) -> u64 {
         Contact::Always => NEVER,
     }
 }
+
+#[cfg(test)]
+mod tests;
