@@ -6,7 +6,7 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, Command, ExitCode, ExitStatus, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -83,11 +83,8 @@ pub fn verify_in_child(
             format_args!("it was not loaded within {deadline:?}: it is damaged, or waits for something"),
         ));
     };
-    let output = match output {
-        Ok(output) => output,
-        // Something that the library started may hold the output open.
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Vec::new(),
-    };
+    // There is none if something that the library started still holds it open.
+    let output = output.unwrap_or_default();
     let output = String::from_utf8_lossy(&output);
     let answer = output.lines().rev().find_map(|line| serde_json::from_str(line.strip_prefix(MARK)?).ok());
     match answer {
