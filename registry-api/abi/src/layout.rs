@@ -40,19 +40,22 @@ fn one_way(interface: &'static TypeLayout, implementation: &'static TypeLayout) 
 }
 
 fn first_difference(errors: &AbiInstabilityErrors, ours_is_interface: bool) -> String {
-    let Some(first) = errors.errors.first() else {
+    // A change shows in the size of everything around it; the cause is better told.
+    let is_cause = |error: &&AbiInstability| !matches!(error, AbiInstability::Size(_) | AbiInstability::Alignment(_));
+    let cause = errors.errors.iter().find_map(|at| Some((at, at.errs.iter().find(is_cause)?)));
+    let first = || errors.errors.iter().find_map(|at| Some((at, at.errs.first()?)));
+    let Some((at, error)) = cause.or_else(first) else {
         return "at an unknown place".to_owned();
     };
     let mut place = "Root".to_owned();
-    for step in &first.stack_trace {
+    for step in &at.stack_trace {
         place.push('.');
         place.push_str(match &step.expected {
             TLFieldOrFunction::Field(field) => field.name(),
             TLFieldOrFunction::Function(function) => function.name.as_str(),
         });
     }
-    let what = first.errs.first().map_or_else(|| "differs".to_owned(), |error| describe(error, ours_is_interface));
-    clean(&format!("{place} {what}"))
+    clean(&format!("{place} {}", describe(error, ours_is_interface)))
 }
 
 fn describe(error: &AbiInstability, ours_is_interface: bool) -> String {
