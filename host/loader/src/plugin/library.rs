@@ -19,8 +19,10 @@ use super::{
     Plugin,
     candidate::{Candidate, Identity},
     metadata::Metadata,
-    reject::rejected,
+    reject::{one_line, rejected},
 };
+
+const MAX_CAUSE: usize = 250;
 
 /// Everything that this process has tried to map, plugins and refused libraries alike: none is ever unloaded.
 static MAPPED: Mutex<Vec<Mapped>> = Mutex::new(Vec::new());
@@ -85,8 +87,9 @@ fn unused_name(file: &Path, mapped: &[Mapped]) -> PathBuf {
 fn map(name: &Path) -> Result<*const (), String> {
     // SAFETY: this runs the library's constructors, about which nothing can be known: that is why its owner, its folder
     // and its digest were checked. It is never unloaded, so that its destructors don't run before the process ends.
-    let library = unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) }
-        .map_err(|error| format!("the dynamic linker refuses it: {}: install or build what it needs", cause(&error)))?;
+    let library = unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| {
+        format!("the dynamic linker refuses it: {}: install what it needs, or build it again", cause(&error, name))
+    })?;
     let library = std::mem::ManuallyDrop::new(library);
     // SAFETY: only the address is taken; what stands there is checked by `registry_abi::library::root`.
     let header = unsafe { library.get::<*const ()>(HEADER_SYMBOL) }
@@ -94,8 +97,10 @@ fn map(name: &Path) -> Result<*const (), String> {
     Ok(*header)
 }
 
-fn cause(error: &libloading::Error) -> String {
-    std::error::Error::source(error).unwrap_or(error).to_string()
+fn cause(error: &libloading::Error, name: &Path) -> String {
+    let text = std::error::Error::source(error).unwrap_or(error).to_string();
+    // It may quote what is in the file, and a damaged one at any length.
+    one_line(text.strip_prefix(&format!("{}: ", name.display())).unwrap_or(&text), MAX_CAUSE)
 }
 
 /// Header, version, layout, metadata, unwinding: in this order.

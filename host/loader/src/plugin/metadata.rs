@@ -3,7 +3,7 @@
 use registry_abi::RawAbout;
 use serde::{Deserialize, Serialize};
 
-use super::search::is_name;
+use super::{reject::one_line, search::is_name};
 
 /// What a plugin says of itself before it is connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ impl Metadata {
         if !is_name(&metadata.name) {
             return Err(format!(
                 "it calls itself '{}': a plugin's name is made of lower-case letters, digits and '-'",
-                metadata.name.escape_debug()
+                one_line(&metadata.name, 40)
             ));
         }
         Ok(metadata)

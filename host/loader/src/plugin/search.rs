@@ -9,6 +9,8 @@ use std::{
 
 use registry_api::{Error, ErrorKind, Result};
 
+use super::reject::one_line;
+
 const PREFIX: &str = "libregistry_";
 const SUFFIX: &str = ".so";
 
@@ -90,7 +92,7 @@ fn not_found(name: &str, folders: &[PathBuf]) -> Error {
         }
     }
 
-    let mut text = format!("registry.type is '{}', but there is no such plugin", name.escape_debug());
+    let mut text = format!("registry.type is '{}', but there is no such plugin", one_line(name, 40));
     let near = found.keys().find(|known| strsim::damerau_levenshtein(known, name) <= 2);
     if let Some(near) = near {
         let _ = write!(text, ", did you mean '{near}'?");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use registry_host::{Plugin, plugin};
 
-use crate::support::{Folder, fixture, memory, refused, verify};
+use crate::support::{CHILD, Folder, fixture, memory, refused, verify};
 
 #[test]
 fn a_child_says_of_a_plugin_what_this_process_would() {
@@ -35,8 +35,7 @@ fn a_library_that_leaves_its_process_without_a_word_gets_its_line() {
 fn a_library_that_hangs_is_given_up() {
     let folder = Folder::new();
     let file = folder.install("hanging.so", &fixture("dying"));
-    let child = env!("CARGO_BIN_EXE_registry-verify-child");
-    let text = refused(&file, plugin::verify_in_child(child, &[], &file, None, Duration::from_millis(300)));
+    let text = refused(&file, plugin::verify_in_child(CHILD, &[], &file, None, Duration::from_millis(300)));
     assert_eq!(text, "it was not loaded within 300ms: it is damaged, or waits for something");
 }
 

@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// Long enough for a busy machine; nothing waits for it but a library that hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
+/// A program that loads what it is given.
+pub(crate) const CHILD: &str = env!("CARGO_BIN_EXE_registry-verify-child");
+
 /// The folder that Cargo puts libraries in, and this executable.
 pub(crate) fn built() -> PathBuf {
     std::env::current_exe().unwrap().parent().unwrap().to_owned()
@@ -80,7 +83,7 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
 }
 
 pub(crate) fn verify(file: &Path) -> Result<plugin::Metadata> {
-    plugin::verify_in_child(env!("CARGO_BIN_EXE_registry-verify-child"), &[], file, None, DEADLINE)
+    plugin::verify_in_child(CHILD, &[], file, None, DEADLINE)
 }
 
 /// Makes sure that loading the file here and in a child is refused in the same words, and gives what comes after its name.
