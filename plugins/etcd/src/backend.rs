@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::{
     config::{Config, Settings},
     endpoints::Endpoints,
-    error::Effect,
+    error::{Effect, NO_CONNECTION},
     keys::Namespace,
     read::Reader,
     session::Session,
@@ -45,14 +45,18 @@ impl Backend for Etcd {
     async fn connect(config: Config, context: Context) -> Result<Self> {
         let settings = Settings::new(config, &context)?;
         let (endpoints, within) = (Arc::new(settings.endpoints), settings.connection_timeout);
-        let session = match timeout(within, Session::open(endpoints.clone(), &context)).await {
-            Ok(session) => session.map_err(|error| unreachable(error, &endpoints, &context))?,
-            Err(_) => {
-                let error = Error::new(ErrorKind::Timeout, format!("no answer within {within:?}"));
-                return Err(unreachable(error, &endpoints, &context));
-            }
+        let advice = settings.advice;
+        let namespace = Namespace::new(context.namespace());
+        let open = async {
+            Reader { endpoints: &endpoints, namespace: &namespace }.try_access().await?;
+            Session::open(endpoints.clone(), &context).await
         };
-        Ok(Etcd { endpoints, namespace: Namespace::new(context.namespace()), session })
+        let opened = timeout(within, open).await.unwrap_or_else(|_| {
+            let silence = || Error::new(ErrorKind::Timeout, format!("no answer within {within:?}"));
+            Err(endpoints.trouble().unwrap_or_else(silence))
+        });
+        let session = opened.map_err(|error| unreachable(error, &endpoints, advice, &context))?;
+        Ok(Etcd { endpoints, namespace, session })
     }
 
     async fn server(&self) -> Result<String> {
@@ -98,14 +102,15 @@ impl Backend for Etcd {
 }
 
 /// The error of a connection that did not come about, naming all endpoints.
-fn unreachable(error: Error, endpoints: &Endpoints, context: &Context) -> Error {
+fn unreachable(error: Error, endpoints: &Endpoints, advice: &str, context: &Context) -> Error {
     if !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) {
         return error;
     }
     let message = format!(
-        "no etcd server could be reached at {}, check the servers and {}",
+        "no etcd server could be reached at {}; check {} and the servers{}",
         endpoints.addresses(),
-        context.config_key("endpoints")
+        context.config_key("endpoints"),
+        if error.message() == NO_CONNECTION { "" } else { advice },
     );
     let causes = std::iter::once(error.message()).chain(error.causes().iter().map(String::as_str));
     causes

@@ -13,6 +13,9 @@ pub(crate) enum Effect {
     Write,
 }
 
+/// The message where not even a connection came about.
+pub(crate) const NO_CONNECTION: &str = "no connection to the etcd server";
+
 /// The error in the contract's words.
 pub(crate) fn translate(error: EtcdError, effect: Effect) -> Error {
     let translated = match &error {
@@ -59,7 +62,7 @@ fn of_status(status: &Status, effect: Effect) -> Error {
         );
     }
     if was_never_sent(status) {
-        return refused(ErrorKind::Unavailable, "no connection to the etcd server").with_retryable(true);
+        return refused(ErrorKind::Unavailable, NO_CONNECTION).with_retryable(true);
     }
     if is_local(status) {
         return lost_on_the_way(effect);

@@ -51,6 +51,24 @@ enum Want {
 }
 
 impl Reader<'_> {
+    /// Sees whether the server lets this client in at all; etcd grants a lease to anybody.
+    ///
+    /// # Errors
+    ///
+    /// `Unauthenticated`, or what kept the server from answering.
+    pub(crate) async fn try_access(self) -> Result<()> {
+        let place = self.namespace.below(Key::ROOT).start;
+        let answer = self.endpoints.call(Effect::Repeatable, |connection| {
+            let (mut client, place) = (connection.kv.clone(), place.clone());
+            async move { client.get(place, Some(GetOptions::new().with_count_only())).await }
+        });
+        match answer.await {
+            // The user is known, and may have rights to parts of the namespace.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
     /// Reads one entry, linearizably.
     pub(crate) async fn get(self, key: Key<'_>) -> Result<Option<Entry>> {
         let (entry, _) = self.get_at(key).await?;

@@ -111,8 +111,10 @@ impl Watch<'_> {
             Ok(Ok((connection, stream))) => match self.tell(stream).await {
                 Ok(Break::Denied) => {
                     // A token that has run out is denied in the same words.
-                    connection.refresh_token().await?;
-                    Ok(Break::Denied)
+                    match timeout(self.patience(), connection.refresh_token()).await {
+                        Ok(refreshed) => refreshed.map(|()| Break::Denied),
+                        Err(_) => Ok(broken(silent())),
+                    }
                 }
                 Ok(ended) => Ok(ended),
                 Err(error) => Ok(broken(error)),

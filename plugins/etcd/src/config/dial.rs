@@ -21,6 +21,8 @@ const ACCEPTED: &str = "host:port, with or without http:// or https:// before it
 pub(crate) struct Settings {
     pub(crate) endpoints: Endpoints,
     pub(crate) connection_timeout: Duration,
+    /// What may help where no connection comes about.
+    pub(crate) advice: &'static str,
 }
 
 impl Settings {
@@ -56,6 +58,10 @@ impl Settings {
         Ok(Settings {
             endpoints: Endpoints::new(endpoints?, retry, context.operation_timeout()),
             connection_timeout: config.connection_timeout,
+            advice: match dialer.tls {
+                Some(_) => ", and whether they want another certificate than tls.cert-file and tls.key-file give",
+                None => ", and whether they want TLS",
+            },
         })
     }
 }

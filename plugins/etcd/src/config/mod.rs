@@ -1,6 +1,8 @@
 //! What stands under `registry.etcd`, under DolphinScheduler's names.
 
 mod dial;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::{path::PathBuf, time::Duration};

@@ -3,12 +3,15 @@
 mod endpoint;
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use registry_plugin::{ErrorKind, Outcome, Result, config::Secret};
+use registry_plugin::{Error, ErrorKind, Outcome, Result, config::Secret};
 use tokio::time::{sleep, timeout};
 
 pub(crate) use endpoint::{Connection, Endpoint};
@@ -27,7 +30,7 @@ pub(crate) struct Credentials {
 pub(crate) struct Retry {
     /// The first pause, after every endpoint was tried once.
     pub(crate) delay: Duration,
-    /// The longest pause.
+    /// The longest pause; jitter of up to the first comes on top.
     pub(crate) max_delay: Duration,
     /// All pauses together.
     pub(crate) max_duration: Duration,
@@ -45,15 +48,12 @@ impl Retry {
 
     /// Growing pauses with jitter, for ever.
     pub(crate) fn endless(&self) -> impl Iterator<Item = Duration> + use<> {
-        let max_delay = self.max_delay;
         ExponentialBuilder::default()
             .with_min_delay(self.delay)
-            .with_max_delay(max_delay)
+            .with_max_delay(self.max_delay)
             .with_jitter()
             .without_max_times()
             .build()
-            // Jitter comes on top of the longest pause.
-            .map(move |pause| pause.min(max_delay))
     }
 }
 
@@ -61,6 +61,8 @@ impl Retry {
 pub(crate) struct Endpoints {
     endpoints: Vec<Endpoint>,
     current: AtomicUsize,
+    /// Why the last attempt failed that was tried again.
+    trouble: Mutex<Option<Error>>,
     retry: Retry,
     /// How long one endpoint may be silent before the next is tried.
     patience: Duration,
@@ -71,7 +73,7 @@ impl Endpoints {
     pub(crate) fn new(endpoints: Vec<Endpoint>, retry: Retry, operation_timeout: Duration) -> Self {
         // The second endpoint gets as much of a call's time as the first.
         let patience = if endpoints.len() == 1 { operation_timeout } else { operation_timeout / 2 };
-        Endpoints { endpoints, current: AtomicUsize::new(0), retry, patience }
+        Endpoints { endpoints, current: AtomicUsize::new(0), trouble: Mutex::new(None), retry, patience }
     }
 
     pub(crate) fn retry(&self) -> Retry {
@@ -99,6 +101,11 @@ impl Endpoints {
     /// All addresses, for messages.
     pub(crate) fn addresses(&self) -> String {
         self.endpoints.iter().map(Endpoint::address).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Why the last attempt failed that was tried again, for whoever gives up on the call.
+    pub(crate) fn trouble(&self) -> Option<Error> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Sends a request to the endpoint in use, and to the next ones while the contract allows it.
@@ -129,7 +136,10 @@ impl Endpoints {
             tried += 1;
             if tried % self.endpoints.len() == 0 {
                 match pauses.get_or_insert_with(|| self.retry.pauses()).next() {
-                    Some(pause) => sleep(pause).await,
+                    Some(pause) => {
+                        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        sleep(pause).await;
+                    }
                     None => return Err(error),
                 }
             }

@@ -1,7 +1,11 @@
 //! Against real servers; a library that is only loaded can't be linked to tests of its own folder.
 
+mod access;
+mod faults;
+mod members;
 mod reads;
 mod sessions;
 mod support;
 mod txns;
 mod watches;
+mod watching;

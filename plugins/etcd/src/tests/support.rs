@@ -7,8 +7,8 @@ use std::{
 };
 
 use registry_plugin::{
-    Backend, Check, Committed, Context, Entry, Error, Key, Listing, Mode, Operation, Options, Page, Result, Txn,
-    config::from_value,
+    Backend, Check, Committed, Context, Entry, Error, Key, Listing, Mode, Operation, Options, Page, Result, SessionId,
+    SessionState, Txn, config::from_value,
 };
 use registry_test_servers::Etcd as Server;
 use serde_json::{Value, json};
@@ -55,6 +55,14 @@ pub(crate) fn options(namespace: &str) -> Options {
 pub(crate) async fn connect_with(section: Value, options: Options) -> Result<Client> {
     let config = from_value(&section, &options.prefix).map_err(Error::from)?;
     let context = Context::detached(options, Handle::current());
+    // The host's clock, which a context without a host does not have.
+    let session = context.session().clone();
+    context.spawn(async move {
+        loop {
+            session.state();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
     Ok(Client { backend: Etcd::connect(config, context.clone()).await?, context })
 }
 
@@ -123,6 +131,20 @@ impl Client {
 
     pub(crate) async fn keys(&self, at: &str) -> Vec<String> {
         self.all(at, 1000).await.into_iter().map(|entry| entry.key).collect()
+    }
+}
+
+impl Client {
+    pub(crate) fn state(&self) -> Option<SessionState> {
+        self.context.session().state()
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.context.session().current().expect("a session").0
+    }
+
+    pub(crate) async fn until_state(&self, state: SessionState) {
+        until(&format!("the session is {state}"), async || self.state() == Some(state)).await;
     }
 }
 

@@ -1,47 +1,8 @@
 use std::sync::Arc;
 
-use registry_plugin::{Backend, Event, Key, Scope, WatchSink, watch::Told};
-use tokio::{task::JoinHandle, time::timeout};
+use registry_plugin::Scope;
 
-use super::support::*;
-
-/// A watch that runs until what it tells is dropped.
-struct Running {
-    told: Told,
-    task: JoinHandle<registry_plugin::Result<()>>,
-}
-
-fn watch(client: &Arc<Client>, at: &'static str, scope: Scope) -> Running {
-    let (sink, told) = WatchSink::detached(Key::from_checked(at), scope);
-    let client = client.clone();
-    let task = tokio::spawn(async move { client.watch(Key::from_checked(at), scope, sink).await });
-    Running { told, task }
-}
-
-impl Running {
-    async fn next(&mut self) -> String {
-        match timeout(LIMIT, self.told.next()).await.expect("an event in time") {
-            Some(Ok(Event::Put { entry, new })) => {
-                format!("{}{} {}", if new { "+" } else { "" }, entry.key, String::from_utf8_lossy(&entry.value))
-            }
-            Some(Ok(Event::Delete { last })) => format!("-{} {}", last.key, String::from_utf8_lossy(&last.value)),
-            Some(Ok(Event::Synced)) => "synced".to_owned(),
-            Some(Err(error)) => format!("{error}"),
-            other => format!("{other:?}"),
-        }
-    }
-
-    /// All up to the next `Synced`.
-    async fn synced(&mut self) -> Vec<String> {
-        let mut told = Vec::new();
-        loop {
-            match self.next().await {
-                event if event == "synced" => return told,
-                event => told.push(event),
-            }
-        }
-    }
-}
+use super::{support::*, watching::watch};
 
 #[tokio::test]
 async fn a_watch_begins_with_the_present_state_and_goes_on_with_changes() {
@@ -94,8 +55,7 @@ async fn a_watch_ends_when_its_consumer_is_gone() {
     let client = Arc::new(connect().await);
     let mut watch = watch(&client, "/a", Scope::Subtree);
     watch.synced().await;
-    drop(watch.told);
-    timeout(LIMIT, watch.task).await.expect("in time").expect("no panic").expect("no error");
+    watch.end().await;
 }
 
 #[tokio::test]
@@ -119,9 +79,7 @@ async fn the_last_of_many_states_arrives() {
     for n in 0..1_000 {
         client.write(&[put("/a", &n.to_string())]).await.expect("a put");
     }
-    timeout(LIMIT, async { while watch.next().await.trim_start_matches('+') != "/a 999" {} })
-        .await
-        .expect("the last state");
+    while watch.next().await.trim_start_matches('+') != "/a 999" {}
     client.write(&[delete("/a")]).await.expect("a delete");
     assert_eq!(watch.next().await, "-/a 999");
 }

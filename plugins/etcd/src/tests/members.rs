@@ -1,0 +1,109 @@
+use std::sync::Arc;
+
+use registry_plugin::{Backend, ErrorKind, Outcome, Scope, SessionState};
+use registry_test_servers::Etcd as Server;
+use serde_json::json;
+use tokio::time::{Duration, timeout};
+
+use super::{support::*, watching::watch};
+
+fn three() -> Server {
+    Server::builder().members(3).start().expect("a cluster")
+}
+
+async fn connect_all(server: &Server) -> Arc<Client> {
+    let section = json!({ "endpoints": server.endpoints().join(", ") });
+    Arc::new(connect_with(section, options("ns")).await.expect("a connection"))
+}
+
+/// Writes until it succeeds; in between the cluster may be without a leader.
+async fn write_again(client: &Client, value: &str) {
+    until("a write succeeds", async || client.write(&[put("/a", value)]).await.is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_first_endpoint_is_passed_over() {
+    let server = three();
+    server.members()[0].kill();
+    let client = connect_all(&server).await;
+    write_again(&client, "1").await;
+    let serving = client.server().await.expect("words");
+    assert!(!serving.ends_with(&server.members()[0].address().to_string()), "{serving}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_member_costs_at_most_what_was_in_flight() {
+    let server = three();
+    let client = connect_all(&server).await;
+    client.write(&[ephemeral("/e", "")]).await.expect("a put");
+    let mut watch = watch(&client, "/a", Scope::Node);
+    watch.synced().await;
+    let id = client.id();
+    server.members()[0].kill();
+    // Reads always get through; the cluster itself may be busy electing.
+    assert!(client.find("/e").await.is_some());
+    write_again(&client, "1").await;
+    for n in 2..50 {
+        client.write(&[put("/a", &n.to_string())]).await.expect("a put on another member");
+    }
+    client.until_state(SessionState::Connected).await;
+    assert_eq!(client.id(), id);
+    while watch.next().await.trim_start_matches('+') != "/a 49" {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_of_a_stopped_member_go_to_another_within_their_deadline() {
+    let server = three();
+    let client = connect_all(&server).await;
+    client.write(&[ephemeral("/e", ""), put("/a", "1")]).await.expect("puts");
+    let mut watch = watch(&client, "/a", Scope::Node);
+    watch.synced().await;
+    let id = client.id();
+    server.members()[0].stop().expect("a stop");
+    let deadline = client.context.operation_timeout();
+    let found = timeout(deadline, client.get(key("/a"))).await.expect("within the deadline").expect("an answer");
+    assert!(found.is_some());
+    write_again(&client, "2").await;
+    client.until_state(SessionState::Connected).await;
+    assert_eq!(client.id(), id, "the session went over to another member");
+    while watch.next().await != "/a 2" {}
+    server.members()[0].cont().expect("a continuation");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_without_its_cluster_refuses_and_nothing_is_written() {
+    let server = three();
+    let client = connect_all(&server).await;
+    server.members()[1].kill();
+    server.members()[2].kill();
+    until("the member knows that it is alone", async || {
+        let refused = timeout(client.context.operation_timeout(), client.write(&[put("/a", "1")])).await;
+        matches!(refused, Ok(Err(error)) if error.outcome() == Outcome::NotApplied && error.kind() == ErrorKind::Unavailable)
+    })
+    .await;
+    server.members()[1].restart().expect("a restart");
+    write_again(&client, "2").await;
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_named() {
+    for (endpoints, within) in [("127.0.0.1:1", "9s"), ("http://127.0.0.1:1,127.0.0.1:2", "300ms")] {
+        let section = json!({ "endpoints": endpoints, "connection-timeout": within });
+        let connecting = timeout(Duration::from_secs(9), connect_with(section, options("ns"))).await;
+        let Err(error) = connecting.expect("within the connection timeout") else { panic!("a connection to nothing") };
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied));
+        let text = error.to_string();
+        assert!(text.contains("127.0.0.1:1") && text.contains("registry.etcd.endpoints"), "{text}");
+        assert!(text.contains("Connection refused"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_server_is_given_up_after_the_connection_timeout() {
+    let server = Server::start().expect("a server");
+    server.stop().expect("a stop");
+    let section = json!({ "endpoints": server.endpoint(), "connection-timeout": "500ms" });
+    let connecting = timeout(LIMIT, connect_with(section, options("ns"))).await;
+    let Err(error) = connecting.expect("in time") else { panic!("a connection to a stopped server") };
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
