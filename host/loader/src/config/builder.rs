@@ -157,7 +157,9 @@ impl Set {
             let problem = "is no key to set; accepted: keys below registry, such as registry.type=etcd";
             return Err(ConfigError::at(key, problem));
         }
-        Ok(keys::single(&path, Tree::scalar(Source::Set("--set"), value)))
+        let source = Source::Set("--set");
+        keys::check_depth(1 + path.len(), &source)?;
+        Ok(keys::single(&path, Tree::scalar(source, value)))
     }
 }
 

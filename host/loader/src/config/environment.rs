@@ -42,8 +42,10 @@ impl Environment {
             let value = value
                 .into_string()
                 .map_err(|_| ConfigError::new(format!("environment variable {name}: is not UTF-8 text")))?;
-            let path = name[PREFIX.len()..].split("__").map(kebab).collect();
-            kept.push(Variable { name: name.into(), path, value });
+            let path: Vec<String> = name[PREFIX.len()..].split("__").map(kebab).collect();
+            let name: Arc<str> = name.into();
+            keys::check_depth(2 + path.len(), &Source::Environment(Arc::clone(&name)))?;
+            kept.push(Variable { name, path, value });
         }
         kept.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(Self(kept))

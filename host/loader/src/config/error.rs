@@ -44,6 +44,10 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without a key it is the place that the sentence is about.
+        if let (None, Some(source)) = (&self.key, &self.source) {
+            return write!(f, "{source}: {}", self.problem);
+        }
         if let Some(value) = &self.value {
             write!(f, "{value} ")?;
         }

@@ -15,6 +15,17 @@ pub(crate) const ROOT: &str = "registry";
 /// How deep a dot in a name separates keys: `registry`, its keys, and those of a section.
 const DOTTED_LEVELS: usize = 3;
 
+/// How many names a key may have, so that a tree of them is never deeper than a stack.
+const DEEPEST: usize = 32;
+
+/// Refuses a key of more names than any configuration has; the key itself would be no help in the message.
+pub(crate) fn check_depth(names: usize, source: &Source) -> Result<()> {
+    if names <= DEEPEST {
+        return Ok(());
+    }
+    Err(ConfigError::new(format!("has a key of {names} names; a key has at most {DEEPEST}")).source(source))
+}
+
 /// The keys that a document has below `registry`; the rest of the document is somebody else's.
 pub(crate) fn below_registry(document: Tree) -> Result<Map> {
     let source = document.source.clone();
@@ -57,6 +68,7 @@ fn expand(map: Map, prefix: &[&str]) -> Result<Map> {
             return Err(twice(prefix, (&before, &source), (&written, &tree.source)));
         }
         let path: Vec<&str> = if ours { written.split('.').collect() } else { vec![&written] };
+        check_depth(prefix.len() + path.len(), &tree.source)?;
         if path.iter().any(|name| name.is_empty()) {
             return Err(ConfigError::at(joined(prefix, &written), "has an empty name in it").source(&tree.source));
         }

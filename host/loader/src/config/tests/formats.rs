@@ -88,11 +88,10 @@ fn broken_files_are_refused_by_their_line() {
         let file = Written::new(name, text);
         let refused = refusal(file.builder());
         let path = file.path().display().to_string();
-        assert_says(&refused, &[&path]);
         let at: usize = refused
-            .rsplit_once(&format!("{path}:"))
-            .and_then(|(_, rest)| rest.trim_end_matches(')').parse().ok())
-            .unwrap_or_else(|| panic!("{refused:?} ends in a line"));
+            .strip_prefix(&format!("{path}:"))
+            .and_then(|rest| rest.split(':').next()?.parse().ok())
+            .unwrap_or_else(|| panic!("{refused:?} begins with a line"));
         // A parser may notice one line on.
         assert!(at == line || at == line + 1, "{text:?}: {refused}");
         assert!(!refused.contains("hunter2"), "{refused}");

@@ -67,7 +67,7 @@ const PIECES: [&str; 46] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -88,5 +88,30 @@ proptest! {
         text[at] = byte;
         text.truncate(text.len() - cut % text.len());
         read(&text);
+    }
+}
+
+#[test]
+fn keys_with_very_many_parts_are_refused() {
+    for parts in [40, 1_000, 100_000] {
+        let many = vec!["a"; parts].join(".");
+        for (name, text) in [
+            ("registry.yaml", format!("registry.{many}: x\n")),
+            ("registry.yaml", format!("registry:\n  {many}: x\n")),
+            ("registry.json", format!("{{\"registry.{many}\": 1}}")),
+            ("registry.toml", format!("registry.{many} = 1\n")),
+            ("registry.toml", format!("'registry.{many}' = 1\n")),
+            ("registry.toml", format!("[registry.{many}]\nx = 1\n")),
+            ("registry.toml", format!("[[registry.{many}]]\nx = 1\n")),
+            ("registry.toml", format!("registry = {{ {many} = 1 }}\n")),
+        ] {
+            let refused = Written::new(name, &text).builder().build().expect_err(&text[..40]).to_string();
+            assert!(refused.len() < 400, "{refused}");
+        }
+        let refused = Settings::builder().set_value(format!("registry.{many}"), "x").build().unwrap_err();
+        assert!(refused.to_string().contains("at most"), "{refused}");
+        let variable = format!("REGISTRY_{}", vec!["MEMORY"; parts].join("__"));
+        let refused = Settings::builder().environment([(variable, "x")]).build().unwrap_err();
+        assert!(refused.to_string().contains("at most"), "{refused}");
     }
 }
