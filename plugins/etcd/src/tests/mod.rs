@@ -3,6 +3,7 @@
 mod access;
 mod faults;
 mod members;
+mod model;
 mod reads;
 mod sessions;
 mod support;
