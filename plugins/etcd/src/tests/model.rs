@@ -101,7 +101,7 @@ fn holds(tree: &Tree, check: &Check<'_>) -> bool {
         Check::Absent(_) => stored.is_none(),
         Check::Present(_) => stored.is_some(),
         Check::Version(_, version) => stored.is_some_and(|stored| stored.version == *version),
-        Check::Held { token, .. } => stored.is_some_and(|stored| stored.created == *token),
+        Check::Held { token, .. } => stored.is_some_and(|stored| stored.ephemeral && stored.created == *token),
         _ => false,
     }
 }

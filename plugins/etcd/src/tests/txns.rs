@@ -77,7 +77,8 @@ async fn failed_checks_are_named_and_go_before_the_rules() {
     let client = connect().await;
     let version = client.write(&[put("/a", "")]).await.expect("a put").version(0).expect("a version");
     client.write(&[put("/p/c", "")]).await.expect("a put");
-    let a = key("/a");
+    let lock = client.write(&[ephemeral("/e", "")]).await.expect("a put").version(0).expect("a version");
+    let (a, e) = (key("/a"), key("/e"));
     let checks = [
         Check::Absent(a),
         Check::Present(a),
@@ -85,16 +86,18 @@ async fn failed_checks_are_named_and_go_before_the_rules() {
         Check::Version(a, version + 1),
         Check::Version(key("/no"), 0),
         Check::Version(a, u64::MAX),
+        Check::Held { entry: e, token: lock },
+        Check::Held { entry: e, token: lock - 1 },
+        Check::Held { entry: e, token: 0 },
         Check::Held { entry: a, token: version },
-        Check::Held { entry: a, token: 0 },
         Check::Held { entry: key("/no"), token: 0 },
         Check::Present(key("/no")),
         Check::Absent(key("/no")),
     ];
     let failed = client.txn(&checks, &[delete("/p")]).await.expect_err("a refusal");
     assert_eq!((failed.kind(), failed.outcome()), (ErrorKind::ConditionFailed, Outcome::NotApplied));
-    assert_eq!(failed.failed_checks(), [0, 3, 4, 5, 7, 8, 9]);
-    let good = [checks[1], checks[2], checks[6], checks[10]];
+    assert_eq!(failed.failed_checks(), [0, 3, 4, 5, 7, 8, 9, 10, 11]);
+    let good = [checks[1], checks[2], checks[6], checks[12]];
     assert_eq!(client.txn(&good, &[delete("/p")]).await.map_err(|error| error.kind()), Err(ErrorKind::HasChildren));
     client.txn(&good, &[put("/x/y", "")]).await.expect("a put");
     client.txn(&good, &[]).await.expect("checks alone");
@@ -121,9 +124,13 @@ async fn a_txn_of_the_largest_size_is_taken() {
     let checked: Vec<String> = (0..32).map(|n| format!("/checked/{n}")).collect();
     let checks: Vec<_> = checked.iter().map(|at| Check::Absent(key(at))).collect();
     let operations: Vec<_> = puts.iter().map(|at| ephemeral(at, "v")).collect();
+    let locks: Vec<String> = (0..32).map(|n| format!("/locks/{n}")).collect();
+    let queued: Vec<_> = locks.iter().map(|at| ephemeral(at, "")).collect();
+    let token = client.write(&queued).await.expect("puts").version(0).expect("a version");
+    let held: Vec<_> = locks.iter().map(|at| Check::Held { entry: key(at), token }).collect();
     // All ancestors are missing, then all there.
-    for _ in 0..2 {
-        client.txn(&checks, &operations).await.expect("a Txn");
+    for checks in [&checks, &checks, &held] {
+        client.txn(checks, &operations).await.expect("a Txn");
     }
     let deletes: Vec<_> = puts.iter().map(|at| delete(at)).collect();
     assert_eq!(client.txn(&checks, &deletes).await.expect("a Txn").deleted(), 32);

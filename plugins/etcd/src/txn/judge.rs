@@ -9,8 +9,8 @@ use super::seen::Seen;
 /// What a Txn rests on, beside its checks, and what it creates by the way.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan<'a> {
-    /// Ancestors that must be persistent entries.
-    pub(super) present: Vec<Key<'a>>,
+    /// Ancestors that must be persistent entries, and the version they were seen at.
+    pub(super) present: Vec<(Key<'a>, Option<u64>)>,
     /// Ancestors that must be missing.
     pub(super) missing: Vec<Key<'a>>,
     /// Those of them that no operation puts: they are created.
@@ -49,7 +49,7 @@ fn holds(check: &Check<'_>, seen: &Seen<'_>) -> bool {
         Check::Absent(_) => found.is_none(),
         Check::Present(_) => found.is_some(),
         Check::Version(_, version) => found.is_some_and(|found| found.version == *version),
-        Check::Held { token, .. } => found.is_some_and(|found| found.created == *token),
+        Check::Held { token, .. } => found.is_some_and(|found| found.ephemeral.is_some() && found.created == *token),
         // Refused before.
         _ => false,
     }
@@ -102,7 +102,8 @@ impl<'a, 'b> Walk<'a, 'b> {
         }
         match self.seen.map(|seen| seen.entries.get(&ancestor)) {
             Some(Some(facts)) if facts.ephemeral.is_some() => return Err(ephemeral_parent(ancestor, key)),
-            Some(Some(_)) | None => self.plan.present.push(ancestor),
+            Some(Some(facts)) => self.plan.present.push((ancestor, Some(facts.version))),
+            None => self.plan.present.push((ancestor, None)),
             Some(None) => {
                 self.plan.missing.push(ancestor);
                 let put =

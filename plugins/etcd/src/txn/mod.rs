@@ -14,16 +14,10 @@ use registry_plugin::{Applied, Committed, ErrorKind, Operation, Result, Txn};
 
 use self::{
     judge::Plan,
-    request::{Basis, compares, understood, writes},
-    seen::{Places, Seen},
+    request::{Basis, compares, is_tight, understood, writes},
+    seen::Places,
 };
 use crate::{endpoints::Endpoints, error::Effect, keys::Namespace, session::Session};
-
-/// What the server said to one request.
-enum Reply<'a> {
-    Applied(Committed),
-    Refused(Seen<'a>),
-}
 
 /// Applies a Txn whole or not at all.
 ///
@@ -41,17 +35,19 @@ pub(crate) async fn commit(
         return Ok(Committed::default());
     }
     let places = Places::of(&txn);
-    let mut plan = Plan::guess(&txn).map(|plan| (plan, Basis::Guess));
+    let guess = Plan::guess(&txn).filter(|plan| !is_tight(&txn, plan));
+    let mut plan = guess.map(|plan| (plan, Basis::Guess));
     loop {
         let effect = if plan.is_none() || txn.operations.is_empty() { Effect::Repeatable } else { Effect::Write };
         let lease = session.lease();
         let answer = endpoints.call(effect, |connection| {
+            let reads = places.reads(namespace);
             let request = match &plan {
                 Some((plan, basis)) => etcd_client::Txn::new()
                     .when(compares(namespace, &txn, plan, *basis))
                     .and_then(writes(namespace, &txn, plan, lease))
-                    .or_else(places.reads(namespace)),
-                None => etcd_client::Txn::new().and_then(places.reads(namespace)),
+                    .or_else(reads),
+                None => etcd_client::Txn::new().and_then(reads),
             };
             let mut client = connection.kv.clone();
             async move { client.txn(request).await }
@@ -61,14 +57,13 @@ pub(crate) async fn commit(
                 session.gone(lease);
             }
         })?;
-        let reply = match &plan {
-            Some((plan, _)) if answer.succeeded() => Reply::Applied(applied(&txn, plan, answer.0)),
-            _ => Reply::Refused(places.seen(namespace, answer.0)),
-        };
-        match reply {
-            Reply::Applied(committed) => return Ok(committed),
-            Reply::Refused(seen) => plan = Some((Plan::judge(&txn, &seen)?, Basis::Revision(seen.revision))),
+        if let Some((plan, _)) = &plan
+            && answer.succeeded()
+        {
+            return Ok(applied(&txn, plan, answer.0));
         }
+        let seen = places.seen(namespace, answer.0);
+        plan = Some((Plan::judge(&txn, &seen)?, Basis::Revision(seen.revision)));
     }
 }
 
