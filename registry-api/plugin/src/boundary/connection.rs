@@ -149,13 +149,13 @@ impl<B: Backend> RawConnection for Connected<B> {
         self.0.guarded(async move {
             let live = &self.0;
             let limit = request.limit.into_option().map(Duration::from);
-            let request = LockRequest {
-                key: request.key.into(),
-                value: Bytes::copy_from_slice(&request.value),
-                wait: request.wait,
-                number: live.requests.fetch_add(1, Ordering::Relaxed),
-                context: live.context.clone(),
-            };
+            let request = LockRequest::new(
+                request.key.into(),
+                Bytes::copy_from_slice(&request.value),
+                request.wait,
+                live.requests.fetch_add(1, Ordering::Relaxed),
+                live.context.clone(),
+            );
             let guard = lock::acquire(Arc::clone(&live.backend), request, limit).await?;
             Ok(guards::crossing(Arc::clone(live), guard))
         })

@@ -2,7 +2,7 @@
 
 mod connect;
 mod connection;
-mod guarded;
+pub(crate) mod guarded;
 mod guards;
 mod logging;
 mod runtime;

@@ -1,73 +1,98 @@
-//! Locks over commit and watch, for backends without a queue of their own (contract 6).
+//! Locks: the queue over commit and watch, and what a holder has (contract 6).
 
+mod guard;
+mod leave;
+mod place;
+mod queue;
 pub mod recipe;
+mod request;
+#[cfg(test)]
+mod tests;
 
-use bytes::Bytes;
-use registry_api::Key;
+use std::{sync::Arc, time::Duration};
 
-use crate::Context;
+use registry_api::{Error, ErrorKind, Outcome, Result, SessionId, SessionState};
 
-/// What a lock is asked for.
-pub struct LockRequest {
-    pub(crate) key: String,
-    pub(crate) value: Bytes,
-    pub(crate) wait: bool,
-    pub(crate) number: u64,
-    pub(crate) context: Context,
+use crate::{
+    Backend, Context,
+    session::{Snapshot, closed},
+};
+
+pub(crate) use guard::LockGuard;
+pub use request::LockRequest;
+
+/// How many events a watch on one entry is asked for at once.
+const EVENTS: usize = 4;
+
+/// Waits until the lock is had, the request's `limit` passes, or the session is over.
+///
+/// # Behavior
+///
+/// Waiting ends by the limit; leaving the queue is then given one operation timeout more, and goes on in the background
+/// after that. A request that does not wait has one operation timeout unless it is given a limit.
+///
+/// # Errors
+///
+/// `NotAcquired` when the limit passes or, for a request that does not wait, when somebody holds the lock or waits for it;
+/// `Timeout` when the session was out of contact until then; `SessionLost`, `Closed`, and what the backend's lock gives.
+///
+/// # Cancellation
+///
+/// Dropping the future leaves the queue in the background.
+pub(crate) async fn acquire<B: Backend>(
+    backend: Arc<B>,
+    mut request: LockRequest,
+    limit: Option<Duration>,
+) -> Result<LockGuard> {
+    let context = request.context().clone();
+    request.end_after(limit.or((!request.waits()).then(|| context.operation_timeout())));
+    let backstop = request.clock_after(context.operation_timeout());
+    tokio::select! {
+        biased;
+        sendable = context.session().sendable() => sendable?,
+        () = request.passed() => return Err(request.not_acquired()),
+    }
+    let (session, _) = context.session().current().ok_or_else(closed)?;
+    request.begin_in(session);
+    let held = tokio::select! {
+        biased;
+        error = over(&context, session) => Err(error),
+        held = Arc::clone(&backend).lock(request) => held,
+        // The backend leaves the queue itself when the limit passes; this is for one that doesn't.
+        () = backstop => Err(Error::new(ErrorKind::Timeout, "the lock was not had in time, nor was its queue left")),
+    }?;
+    let guard = LockGuard::keep(backend, context, held, session)?;
+    match guard.ended() {
+        // Dropping the guard leaves the queue.
+        Some(error) => Err(error),
+        None => Ok(guard),
+    }
 }
 
-impl LockRequest {
-    /// The lock's key.
-    pub fn key(&self) -> Key<'_> {
-        Key::from_checked(&self.key)
-    }
-
-    /// The value of the queue entry, which observers can read (6.8).
-    pub fn value(&self) -> &Bytes {
-        &self.value
-    }
-
-    /// Whether to wait in the queue; else the lock is had at once or not at all.
-    pub fn waits(&self) -> bool {
-        self.wait
-    }
-
-    /// The request's number, unique within its connection.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// The connection's context, for background work.
-    pub fn context(&self) -> &Context {
-        &self.context
-    }
+/// Waits until the session of that id is over, or the connection is closed.
+async fn over(context: &Context, session: SessionId) -> Error {
+    let mut states = context.session().subscribe();
+    let ended = states.wait_for(|now| ending(*now, session).is_some()).await.map(|now| ending(*now, session));
+    // The sender lives as long as the context.
+    ended.ok().flatten().unwrap_or_else(closed)
 }
 
-pub(crate) struct LockGuard;
-impl LockGuard {
-    pub(crate) fn entry(&self) -> &str {
-        ""
-    }
-    pub(crate) fn token(&self) -> u64 {
-        0
-    }
-    pub(crate) fn is_lost(&self) -> bool {
-        false
-    }
-    pub(crate) fn lost(&self) -> impl Future<Output = registry_api::Error> + Send + 'static {
-        std::future::pending()
-    }
-    pub(crate) fn release(
-        &self,
-        _t: std::time::Duration,
-    ) -> impl Future<Output = registry_api::Result<()>> + Send + 'static {
-        std::future::pending()
-    }
+/// Why the session of that id holds nothing any more, by the clock's word too; nothing while it may.
+fn over_now(context: &Context, session: SessionId) -> Option<Error> {
+    // Looking at the clock tells all that wait what it finds.
+    context.session().state();
+    let now = *context.session().subscribe().borrow();
+    ending(now, session)
 }
-pub(crate) async fn acquire<B: crate::Backend>(
-    _b: std::sync::Arc<B>,
-    _r: LockRequest,
-    _l: Option<std::time::Duration>,
-) -> registry_api::Result<LockGuard> {
-    Ok(LockGuard)
+
+fn ending(now: Option<Snapshot>, session: SessionId) -> Option<Error> {
+    let now = now?;
+    if now.state == SessionState::Closed {
+        Some(closed())
+    } else if now.state == SessionState::Lost || now.id != session {
+        let message = format!("session {session} is over, and its locks and places in queues with it");
+        Some(Error::new(ErrorKind::SessionLost, message).with_outcome(Outcome::NotApplied))
+    } else {
+        None
+    }
 }

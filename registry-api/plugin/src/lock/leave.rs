@@ -1,0 +1,68 @@
+//! Background work that is tried until it is done (contract 4.5).
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use registry_api::{ErrorKind, Result, SessionId};
+use tokio::{runtime::Handle, time::sleep};
+
+use super::over_now;
+use crate::{
+    Context,
+    boundary::guarded::InRuntime,
+    call::{Effect, call},
+};
+
+/// Tries until `done` says of an attempt's result that it was the last.
+///
+/// # Behavior
+///
+/// It waits while the session is out of contact and between attempts ever longer, by chance more or less. Once the session
+/// is over its entries go with it: one more attempt is made in the next session, whatever comes of it, which frees them
+/// sooner.
+///
+/// # Errors
+///
+/// `Closed` once the connection is: its entries have gone with it.
+pub(super) async fn insist<T, F>(
+    context: &Context,
+    session: SessionId,
+    mut attempt: impl FnMut() -> F,
+    mut done: impl FnMut(T) -> bool,
+) -> Result<()>
+where
+    F: Future<Output = Result<T>>,
+{
+    let mut pauses = pauses();
+    loop {
+        context.session().sendable().await?;
+        let over = over_now(context, session).is_some();
+        // A panic counts as a failure: what is to be removed must not stay for it.
+        let trying = InRuntime::new(Handle::current(), attempt());
+        match call(context.session(), context.operation_timeout(), Effect::Write, trying).await {
+            Ok(answer) => {
+                if done(answer) {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
+            Err(error) => tracing::warn!(%error, "a lock's queue could not be left yet"),
+        }
+        if over {
+            return Ok(());
+        }
+        sleep(pauses.next().unwrap_or(LONGEST)).await;
+    }
+}
+
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Pauses that grow and are never quite the same, so that many who try again don't do so at once.
+pub(super) fn pauses() -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(LONGEST)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
