@@ -195,15 +195,21 @@ impl SessionReporter {
     pub(crate) async fn sendable(&self) -> Result<()> {
         let mut current = self.0.current.subscribe();
         loop {
+            // Taken before the look, so that a change right after it is not missed.
+            let seen = *current.borrow_and_update();
             if self.may_send() {
                 return Ok(());
             }
-            if matches!(*current.borrow_and_update(), Some(Snapshot { state: SessionState::Closed, .. })) {
+            if matches!(seen, Some(Snapshot { state: SessionState::Closed, .. })) {
                 return Err(closed());
             }
             // The sender lives as long as this reporter.
             let _ = current.changed().await;
         }
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Snapshot>> {
+        self.0.current.subscribe()
     }
 
     /// Keeps the clock until the connection closes.
