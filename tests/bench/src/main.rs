@@ -26,6 +26,9 @@ struct Arguments {
     /// How many calls a round makes of an etcd operation; a hundred times as many of a memory one.
     #[arg(long, default_value_t = 2_000)]
     calls: usize,
+    /// Which backends are measured; all of them unless named.
+    #[arg(long, value_name = "TYPE", value_parser = ["memory", "etcd"])]
+    only: Vec<String>,
     /// Where the table is written as JSON.
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
@@ -48,8 +51,13 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let mut report = Report::new();
-    memory::measure(&mut report, arguments.rounds, arguments.calls * 100).await?;
-    etcd::measure(&mut report, arguments.rounds, arguments.calls).await?;
+    let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
+    if wanted("memory") {
+        memory::measure(&mut report, arguments.rounds, arguments.calls * 100).await?;
+    }
+    if wanted("etcd") {
+        etcd::measure(&mut report, arguments.rounds, arguments.calls).await?;
+    }
     report.write(&arguments.json)?;
     Ok(report)
 }
