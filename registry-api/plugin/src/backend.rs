@@ -79,7 +79,7 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// The server's name and version in a few words, asked of the server itself; it shows that the server answers.
     fn server(&self) -> impl Future<Output = Result<String>> + Send;
 
-    /// Reads one entry (2.1). The root is never asked for.
+    /// Reads one entry (2.1). The root is never asked for. The entry's own `key` may be left empty: the asker knows it.
     fn get(&self, key: Key<'_>) -> impl Future<Output = Result<Option<Entry>>> + Send;
 
     /// Names the direct children, in any order (2.2).

@@ -19,7 +19,9 @@ pub(crate) async fn measure(report: &mut Report, rounds: usize, calls: usize) ->
     let value = [b'x'; 100];
     plugin.put(KEY, value).await?;
 
-    let context = Context::detached(Options::new("registry.memory"), Handle::current());
+    let mut options = Options::new("registry.memory");
+    plugin.namespace().clone_into(&mut options.namespace);
+    let context = Context::detached(options, Handle::current());
     let raw = Memory::connect(Config::default(), context).await?;
     let key = Key::new(KEY)?;
     raw.commit(Txn::new(&[], &[Operation::Put { key, value: &value, mode: Mode::Persistent }])).await?;

@@ -43,13 +43,13 @@ pub(super) struct Live<B: Backend> {
 pub(super) struct Connected<B: Backend>(pub(super) Arc<Live<B>>);
 
 impl<B: Backend> Live<B> {
-    fn guarded<'a, T, R, F>(&self, future: F) -> BorrowingFfiFuture<'a, RResult<R, RawError>>
+    fn guarded<'a, T, R, F>(&'a self, future: F) -> BorrowingFfiFuture<'a, RResult<R, RawError>>
     where
         F: Future<Output = Result<T>> + Send + 'a,
         T: Into<R>,
         R: 'a,
     {
-        guarded(self.runtime.handle().clone(), future)
+        guarded(self.runtime.handle(), future)
     }
 
     /// A call that writes nothing. The backend's function itself runs inside the guard: it may panic like its future.
@@ -163,7 +163,7 @@ impl<B: Backend> RawConnection for Connected<B> {
 
     fn close(&self, timeout: Timeout) -> FfiFuture<RResult<(), RawError>> {
         let closing = close(Arc::clone(&self.0), timeout.into());
-        self.0.guarded(closing)
+        guarded(self.0.runtime.handle().clone(), closing)
     }
 
     fn abandon(&self) {

@@ -3,6 +3,8 @@
 
 use std::{
     any::Any,
+    borrow::Borrow,
+    marker::PhantomData,
     mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -14,21 +16,22 @@ use registry_api::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
 
 /// Readies a future for the host, which polls it on its own runtime.
-pub(crate) fn guarded<'a, T, R, F>(runtime: Handle, future: F) -> BorrowingFfiFuture<'a, RResult<R, RawError>>
+pub(crate) fn guarded<'a, T, R, F, H>(runtime: H, future: F) -> BorrowingFfiFuture<'a, RResult<R, RawError>>
 where
     F: Future<Output = Result<T>> + Send + 'a,
     T: Into<R>,
     R: 'a,
+    H: Borrow<Handle> + Send + 'a,
 {
-    BorrowingFfiFuture::new(Crossing { future: InRuntime::new(runtime, future), answer: std::marker::PhantomData })
+    BorrowingFfiFuture::new(Crossing { future: InRuntime::new(runtime, future), answer: PhantomData })
 }
 
 struct Crossing<F, R> {
     future: F,
-    answer: std::marker::PhantomData<fn() -> R>,
+    answer: PhantomData<fn() -> R>,
 }
 
-impl<T, R, F> Future for Crossing<InRuntime<F>, R>
+impl<T, R, F> Future for Crossing<F, R>
 where
     F: Future<Output = Result<T>>,
     T: Into<R>,
@@ -46,42 +49,59 @@ where
 }
 
 /// A future that runs in the plugin's runtime whoever polls it, and whose panics become errors.
-pub(crate) struct InRuntime<F> {
-    runtime: Handle,
+pub(crate) struct InRuntime<F, H: Borrow<Handle> = Handle> {
+    runtime: H,
     future: ManuallyDrop<F>,
+    /// Whether `future` is still there: it is dropped as soon as it is ready, while the runtime is entered anyway.
+    live: bool,
 }
 
-impl<F> InRuntime<F> {
-    pub(crate) fn new(runtime: Handle, future: F) -> Self {
-        InRuntime { runtime, future: ManuallyDrop::new(future) }
+impl<F, H: Borrow<Handle>> InRuntime<F, H> {
+    pub(crate) fn new(runtime: H, future: F) -> Self {
+        InRuntime { runtime, future: ManuallyDrop::new(future), live: true }
     }
-}
 
-impl<T, F: Future<Output = Result<T>>> Future for InRuntime<F> {
-    type Output = Result<T>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        // SAFETY: nothing is moved out of `this`; `future` is only pinned again below.
-        let this = unsafe { self.get_unchecked_mut() };
-        let _entered = this.runtime.enter();
-        // SAFETY: `future` is pinned with `self` and dropped in place.
-        let future = unsafe { Pin::new_unchecked(&mut *this.future) };
-        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-            Ok(poll) => poll,
-            Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+    /// Drops the future in place, once, in the runtime that the caller has entered.
+    fn end(future: &mut ManuallyDrop<F>, live: &mut bool) {
+        if std::mem::take(live) {
+            // SAFETY: `live` was set, so that it is dropped here for the first time; it is never touched again.
+            let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(future) }));
+            if let Err(panic) = dropped {
+                tracing::error!(panic = message(&*panic), "the plugin panicked while a call was dropped");
+                // Its own drop could panic too.
+                std::mem::forget(panic);
+            }
         }
     }
 }
 
-impl<F> Drop for InRuntime<F> {
-    fn drop(&mut self) {
-        let _entered = self.runtime.enter();
-        // SAFETY: `future` is dropped here alone, once, in place.
-        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut self.future) }));
-        if let Err(panic) = dropped {
-            tracing::error!(panic = message(&*panic), "the plugin panicked while a call was dropped");
-            // Its own drop could panic too.
+impl<T, F: Future<Output = Result<T>>, H: Borrow<Handle>> Future for InRuntime<F, H> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        // SAFETY: nothing is moved out of `this`; `future` is only pinned again and dropped in place.
+        let this = unsafe { self.get_unchecked_mut() };
+        assert!(this.live, "a call was polled after its answer");
+        let _entered = this.runtime.borrow().enter();
+        // SAFETY: `future` is pinned with `self` and dropped in place.
+        let future = unsafe { Pin::new_unchecked(&mut *this.future) };
+        let poll = catch_unwind(AssertUnwindSafe(|| future.poll(cx))).unwrap_or_else(|panic| {
+            let error = panicked(&*panic);
             std::mem::forget(panic);
+            Poll::Ready(Err(error))
+        });
+        if poll.is_ready() {
+            Self::end(&mut this.future, &mut this.live);
+        }
+        poll
+    }
+}
+
+impl<F, H: Borrow<Handle>> Drop for InRuntime<F, H> {
+    fn drop(&mut self) {
+        if self.live {
+            let _entered = self.runtime.borrow().enter();
+            Self::end(&mut self.future, &mut self.live);
         }
     }
 }
@@ -125,7 +145,7 @@ mod tests {
     #[test]
     fn the_plugins_own_runtime_is_entered_whoever_polls() {
         let runtime = runtime();
-        let future = guarded::<(), (), _>(runtime.handle().clone(), async {
+        let future = guarded::<(), (), _, _>(runtime.handle().clone(), async {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             Ok(())
         });
@@ -136,7 +156,7 @@ mod tests {
     #[test]
     fn a_panic_becomes_an_error_with_its_message() {
         let runtime = runtime();
-        let future = guarded::<(), (), _>(runtime.handle().clone(), async { panic!("number {}", 7) });
+        let future = guarded::<(), (), _, _>(runtime.handle().clone(), async { panic!("number {}", 7) });
         let result = futures_util::FutureExt::now_or_never(future);
         let Some(RErr(error)) = result else { panic!("no error") };
         let error = Error::from(error);
@@ -147,11 +167,11 @@ mod tests {
     #[test]
     fn a_panic_in_drop_stays_inside() {
         let runtime = runtime();
-        drop(guarded::<(), (), _>(runtime.handle().clone(), async {
+        drop(guarded::<(), (), _, _>(runtime.handle().clone(), async {
             let _held = PanicsWhenDropped;
             std::future::pending::<Result<()>>().await
         }));
-        let mut polled = guarded::<(), (), _>(runtime.handle().clone(), async {
+        let mut polled = guarded::<(), (), _, _>(runtime.handle().clone(), async {
             let _held = PanicsWhenDropped;
             std::future::pending::<Result<()>>().await
         });
