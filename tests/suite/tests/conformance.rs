@@ -10,7 +10,8 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use registry_conformance::{Court, Outcome, laws, try_law};
-use registry_host::{Plugin, Result, Settings, SettingsBuilder};
+use registry_host::{Error, ErrorKind, Plugin, Result, Settings, SettingsBuilder};
+use registry_test_servers::Etcd;
 use tokio::runtime::Runtime;
 
 /// Laws wait more than they work, so more of them run at once than there are processors.
@@ -45,6 +46,11 @@ type Backend = (&'static str, fn() -> Result<Opening>);
 
 const BACKENDS: &[Backend] = &[
     ("memory", || Ok(Opening { linked: None, settings: loaded("memory").set("registry.memory.name=conformance") })),
+    ("etcd", || {
+        let server = Etcd::shared().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
+        let endpoints = format!("registry.etcd.endpoints={}", server.endpoint());
+        Ok(Opening { linked: None, settings: loaded("etcd").set(endpoints) })
+    }),
     ("memory_linked", || {
         let linked = Some(Plugin::linked(registry_memory::linked_plugin())?);
         Ok(Opening { linked, settings: Settings::builder().set("registry.memory.name=conformance") })
