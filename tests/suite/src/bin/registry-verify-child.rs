@@ -4,9 +4,15 @@
 
 use std::process::ExitCode;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+/// A damaged library may do anything; it shall not take the machine's memory with it.
+const MEMORY: u64 = 4 << 30;
+
 fn main() -> ExitCode {
-    match std::env::args_os().nth(1) {
-        Some(file) => registry_host::plugin::verify_child_main(file),
-        None => ExitCode::FAILURE,
+    let limited = setrlimit(Resource::As, Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) });
+    match (limited, std::env::args_os().nth(1)) {
+        (Ok(()), Some(file)) => registry_host::plugin::verify_child_main(file),
+        _ => ExitCode::FAILURE,
     }
 }
