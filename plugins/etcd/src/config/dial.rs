@@ -157,8 +157,7 @@ impl<'c> Dialer<'c> {
             // A connection that has died without a word is given up and dialled again.
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_EVERY)
-            .keep_alive_while_idle(true)
-            .http2_adaptive_window(true);
+            .keep_alive_while_idle(true);
         if let Some(authority) = self.authority {
             dial = dial.origin(uri(authority).map_err(|_| invalid(self.context, "authority", "is no authority"))?);
         }

@@ -89,6 +89,13 @@ async fn what_a_user_may_not_do_is_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_may_be_called_by_another_name() {
+    let section = json!({ "endpoints": server().endpoint(), "authority": "etcd.example.org:2379" });
+    let client = connect_with(section, options(&fresh())).await.expect("a connection");
+    client.write(&[put("/a", "1")]).await.expect("a put");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tls_needs_the_right_authority() {
     let server = Server::builder().tls(Tls::Server).start().expect("a server");
     let certificates = server.certificates().expect("certificates");
