@@ -8,12 +8,12 @@ use crate::support::{Folder, built, fixture, memory, refused};
 
 #[test]
 fn two_plugins_are_loaded_into_one_process() {
-    let memory = Plugin::named("memory", &[built()], None).unwrap();
-    let panicking = Plugin::load(fixture("panicking"), None).unwrap();
-    assert_eq!((memory.name(), panicking.name()), ("memory", "panicking"));
+    let load = |name| Plugin::named(name, &[built()], None).unwrap();
+    let (memory, etcd) = (load("memory"), load("etcd"));
+    assert_eq!((memory.name(), etcd.name()), ("memory", "etcd"));
     assert!(memory.file().unwrap().ends_with("libregistry_memory.so"));
-    assert!(panicking.metadata().keys.iter().any(|key| key.name == "connect"));
-    assert_eq!(memory.api_version(), panicking.api_version());
+    assert!(etcd.metadata().keys.iter().any(|key| key.name == "endpoints"));
+    assert_eq!(memory.api_version(), etcd.api_version());
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use registry_host::{Plugin, plugin};
 
-use crate::support::{CHILD, Folder, fixture, memory, refused, verify};
+use crate::support::{CHILD, Folder, built, fixture, memory, refused, verify};
 
 #[test]
 fn a_child_says_of_a_plugin_what_this_process_would() {
-    for file in [memory(), fixture("panicking")] {
+    for file in [memory(), built().join("libregistry_etcd.so"), fixture("panicking")] {
         assert_eq!(verify(&file).unwrap(), *Plugin::load(&file, None).unwrap().metadata());
     }
 }
