@@ -154,11 +154,11 @@ pub(crate) fn order(clause: &str) -> (u32, u32) {
 
 /// Makes a chapter of laws out of functions; one that is left out is never used, which the compiler tells.
 macro_rules! chapter {
-    ($($clause:literal => $($law:ident $(needs $capability:ident)?),+;)+) => {
+    ($($clause:literal => $($law:ident $(needs $($capability:ident)+)?),+;)+) => {
         pub(super) const LAWS: &[$crate::law::Law] = &[$($($crate::law::Law {
             name: stringify!($law),
             clause: $clause,
-            needs: &[$(registry_host::Capability::$capability)?],
+            needs: &[$($(registry_host::Capability::$capability),+)?],
             run: |case| Box::pin($law(case)),
         },)+)+];
     };

@@ -1,0 +1,200 @@
+//! Versions, creation and owners (contract 1.3).
+
+use registry_host::{ErrorKind, Registry};
+
+use crate::{
+    case::Case,
+    law::chapter,
+    verdict::{Verdict, holds, refused, same, there},
+};
+
+chapter! {
+    "1.3" =>
+        a_version_grows_with_every_write_of_its_key,
+        a_version_stays_when_other_keys_are_written,
+        a_version_stays_when_a_write_fails,
+        created_is_fixed_for_the_life_of_an_entry,
+        created_stays_when_a_put_changes_mode_or_owner needs StableCreated,
+        created_differs_between_two_lives_of_a_key,
+        created_orders_entries_across_the_registry,
+        entries_of_one_txn_share_both_numbers,
+        an_ephemeral_entry_names_its_owner;
+}
+
+async fn version(registry: &Registry, key: &str) -> Verdict<u64> {
+    Ok(there(key, registry.get(key).await?)?.version)
+}
+
+async fn created(registry: &Registry, key: &str) -> Verdict<u64> {
+    Ok(there(key, registry.get(key).await?)?.created)
+}
+
+async fn a_version_grows_with_every_write_of_its_key(case: &Case) -> Verdict {
+    let (registry, other) = (case.client().await?, case.client().await?);
+    let key = &case.key("key");
+    let mut last = 0;
+    for round in 0..3 {
+        let told = [
+            registry.put(key, "a").await?,
+            registry.put(key, "a").await?,
+            there("a version", registry.txn().put(key, "a").commit().await?.version(0))?,
+            registry.put(key, "a").ephemeral().await?,
+            other.put(key, "a").ephemeral().await?,
+            other.put(key, "a").await?,
+            registry.put(key, "").if_version(version(&registry, key).await?).await?,
+        ];
+        for told in told {
+            holds(format!("version {told} is above {last} in round {round}"), told > last)?;
+            last = told;
+        }
+        same("the version read", version(&registry, key).await?, last)?;
+        same("the version the other reads", version(&other, key).await?, last)?;
+        same("the delete", other.delete(key).await?, 1)?;
+    }
+    Ok(())
+}
+
+async fn a_version_stays_when_other_keys_are_written(case: &Case) -> Verdict {
+    let registry = case.client().await?;
+    let key = &case.key("key");
+    let told = registry.put(key, "").await?;
+    let before = registry.get(key).await?;
+    registry.put(case.root(), "above").await?;
+    registry.put(&case.key("key/below"), "below").await?;
+    registry.put(&case.key("key/below/more"), "below").await?;
+    registry.put(&case.key("key-beside"), "beside").await?;
+    registry.put(&case.key("key/ephemeral"), "").ephemeral().await?;
+    registry.delete_recursive(&case.key("key/below")).await?;
+    registry.delete(&case.key("key/ephemeral")).await?;
+    same("the version", version(&registry, key).await?, told)?;
+    same("the entry", registry.get(key).await?, before)
+}
+
+async fn a_version_stays_when_a_write_fails(case: &Case) -> Verdict {
+    let registry = case.client().await?;
+    let key = &case.key("key");
+    registry.put(key, "").await?;
+    registry.put(&case.key("key/below"), "").await?;
+    let before = registry.list(case.root()).await?;
+    let (failed, has_children) = (ErrorKind::ConditionFailed, ErrorKind::HasChildren);
+    refused("a put if absent", registry.put(key, "x").if_absent().await, failed)?;
+    refused("a put if at another version", registry.put(key, "x").if_version(1).await, failed)?;
+    refused("a delete", registry.delete(key).await, has_children)?;
+    refused("an ephemeral put", registry.put(key, "x").ephemeral().await, has_children)?;
+    let late = registry.txn().put(key, "x").check_present(&case.key("missing")).commit().await;
+    refused("a Txn", late, failed)?;
+    same("all there is", registry.list(case.root()).await?, before)
+}
+
+async fn created_is_fixed_for_the_life_of_an_entry(case: &Case) -> Verdict {
+    let (registry, other) = (case.client().await?, case.client().await?);
+    for (name, ephemeral) in [("persistent", false), ("ephemeral", true)] {
+        let key = &case.key(name);
+        let put = |value: &'static str| match ephemeral {
+            true => registry.put(key, value).ephemeral(),
+            false => registry.put(key, value),
+        };
+        put("1").await?;
+        let first = created(&registry, key).await?;
+        for value in ["2", "2", ""] {
+            put(value).await?;
+            same("created", created(&registry, key).await?, first)?;
+            same("created as the other reads it", created(&other, key).await?, first)?;
+        }
+    }
+    // An ancestor that was created on the way keeps it when it is written.
+    registry.put(&case.key("above/below"), "").await?;
+    let first = created(&registry, &case.key("above")).await?;
+    registry.put(&case.key("above"), "value").await?;
+    same("created of an ancestor", created(&registry, &case.key("above")).await?, first)
+}
+
+async fn created_stays_when_a_put_changes_mode_or_owner(case: &Case) -> Verdict {
+    let (registry, other) = (case.client().await?, case.client().await?);
+    let key = &case.key("key");
+    registry.put(key, "").await?;
+    let first = created(&registry, key).await?;
+    registry.put(key, "").ephemeral().await?;
+    same("created of what became ephemeral", created(&registry, key).await?, first)?;
+    other.put(key, "").ephemeral().await?;
+    same("created of what was taken over", created(&registry, key).await?, first)?;
+    registry.put(key, "").await?;
+    same("created of what became persistent", created(&registry, key).await?, first)
+}
+
+async fn created_differs_between_two_lives_of_a_key(case: &Case) -> Verdict {
+    let registry = case.client().await?;
+    let key = &case.key("key");
+    let mut last = 0;
+    for round in 0..4 {
+        match round % 2 {
+            0 => registry.put(key, "same").await?,
+            _ => registry.put(key, "same").ephemeral().await?,
+        };
+        let now = created(&registry, key).await?;
+        holds(format!("created {now} of life {round} is above {last}"), now > last)?;
+        last = now;
+        match round {
+            0 | 1 => registry.delete(key).await?,
+            _ => registry.delete_recursive(key).await?,
+        };
+    }
+    Ok(())
+}
+
+async fn created_orders_entries_across_the_registry(case: &Case) -> Verdict {
+    let (registry, other) = (case.client().await?, case.client().await?);
+    let mut last = 0;
+    for number in (0..20).rev() {
+        let key = &case.key(&format!("{}/{number}", if number % 3 == 0 { "here" } else { "there/deep" }));
+        let client = if number % 2 == 0 { &registry } else { &other };
+        match number % 4 {
+            0 => client.put(key, "").ephemeral().await?,
+            _ => client.put(key, "").await?,
+        };
+        let now = created(&other, key).await?;
+        holds(format!("created {now} of a later entry is above {last}"), now > last)?;
+        last = now;
+    }
+    Ok(())
+}
+
+async fn entries_of_one_txn_share_both_numbers(case: &Case) -> Verdict {
+    let registry = case.client().await?;
+    let (old, a, b) = (&case.key("old"), &case.key("x/y/a"), &case.key("b"));
+    registry.put(old, "").await?;
+    let first = there("the old entry", registry.get(old).await?)?;
+    let done = registry.txn().put(a, "").put(old, "").put_ephemeral(b, "").commit().await?;
+    let told = there("a version", done.version(0))?;
+    for index in 1..3 {
+        same("the version told", done.version(index), Some(told))?;
+    }
+    for entry in registry.list(case.root()).await?.iter().filter(|entry| entry.key != case.root()) {
+        same(format!("the version of {}", entry.key), entry.version, told)?;
+        if entry.key == *old {
+            same("created of the older entry", entry.created, first.created)?;
+            holds("it is older than what the Txn created", entry.created < created(&registry, a).await?)?;
+        } else {
+            same(format!("created of {}", entry.key), entry.created, created(&registry, a).await?)?;
+        }
+    }
+    Ok(())
+}
+
+async fn an_ephemeral_entry_names_its_owner(case: &Case) -> Verdict {
+    let (registry, other) = (case.client().await?, case.client().await?);
+    let (mine, theirs, nobodys) = (&case.key("mine"), &case.key("theirs"), &case.key("nobodys"));
+    registry.put(mine, "").ephemeral().await?;
+    other.put(theirs, "").ephemeral().await?;
+    registry.put(nobodys, "").await?;
+    let (me, them) = (registry.session().id(), other.session().id());
+    holds("two clients have two sessions", me != them)?;
+    for reader in [&registry, &other] {
+        for (key, owner) in [(mine, Some(me)), (theirs, Some(them)), (nobodys, None)] {
+            let entry = there(key, reader.get(key).await?)?;
+            same(format!("the owner of {key}"), entry.ephemeral, owner)?;
+            same(format!("the owner of {key} as listed"), reader.list(key).await?[0].ephemeral, owner)?;
+        }
+    }
+    Ok(())
+}

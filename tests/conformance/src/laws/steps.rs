@@ -1,0 +1,71 @@
+//! Steps that several laws take.
+
+use std::{future::poll_fn, task::Poll};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use registry_host::{Entry, Registry, Result, limits};
+use tokio::task::JoinHandle;
+
+use crate::verdict::{SOON, Verdict, within};
+
+/// Numbered keys below `above`, sorted.
+pub(super) fn numbered(above: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{above}/{number:06}")).collect()
+}
+
+/// Writes all those keys, in Txns as large as may be.
+pub(super) async fn put_all(registry: &Registry, keys: &[String], value: &str, ephemeral: bool) -> Result<()> {
+    let txns = keys.chunks(limits::OPERATIONS).map(|chunk| async move {
+        let txn = chunk.iter().fold(registry.txn(), |txn, key| match ephemeral {
+            true => txn.put_ephemeral(key, value),
+            false => txn.put(key, value),
+        });
+        txn.commit().await.map(drop)
+    });
+    stream::iter(txns.collect::<Vec<_>>()).buffer_unordered(4).try_collect().await
+}
+
+/// The keys of a listing.
+pub(super) fn keys(entries: &[Entry]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.key.as_str()).collect()
+}
+
+/// Polls a future that many times at most, whenever it asks to be, and then drops it; gives its output if it was ready.
+pub(super) async fn polled<F: Future>(times: usize, future: F) -> Option<F::Output> {
+    let mut future = Box::pin(future);
+    let mut left = times;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// What goes on beside the law, and ends with it.
+pub(super) struct Beside<T>(JoinHandle<Verdict<T>>);
+
+/// Lets something go on beside the law.
+pub(super) fn beside<T: Send + 'static>(work: impl Future<Output = Verdict<T>> + Send + 'static) -> Beside<T> {
+    Beside(tokio::spawn(work))
+}
+
+impl<T> Beside<T> {
+    /// Waits for its end.
+    pub(super) async fn done(mut self) -> Verdict<T> {
+        let done = within("what goes on beside the law", SOON * 6, &mut self.0).await?;
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+}
+
+impl<T> Drop for Beside<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
