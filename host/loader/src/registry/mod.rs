@@ -207,6 +207,13 @@ impl Registry {
     }
 }
 
+impl Inner {
+    /// Whether something below this key, which may be read, must not be.
+    fn hides_below(&self, key: Key<'_>) -> bool {
+        self.namespace.is_empty() && key.is_root()
+    }
+}
+
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Registry")

@@ -1,8 +1,8 @@
 //! Reading: get, children, list (contract 2).
 
-use registry_api::{Entry, Result};
+use registry_api::{Entry, Key, Result};
 
-use super::Registry;
+use super::{Registry, is_reserved};
 use crate::layers::Operation;
 
 impl Registry {
@@ -34,7 +34,9 @@ impl Registry {
         let inner = &*self.0;
         let asked = inner.connection.children(key.as_str().into(), inner.timeout.into());
         let names = inner.layers.run(Operation::Children, Some(key), Some(inner.timeout), asked).await?;
-        Ok(names.into_iter().map(String::from).collect())
+        let hides = inner.hides_below(key);
+        let hidden = |name: &String| hides && is_reserved(Key::from_checked(&key.child(name)));
+        Ok(names.into_iter().map(String::from).filter(|name| !hidden(name)).collect())
     }
 
     /// Reads the key's own entry and all below it, sorted by bytes; none if there is nothing.

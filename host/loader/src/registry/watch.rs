@@ -8,9 +8,9 @@ use std::{
 
 use futures_core::Stream;
 use registry_abi::{ContextExt as _, RErr, ROk};
-use registry_api::{Error, ErrorKind, Event, Result, Scope};
+use registry_api::{Error, ErrorKind, Event, Key, Result, Scope};
 
-use super::Registry;
+use super::{Registry, is_reserved};
 use crate::layers::{Operation, failed};
 
 /// How many events cross at once.
@@ -39,6 +39,7 @@ impl Registry {
         Ok(Watch {
             raw: Some(raw),
             ready: VecDeque::new(),
+            hides: inner.hides_below(key),
             key: key.as_str().to_owned(),
             plugin: inner.plugin.name().to_owned(),
         })
@@ -50,6 +51,8 @@ impl Registry {
 pub struct Watch {
     raw: Option<registry_abi::Watch>,
     ready: VecDeque<Event>,
+    /// Whether some of what the plugin tells is hidden.
+    hides: bool,
     key: String,
     plugin: String,
 }
@@ -66,7 +69,7 @@ impl Watch {
 
     fn end(&mut self, error: Error) -> Poll<Option<Result<Event>>> {
         self.raw = None;
-        let key = registry_api::Key::from_checked(&self.key);
+        let key = Key::from_checked(&self.key);
         Poll::Ready(Some(Err(failed(error, Operation::Watch, Some(key), &self.plugin))))
     }
 }
@@ -78,33 +81,39 @@ impl Stream for Watch {
     type Item = Result<Event>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
-        if let Some(event) = self.ready.pop_front() {
-            return Poll::Ready(Some(Ok(event)));
-        }
-        let Some(raw) = &mut self.raw else { return Poll::Ready(None) };
-        // A watch that always has something to tell must let its siblings run.
-        let turn = ready!(tokio::task::coop::poll_proceed(cx));
-        let polled = cx.with_ffi_context(|cx| raw.poll_next_batch(cx, BATCH)).try_into_poll();
-        let Ok(polled) = polled else {
-            return self.end(Error::new(ErrorKind::PluginPanicked, "the plugin panicked, the watch is over"));
-        };
-        match ready!(polled) {
-            ROk(batch) => {
-                turn.made_progress();
-                for raw in batch {
-                    match Event::try_from(raw) {
-                        Ok(event) => self.ready.push_back(event),
-                        Err(error) => return self.end(error),
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            let Some(raw) = &mut self.raw else { return Poll::Ready(None) };
+            // A watch that always has something to tell must let its siblings run.
+            let turn = ready!(tokio::task::coop::poll_proceed(cx));
+            let polled = cx.with_ffi_context(|cx| raw.poll_next_batch(cx, BATCH)).try_into_poll();
+            let Ok(polled) = polled else {
+                return self.end(Error::new(ErrorKind::PluginPanicked, "the plugin panicked, the watch is over"));
+            };
+            match ready!(polled) {
+                ROk(batch) => {
+                    turn.made_progress();
+                    if batch.is_empty() {
+                        self.raw = None;
+                    }
+                    for raw in batch {
+                        match Event::try_from(raw) {
+                            Ok(event) if self.hides && is_hidden(&event) => {}
+                            Ok(event) => self.ready.push_back(event),
+                            Err(error) => return self.end(error),
+                        }
                     }
                 }
-                if self.ready.is_empty() {
-                    self.raw = None;
-                }
-                Poll::Ready(self.ready.pop_front().map(Ok))
+                RErr(error) => return self.end(error.into()),
             }
-            RErr(error) => self.end(error.into()),
         }
     }
+}
+
+fn is_hidden(event: &Event) -> bool {
+    event.key().is_some_and(|key| is_reserved(Key::from_checked(key)))
 }
 
 impl std::fmt::Debug for Watch {
