@@ -1,0 +1,198 @@
+//! The command line.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
+
+use crate::commands::Command;
+use crate::exit::USAGE;
+use crate::output::Format;
+
+const ABOUT: &str =
+    "Reads, writes, watches and locks entries of the coordination registry that the configuration names";
+
+const AFTER_HELP: &str = "\
+Configuration:
+  The file that --config or $REGISTRY_CONFIG names; over it the environment (REGISTRY_TYPE, REGISTRY_NAMESPACE,
+  REGISTRY_ETCD_ENDPOINTS and so on); over that every --set. No file is read unasked. 'registry config check' shows what
+  comes out of it, 'registry plugins' what registry.type may be.
+
+Exit codes:
+  0   done
+  1   the answer is no: no such entry, a condition failed, the entry has children or is ephemeral, the lock was not had
+  2   wrong usage or configuration, or input beyond the limits
+  3   the registry is unavailable
+  4   no plugin could be loaded
+  74  standard output can't be written
+  75  a lock that was held was lost
+
+Example:
+  registry --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379 put /greeting hello";
+
+#[derive(Parser)]
+#[command(name = "registry", version, about = ABOUT, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The options that every command takes, before its name or after it.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Options {
+    /// The configuration, a .yaml, .toml or .json file [default: $REGISTRY_CONFIG, else none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Sets a key over file and environment, such as registry.type=etcd; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", action = ArgAction::Append)]
+    pub(crate) set: Vec<String>,
+    /// Looks for plugins in this directory before all others; may be repeated
+    #[arg(long, value_name = "DIR", action = ArgAction::Append)]
+    pub(crate) plugin_dir: Vec<PathBuf>,
+    /// The form of the output: lines of text, or a JSON object a line, errors included [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) output: Option<Format>,
+    /// Logs more on standard error, -vv and -vvv more still; else $RUST_LOG says what
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+impl Options {
+    /// Those that stand before the command's name and those after it; where only one can count, the later does.
+    fn gather(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut options = Options::from_arg_matches(matches)?;
+        if let Some((_, below)) = matches.subcommand() {
+            let later = Options::gather(below)?;
+            options.config = later.config.or(options.config);
+            options.output = later.output.or(options.output);
+            options.set.extend(later.set);
+            options.plugin_dir.extend(later.plugin_dir);
+            options.verbose = options.verbose.saturating_add(later.verbose);
+        }
+        Ok(options)
+    }
+}
+
+/// The whole command line, the global options at every level.
+pub(crate) fn definition() -> clap::Command {
+    with_options(Cli::command())
+}
+
+// Clap's own `global` would let a `--set` after the command's name silently replace those before it.
+fn with_options(command: clap::Command) -> clap::Command {
+    let mut command = Options::augment_args(command);
+    if !command.has_subcommands() {
+        return command;
+    }
+    command = command.mut_subcommands(with_options);
+    command
+}
+
+/// A command line that has been read.
+pub(crate) struct Invocation {
+    pub(crate) options: Options,
+    pub(crate) command: Command,
+}
+
+impl Invocation {
+    /// Reads the command line of this process.
+    ///
+    /// # Errors
+    ///
+    /// What is to be said instead of running a command.
+    pub(crate) fn parse() -> Result<Self, Refused> {
+        let read = || {
+            let matches = definition().try_get_matches()?;
+            let mut options = Options::gather(&matches)?;
+            if options.config.is_none() {
+                options.config = std::env::var_os("REGISTRY_CONFIG").filter(|file| !file.is_empty()).map(PathBuf::from);
+            }
+            Ok(Invocation { options, command: Cli::from_arg_matches(&matches)?.command })
+        };
+        read().map_err(|error| Refused { format: asked_format(), message: one_line(&error), error })
+    }
+}
+
+/// A command line that runs nothing: a wrong one, or one that asks for help.
+pub(crate) struct Refused {
+    pub(crate) format: Format,
+    pub(crate) message: String,
+    error: clap::Error,
+}
+
+impl Refused {
+    /// Prints what was asked for; nothing if the command line is wrong.
+    pub(crate) fn answer(&self) -> Option<ExitCode> {
+        let code = match self.error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitCode::from(USAGE),
+            _ => return None,
+        };
+        // A reader that is gone has seen enough of the help.
+        let _ = self.error.print();
+        Some(code)
+    }
+}
+
+/// The form of output that a command line which can't be read asks for all the same.
+fn asked_format() -> Format {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let json = arguments.iter().any(|argument| argument == OsStr::new("--output=json"))
+        || arguments.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
+    if json { Format::Json } else { Format::Text }
+}
+
+/// Clap's several lines as one.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let words = text.split("\n\nUsage:").next().and_then(|text| text.split("\n\nFor more information").next());
+    let words = words.unwrap_or_default().trim_start_matches("error: ");
+    let mut message = String::new();
+    for line in words.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if !message.is_empty() {
+            message.push_str(if message.ends_with(':') { " " } else { "; " });
+        }
+        message.push_str(line);
+    }
+    message.push_str("; see registry --help");
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn options_count_before_and_after_the_command() {
+        let line = "registry --set registry.a=1 --output text get /k --set registry.b=2 --output json -v";
+        let matches = definition().try_get_matches_from(line.split(' ')).unwrap();
+        let options = Options::gather(&matches).unwrap();
+        assert_eq!(options.set, ["registry.a=1", "registry.b=2"]);
+        assert_eq!((options.output, options.verbose), (Some(Format::Json), 1));
+    }
+
+    #[test]
+    fn every_command_has_help_with_an_example() {
+        fn check(command: &mut clap::Command, path: &str) {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{path} has no example:\n{help}");
+            assert!(help.contains("--config"), "{path} does not take the global options");
+            assert!(help.lines().all(|line| line.chars().count() <= 120), "{path} has a long line");
+            for below in command.get_subcommands_mut().filter(|below| below.get_name() != "help") {
+                let path = format!("{path} {}", below.get_name());
+                check(below, &path);
+            }
+        }
+        let mut command = definition();
+        command.build();
+        check(&mut command, "registry");
+    }
+}

@@ -1,0 +1,62 @@
+//! `registry config`.
+
+use clap::{Args, Subcommand};
+use registry_host::{Plugin, PluginKey, Source};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::exit::{Done, OK};
+use crate::output::Output;
+
+/// Looks into the configuration
+#[derive(Args)]
+#[command(after_help = "Example:\n  registry --config registry.yaml config check")]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints the merged configuration, secrets hidden, with the source of each value
+    ///
+    /// Nothing is connected to.
+    #[command(after_help = "Example:\n  registry --config registry.yaml config check")]
+    Check,
+}
+
+impl Config {
+    pub(super) async fn run(self, context: &mut Context) -> Done {
+        match self.command {
+            Command::Check => check(context).await,
+        }
+    }
+}
+
+async fn check(context: &mut Context) -> Done {
+    let settings = context.settings()?;
+    let registry_type = settings.registry_type();
+    // The plugin says which of its keys are secret.
+    let plugin = Plugin::named(registry_type, settings.plugin_dirs(), settings.plugin_sha256(registry_type))?;
+    let keys = &plugin.metadata().keys;
+    let keys: Vec<_> = keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
+    let merged = settings.merged(&keys)?;
+    let widest = merged.iter().map(|setting| setting.key.chars().count() + setting.value.chars().count()).max();
+    let widest = widest.unwrap_or_default().min(WIDEST);
+    for setting in &merged {
+        let written = format!("{} = {}", setting.key, setting.value.escape_debug());
+        let source = source(&setting.source, &context.output);
+        let text = format!("{written:width$}  {source}", width = widest + 3);
+        let object = json!({"key": setting.key, "value": setting.value, "source": setting.source.to_string()});
+        context.output.line(text, object)?;
+    }
+    context.output.flush().await?;
+    Ok(OK)
+}
+
+/// One long value must not push the sources of all others out of sight.
+const WIDEST: usize = 80;
+
+fn source(source: &Source, output: &Output) -> String {
+    output.faint(format!("# {source}"))
+}

@@ -1,0 +1,63 @@
+//! The commands, one to a file.
+
+mod children;
+mod completions;
+mod config;
+mod delete;
+mod get;
+mod list;
+mod lock;
+pub(crate) mod plugins;
+mod put;
+mod status;
+mod txn;
+mod watch;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::exit::Done;
+use crate::standalone;
+
+/// What is to be done.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Get(get::Get),
+    Put(put::Put),
+    Delete(delete::Delete),
+    Children(children::Children),
+    List(list::List),
+    Watch(watch::Watch),
+    Lock(lock::Lock),
+    Txn(txn::Txn),
+    Status(status::Status),
+    Plugins(plugins::Plugins),
+    Config(config::Config),
+    Standalone(standalone::Standalone),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    pub(crate) async fn run(self, context: &mut Context) -> Done {
+        match self {
+            Command::Get(get) => get.run(context).await,
+            Command::Put(put) => put.run(context).await,
+            Command::Delete(delete) => delete.run(context).await,
+            Command::Children(children) => children.run(context).await,
+            Command::List(list) => list.run(context).await,
+            Command::Watch(watch) => watch.run(context).await,
+            Command::Lock(lock) => lock.run(context).await,
+            Command::Txn(txn) => txn.run(context).await,
+            Command::Status(status) => status.run(context).await,
+            Command::Plugins(plugins) => plugins.run(context).await,
+            Command::Config(config) => config.run(context).await,
+            Command::Standalone(standalone) => standalone.run(context).await,
+            Command::Completions(completions) => completions.run(context).await,
+        }
+    }
+}
+
+/// A duration of the command line, written as in the configuration.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    registry_api::config::duration(text)
+}
