@@ -16,21 +16,23 @@ const ABOUT: &str =
 
 const AFTER_HELP: &str = "\
 Configuration:
-  The file that --config or $REGISTRY_CONFIG names; over it the environment (REGISTRY_TYPE, REGISTRY_NAMESPACE,
-  REGISTRY_ETCD_ENDPOINTS and so on); over that every --set. No file is read unasked. 'registry config check' shows what
-  comes out of it, 'registry plugins' what registry.type may be.
+  The file that --config or $REGISTRY_CONFIG names; over it the environment (REGISTRY_TYPE,
+  REGISTRY_NAMESPACE, REGISTRY_ETCD_ENDPOINTS and so on); over that every --set. No file is read
+  unasked. 'registry config check' shows what comes of it, 'registry plugins' what registry.type
+  may be.
 
 Exit codes:
   0   done
-  1   the answer is no: no such entry, a condition failed, the entry has children or is ephemeral, the lock was not had
+  1   the answer is no: no such entry, a condition failed, the entry has children or is
+      ephemeral, the lock was not had
   2   wrong usage or configuration, or input beyond the limits
-  3   the registry is unavailable
+  3   the registry is unavailable, or refuses the user
   4   no plugin could be loaded
   74  standard output can't be written
   75  a lock that was held was lost
 
 Example:
-  registry --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379 put /greeting hello";
+  registry --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379 put /a hello";
 
 #[derive(Parser)]
 #[command(name = "registry", version, about = ABOUT, after_help = AFTER_HELP)]
@@ -39,7 +41,7 @@ struct Cli {
     command: Command,
 }
 
-/// The options that every command takes, before its name or after it.
+// The options that every command takes, before its name or after it. A doc comment would become every command's help.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Options {
@@ -83,12 +85,7 @@ pub(crate) fn definition() -> clap::Command {
 
 // Clap's own `global` would let a `--set` after the command's name silently replace those before it.
 fn with_options(command: clap::Command) -> clap::Command {
-    let mut command = Options::augment_args(command);
-    if !command.has_subcommands() {
-        return command;
-    }
-    command = command.mut_subcommands(with_options);
-    command
+    Options::augment_args(command).mut_subcommands(with_options)
 }
 
 /// A command line that has been read.
@@ -185,7 +182,7 @@ mod tests {
             let help = command.render_long_help().to_string();
             assert!(help.contains("Example"), "{path} has no example:\n{help}");
             assert!(help.contains("--config"), "{path} does not take the global options");
-            assert!(help.lines().all(|line| line.chars().count() <= 120), "{path} has a long line");
+            assert!(help.lines().all(|line| line.chars().count() <= 100), "{path} has a long line:\n{help}");
             for below in command.get_subcommands_mut().filter(|below| below.get_name() != "help") {
                 let path = format!("{path} {}", below.get_name());
                 check(below, &path);

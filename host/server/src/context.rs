@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry_host::{Error, Key, Registry, Settings};
+use registry_host::{Error, Key, Registry, Settings, SettingsBuilder};
 
 use crate::cli::Options;
 use crate::exit::{Done, Failure, OK, UNAVAILABLE};
@@ -19,23 +19,22 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The configuration: the file, the environment, `--set`.
+    /// The layers of the configuration: the file, the environment, `--set`.
+    pub(crate) fn layers(&self) -> SettingsBuilder {
+        let options = &self.options;
+        let layers = Settings::builder().process_environment();
+        let layers = options.config.iter().fold(layers, |layers, file| layers.file(file));
+        let layers = options.plugin_dir.iter().fold(layers, |layers, folder| layers.plugin_dir(folder));
+        options.set.iter().fold(layers, |layers, assignment| layers.set(assignment))
+    }
+
+    /// The configuration that the layers make.
     ///
     /// # Errors
     ///
     /// `InvalidConfig`.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
-        let mut settings = Settings::builder().process_environment();
-        if let Some(file) = &self.options.config {
-            settings = settings.file(file);
-        }
-        for folder in &self.options.plugin_dir {
-            settings = settings.plugin_dir(folder);
-        }
-        for assignment in &self.options.set {
-            settings = settings.set(assignment);
-        }
-        Ok(settings.build()?)
+        Ok(self.layers().build()?)
     }
 
     /// Runs something on a registry of its own; a signal ends it. The session is closed before this returns.

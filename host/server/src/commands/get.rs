@@ -9,7 +9,8 @@ use crate::output::{Format, json};
 
 /// Reads the value of an entry
 ///
-/// The value's bytes are written as they are; a newline is added only on a terminal. Exits with 1 if there is no such entry.
+/// The value's bytes are written as they are; a newline is added only on a terminal. Exits with 1 if there is no such
+/// entry.
 #[derive(Args)]
 #[command(after_help = "Example:\n  registry get /nodes/worker/default/10.0.0.7:1234")]
 pub(crate) struct Get {

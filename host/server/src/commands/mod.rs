@@ -3,6 +3,7 @@
 mod children;
 mod completions;
 mod config;
+mod conformance;
 mod delete;
 mod get;
 mod list;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Status(status::Status),
     Plugins(plugins::Plugins),
     Config(config::Config),
+    Conformance(conformance::Conformance),
     Standalone(standalone::Standalone),
     Completions(completions::Completions),
 }
@@ -51,6 +53,7 @@ impl Command {
             Command::Status(status) => status.run(context).await,
             Command::Plugins(plugins) => plugins.run(context).await,
             Command::Config(config) => config.run(context).await,
+            Command::Conformance(conformance) => conformance.run(context).await,
             Command::Standalone(standalone) => standalone.run(context).await,
             Command::Completions(completions) => completions.run(context).await,
         }

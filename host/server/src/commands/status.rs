@@ -46,7 +46,7 @@ impl Status {
                 session.id(),
                 humantime::format_duration(session.timeout()),
                 session.state(),
-                humantime::format_duration(round_trip),
+                format_args!("{round_trip:.2?}"),
             );
             for (capability, promise) in &lacking {
                 text.push_str(&format!("\nlacks        {capability}: {promise}"));

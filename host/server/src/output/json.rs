@@ -4,7 +4,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use registry_host::{Entry, Error, Event};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::exit::Failure;
 
@@ -65,17 +64,34 @@ pub(crate) fn event(event: &Event) -> EventObject<'_> {
     }
 }
 
+/// Why a command failed.
+#[derive(Serialize)]
+pub(crate) struct ErrorObject<'a> {
+    error: ErrorParts<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorParts<'a> {
+    kind: &'a str,
+    outcome: &'a str,
+    operation: Option<&'a str>,
+    key: Option<&'a str>,
+    message: &'a str,
+    causes: &'a [String],
+}
+
 /// Why a command failed, as an object.
-pub(crate) fn error(failure: &Failure, error: &Error) -> Value {
-    let kind = if let Failure::Usage(_) = failure { "Usage" } else { error.kind().name() };
-    json!({"error": {
-        "kind": kind,
-        "outcome": error.outcome().name(),
-        "operation": error.operation(),
-        "key": error.key(),
-        "message": error.message(),
-        "causes": error.causes(),
-    }})
+pub(crate) fn error<'a>(failure: &Failure, error: &'a Error) -> ErrorObject<'a> {
+    ErrorObject {
+        error: ErrorParts {
+            kind: if let Failure::Usage(_) = failure { "Usage" } else { error.kind().name() },
+            outcome: error.outcome().name(),
+            operation: error.operation(),
+            key: error.key(),
+            message: error.message(),
+            causes: error.causes(),
+        },
+    }
 }
 
 #[cfg(test)]

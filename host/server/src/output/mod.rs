@@ -114,7 +114,7 @@ pub(crate) fn report(format: Format, failure: &Failure) {
     let Some(error) = failure.error() else { return };
     let line = match format {
         Format::Text => format!("registry: {}", text::one_line(&error.to_string())),
-        Format::Json => json::error(failure, &error).to_string(),
+        Format::Json => serde_json::to_string(&json::error(failure, &error)).unwrap_or_default(),
     };
     // Where standard error is gone too, there is nobody left to tell.
     let _ = writeln!(io::stderr().lock(), "{line}");

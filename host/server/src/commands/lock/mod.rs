@@ -16,19 +16,19 @@ use crate::signals::Signals;
 
 /// Runs a command while holding a lock
 ///
-/// It waits in the lock's queue, without a limit unless --timeout or --try gives one (then it exits with 1), and exits with
-/// the command's own code, 128 + n if signal n ended it. SIGINT and SIGTERM are passed on to the command. The lock is
-/// released once the command has ended.
+/// It waits in the lock's queue, without a limit unless --timeout or --try gives one (then it
+/// exits with 1). Once the command has ended the lock is released, and the exit code is the
+/// command's own, 128 + n if signal n ended it. SIGINT and SIGTERM are passed on to the command.
 ///
-/// If the lock is lost meanwhile, because the session ended or somebody deleted the entry in the queue, the command gets
-/// SIGTERM, after 5 s SIGKILL, and the exit code is 75. What it has started itself is its own to end: where it is a shell,
-/// let that exec the last program.
+/// If the lock is lost meanwhile, because the session ended or somebody deleted the entry in the
+/// queue, the command gets SIGTERM, after 5 s SIGKILL, and the exit code is 75. What the command
+/// has started is its own to end: a shell should exec the last program.
 ///
 /// The command finds in its environment:
 ///   REGISTRY_LOCK_KEY    the lock's key
 ///   REGISTRY_LOCK_ENTRY  the holder's own entry in the queue
 ///   REGISTRY_LOCK_TOKEN  the fencing token
-/// A write that a former holder must not make checks entry and token: see registry txn --help.
+/// A write that a former holder must not make checks entry and token, see registry txn --help.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,

@@ -10,6 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use registry_host::{Error, ErrorKind, Key, limits};
 use serde::Deserialize;
 
+use super::object::Object;
+
 /// The most that is read: a Txn at its limit, every byte of it escaped.
 const LONGEST: u64 = 8 * limits::TXN_BYTES as u64;
 
@@ -57,9 +59,9 @@ impl fmt::Display for Check {
 #[serde(deny_unknown_fields)]
 struct Written {
     #[serde(default)]
-    checks: Vec<WrittenCheck>,
+    checks: Vec<Object<WrittenCheck>>,
     #[serde(default)]
-    operations: Vec<WrittenOperation>,
+    operations: Vec<Object<WrittenOperation>>,
 }
 
 #[derive(Deserialize)]
@@ -104,12 +106,12 @@ impl Input {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let written: Written = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let Object::<Written>(written) = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let checks = written.checks.into_iter().enumerate();
-        let checks = checks.map(|(at, check)| check.read().map_err(|problem| format!("checks[{at}]: {problem}")));
+        let checks = checks.map(|(at, check)| check.0.read().map_err(|problem| format!("checks[{at}]: {problem}")));
         let operations = written.operations.into_iter().enumerate();
         let operations = operations
-            .map(|(at, operation)| operation.read().map_err(|problem| format!("operations[{at}]: {problem}")));
+            .map(|(at, operation)| operation.0.read().map_err(|problem| format!("operations[{at}]: {problem}")));
         Ok(Input { checks: checks.collect::<Result<_, _>>()?, operations: operations.collect::<Result<_, _>>()? })
     }
 }
@@ -231,6 +233,7 @@ mod tests {
         for (text, place) in [
             ("", "line 1"),
             ("[]", "line 1"),
+            (r#"{"operations":[["/a","x"]]}"#, "an object"),
             ("{\"checks\":[],\n \"operation\":[]}", "line 2"),
             (r#"{"checks":[{"key":"/a","absent":true,"abse":1}]}"#, "`abse`"),
             (r#"{"checks":[{"key":"/a","absent":true},{"key":"/a"}]}"#, "checks[1]"),
