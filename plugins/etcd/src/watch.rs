@@ -171,13 +171,10 @@ impl Watch<'_> {
         const PUT: i32 = 0;
         const DELETE: i32 = 1;
         let (kind, Some(found)) = (event.r#type, event.kv) else { return };
-        match (kind, self.namespace.key(&found.key)) {
-            (PUT, Some(key)) if self.scope.covers(self.key, key) => {
-                if let Some(entry) = self.namespace.entry(found) {
-                    self.sink.put(entry);
-                }
-            }
-            (DELETE, Some(key)) if self.scope.covers(self.key, key) => self.sink.delete(key.as_str()),
+        // The sink passes over what is outside the scope.
+        match kind {
+            PUT => self.namespace.entry(found).into_iter().for_each(|entry| self.sink.put(entry)),
+            DELETE => self.namespace.key(&found.key).into_iter().for_each(|key| self.sink.delete(key.as_str())),
             _ => {}
         }
     }
