@@ -7,6 +7,7 @@ mod model;
 mod reads;
 mod sessions;
 mod support;
+mod trips;
 mod txns;
 mod watches;
 mod watching;
