@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
 use registry_plugin::{Bytes, Entry, Scope, SessionId};
 
 /// What a place in the tree holds.
@@ -31,7 +32,7 @@ impl Stored {
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     /// A read of one entry is by far the most frequent, and much faster here than in a sorted map.
-    by_place: HashMap<Arc<str>, Stored>,
+    by_place: HashMap<Arc<str>, Stored, RandomState>,
     /// The same places, sorted by bytes.
     sorted: BTreeSet<Arc<str>>,
     revision: u64,

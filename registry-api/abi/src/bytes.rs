@@ -4,14 +4,21 @@ use abi_stable::StableAbi;
 use bytes::Bytes;
 
 /// A [`Bytes`] of one side, readable and droppable on the other.
+///
+/// The `Bytes` itself travels inside, as memory that only its own side looks into: nothing is copied and nothing allocated.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RawBytes {
     start: *const u8,
     length: usize,
-    owner: *mut (),
-    drop_owner: unsafe extern "C" fn(*mut ()),
+    owner: Owner,
+    drop_owner: unsafe extern "C" fn(&mut Owner),
 }
+
+/// Room for a `Bytes`, which is four words.
+type Owner = [*mut (); 4];
+
+const _: () = assert!(size_of::<Bytes>() <= size_of::<Owner>() && align_of::<Bytes>() <= align_of::<Owner>());
 
 // SAFETY: it owns a `Bytes`, which is `Send` and `Sync`, and hands out only shared access to its unchanging content.
 unsafe impl Send for RawBytes {}
@@ -21,17 +28,12 @@ unsafe impl Sync for RawBytes {}
 impl RawBytes {
     /// Readies a value for crossing.
     pub fn new(value: Bytes) -> Self {
-        if value.is_empty() {
-            return RawBytes {
-                start: std::ptr::NonNull::dangling().as_ptr(),
-                length: 0,
-                owner: std::ptr::null_mut(),
-                drop_owner: drop_nothing,
-            };
-        }
-        // A `Bytes` never moves its content, so that the pointer stays good while the box lives.
+        // A `Bytes` never moves its content, so that the pointer stays good wherever the value goes.
         let (start, length) = (value.as_ptr(), value.len());
-        RawBytes { start, length, owner: Box::into_raw(Box::new(value)).cast(), drop_owner: drop_bytes }
+        let mut owner: Owner = [std::ptr::null_mut(); 4];
+        // SAFETY: `owner` has room for a `Bytes` and its alignment, as is asserted above.
+        unsafe { owner.as_mut_ptr().cast::<Bytes>().write(value) };
+        RawBytes { start, length, owner, drop_owner: drop_bytes }
     }
 
     /// Takes a value that has crossed; it goes on owning the other side's buffer.
@@ -49,16 +51,14 @@ impl AsRef<[u8]> for RawBytes {
 
 impl Drop for RawBytes {
     fn drop(&mut self) {
-        // SAFETY: `owner` is what `drop_owner` was made for, and is dropped here alone.
-        unsafe { (self.drop_owner)(self.owner) }
+        // SAFETY: `owner` holds what `drop_owner` was made for, and is dropped here alone.
+        unsafe { (self.drop_owner)(&mut self.owner) }
     }
 }
 
-unsafe extern "C" fn drop_nothing(_: *mut ()) {}
-
-unsafe extern "C" fn drop_bytes(owner: *mut ()) {
-    // SAFETY: `RawBytes::new` made `owner` from a box of `Bytes`.
-    drop(unsafe { Box::from_raw(owner.cast::<Bytes>()) });
+unsafe extern "C" fn drop_bytes(owner: &mut Owner) {
+    // SAFETY: `RawBytes::new` wrote a `Bytes` there, which nobody has touched since.
+    unsafe { owner.as_mut_ptr().cast::<Bytes>().drop_in_place() };
 }
 
 #[cfg(test)]

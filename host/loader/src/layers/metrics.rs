@@ -11,8 +11,11 @@ use super::Operation;
 ///
 /// `registry_operations_total{operation, backend, result}` counts calls by their result, `ok` or an error kind, and
 /// `registry_operation_duration_seconds{operation, backend}` measures them.
+///
+/// Without a recorder no clock is read, which would take a good part of a call that is ready at once.
 pub(super) struct Metrics {
     backend: String,
+    recorded: bool,
     operations: Vec<Handles>,
 }
 
@@ -24,7 +27,7 @@ struct Handles {
 /// A call that is being measured; one that is dropped is not counted.
 pub(super) struct Measured {
     operation: Operation,
-    start: Instant,
+    start: Option<Instant>,
 }
 
 impl Metrics {
@@ -49,19 +52,22 @@ impl Metrics {
                 ),
             })
             .collect();
-        Metrics { backend: backend.to_owned(), operations }
+        // The recorder that is there before any other keeps nothing, so that it has no size.
+        let recorded = metrics::with_recorder(|recorder| size_of_val(recorder) > 0);
+        Metrics { backend: backend.to_owned(), recorded, operations }
     }
 
     pub(super) fn start(&self, operation: Operation) -> Measured {
-        Measured { operation, start: Instant::now() }
+        Measured { operation, start: self.recorded.then(Instant::now) }
     }
 }
 
 impl Measured {
     pub(super) fn end(self, metrics: &Metrics, error: Option<&Error>) {
+        let Some(start) = self.start else { return };
         // `ALL` lists the operations in the order of their numbers.
         let handles = &metrics.operations[self.operation as usize];
-        handles.seconds.record(self.start.elapsed());
+        handles.seconds.record(start.elapsed());
         match error.map(Error::kind) {
             None => handles.ok.increment(1),
             Some(kind) => counter(&metrics.backend, self.operation, kind.name()).increment(1),

@@ -108,8 +108,10 @@ impl Registry {
         let session = Arc::new(Hearing::default());
         let layers = Layers::new(plugin.name());
         let opening = plugin.root().connect()(options, session::host_end(plugin.name(), Arc::clone(&session)));
-        let connection =
-            layers.run(Operation::Open, None, None, opening).await.map_err(|error| section.locate(error))?;
+        let connection = layers
+            .run(Operation::Open, None, Some(opening_timeout(&settings)), opening)
+            .await
+            .map_err(|error| section.locate(error))?;
         let capabilities = capabilities(&connection);
         Ok(Registry(Arc::new(Inner {
             connection,
@@ -243,6 +245,12 @@ async fn load(settings: Settings) -> Result<(Settings, Plugin)> {
     loading.await.unwrap_or_else(|error| {
         Err(Error::new(ErrorKind::PluginRejected, "the plugin could not be loaded").with_cause(&error))
     })
+}
+
+/// Behind the plugin's own connection timeout, which it alone knows: a session that takes longer than it would last without
+/// contact, and longer than a minute, is not worth waiting for.
+fn opening_timeout(settings: &Settings) -> Duration {
+    (settings.session_timeout() + settings.operation_timeout()).max(Duration::from_secs(60))
 }
 
 fn capabilities(connection: &Connection) -> Capabilities {

@@ -13,7 +13,9 @@ use registry_abi::{
     BorrowingFfiFuture, FfiFuture, Guard, RNone, ROption, RResult, RSome, RStr, RString, RVec, RawApplied,
     RawConnection, RawEntry, RawError, RawLockRequest, RawScope, RawTxn, Timeout, Tuple2, Watch,
 };
-use registry_api::{Check, Error, ErrorKind, Key, Listing, Operation, Outcome, Page, Result, Scope, Txn};
+use registry_api::{
+    Capabilities, Capability, Check, Error, ErrorKind, Key, Listing, Operation, Outcome, Page, Result, Scope, Txn,
+};
 
 use super::{
     guarded::{caught, guarded},
@@ -68,17 +70,7 @@ impl<B: Backend> Live<B> {
 
 impl<B: Backend> RawConnection for Connected<B> {
     fn lacking(&self) -> RVec<Tuple2<RString, RString>> {
-        match caught(|| self.0.backend.capabilities()) {
-            Ok(capabilities) => lacking(&capabilities),
-            // A capability that can't be asked for is not there.
-            Err(error) => lacking(
-                &registry_api::Capability::ALL
-                    .into_iter()
-                    .fold(registry_api::Capabilities::all(), |capabilities, capability| {
-                        capabilities.without(capability, error.message())
-                    }),
-            ),
-        }
+        lacking(&claimed(|| self.0.backend.capabilities()))
     }
 
     fn server(&self, timeout: Timeout) -> BorrowingFfiFuture<'_, RResult<RString, RawError>> {
@@ -245,6 +237,15 @@ async fn close<B: Backend>(live: Arc<Live<B>>, timeout: Duration) -> Result<()> 
     }
 }
 
-pub(super) fn lacking(capabilities: &registry_api::Capabilities) -> RVec<Tuple2<RString, RString>> {
+/// What a plugin says that it can do; if it panics over that, none of it.
+pub(super) fn claimed(capabilities: impl FnOnce() -> Capabilities) -> Capabilities {
+    caught(capabilities).unwrap_or_else(|error| {
+        tracing::error!(%error, "the plugin's capabilities can't be asked for");
+        let none = Capabilities::all();
+        Capability::ALL.into_iter().fold(none, |none, capability| none.without(capability, error.message()))
+    })
+}
+
+pub(super) fn lacking(capabilities: &Capabilities) -> RVec<Tuple2<RString, RString>> {
     capabilities.lacking().map(|(capability, promise)| Tuple2(capability.name().into(), promise.into())).collect()
 }

@@ -6,7 +6,10 @@ use registry_abi::{
 };
 pub use registry_abi::{LibHeader, RawAbout, RootModuleResult, RootRef, construct, header};
 
-use super::{connect::connect, connection::lacking};
+use super::{
+    connect::connect,
+    connection::{claimed, lacking},
+};
 use crate::{Backend, config::WORKER_THREADS};
 
 /// What the author's `Cargo.toml` says of the plugin.
@@ -40,7 +43,7 @@ pub fn about<B: Backend>(package: Package) -> RawAbout {
         licence: package.licence.into(),
         homepage: package.homepage.into(),
         rustc: env!("REGISTRY_RUSTC").into(),
-        lacking: lacking(&B::claims()),
+        lacking: lacking(&claimed(B::claims)),
         keys: B::KEYS
             .iter()
             .chain([&WORKER_THREADS])
