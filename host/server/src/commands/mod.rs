@@ -61,6 +61,6 @@ impl Command {
 }
 
 /// A duration of the command line, written as in the configuration.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     registry_api::config::duration(text)
 }

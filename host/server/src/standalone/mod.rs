@@ -1,16 +1,153 @@
-//! `registry standalone`.
+//! `registry standalone`: servers that register, report and watch each other, all in one process.
+
+mod board;
+mod figures;
+mod screen;
+mod server;
+
+use std::future::pending;
+use std::time::Duration;
+
 use clap::Args;
+use futures_util::future::join_all;
+use registry_host::Settings;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use self::board::Board;
+use self::screen::Screen;
+use self::server::{Server, Told};
+use crate::commands::duration;
 use crate::context::Context;
-use crate::exit::{Done, OK};
+use crate::exit::{Done, Failure, OK};
+use crate::output::Output;
+use crate::signals::Signals;
 
-/// todo
+/// Where the servers register.
+const WORKERS: &str = "/nodes/worker/default";
+
+/// How many things servers may have told before they wait to be heard.
+const UNHEARD: usize = 256;
+
+/// Runs servers that register themselves and watch each other
+///
+/// Each opens the configured registry with a session of its own, registers an ephemeral entry below
+/// /nodes/worker/default with its address and its process's figures as JSON, refreshes that every second, and watches the
+/// others. On a terminal a live table shows who is there, whichever process they run in; else a line is printed for every
+/// change. Ctrl-C or SIGTERM closes the sessions, and the entries are gone.
 #[derive(Args)]
-#[command(after_help = "Example:\n  registry standalone")]
-pub(crate) struct Standalone {}
+#[command(after_help = "\
+Examples:
+  registry standalone
+  registry standalone --kill-after 5s --set registry.session-timeout=6s
+  registry standalone --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379")]
+pub(crate) struct Standalone {
+    /// How many servers
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    servers: u16,
+    /// Abandons one server after this long, as if it had died: its entry goes when its session times out
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    kill_after: Option<Duration>,
+    /// Ends after this long
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    run_for: Option<Duration>,
+}
 
 impl Standalone {
-    pub(crate) async fn run(self, _context: &mut Context) -> Done {
-        Ok(OK)
+    pub(crate) async fn run(self, context: &mut Context) -> Done {
+        if self.kill_after.is_some() && self.servers < 2 {
+            return Err(Failure::Usage(
+                "--kill-after needs --servers 2 or more, so that one is left to see it".to_owned(),
+            ));
+        }
+        let settings = context.settings()?;
+        let mut signals = Signals::listen()?;
+        let mut servers = tokio::select! {
+            servers = open(&settings, self.servers) => servers?,
+            ending = signals.next() => return Ok(ending.code()),
+        };
+        let begun = Instant::now();
+        let done = self.watch(&mut servers, &settings, &mut context.output, &mut signals).await;
+        let closed = tokio::select! {
+            closed = join_all(servers.iter_mut().map(Server::close)) => closed,
+            // Whoever asks a second time does not want to wait.
+            _ = signals.next() => return done,
+        };
+        done?;
+        closed.into_iter().collect::<registry_host::Result<()>>()?;
+        let sessions = servers.iter().filter(|server| !server.abandoned).count();
+        screen::closed(sessions, begun.elapsed(), &mut context.output).await
+    }
+
+    /// Shows who is there until it is time to end.
+    async fn watch(
+        &self,
+        servers: &mut Vec<Server>,
+        settings: &Settings,
+        output: &mut Output,
+        signals: &mut Signals,
+    ) -> Done {
+        let begun = Instant::now();
+        let (tell, mut told) = mpsc::channel(UNHEARD);
+        for (number, server) in servers.iter_mut().enumerate() {
+            server.start(number, tell.clone());
+        }
+        let mut board = Board::new(servers);
+        let mut screen = Screen::new(settings, servers, output);
+        let mut clock = interval(Duration::from_secs(1));
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut kill_at = self.kill_after.map(|after| begun + after);
+        let end_at = self.run_for.map(|after| begun + after);
+        loop {
+            let change = tokio::select! {
+                _ = signals.next() => return Ok(OK),
+                () = at(end_at) => return Ok(OK),
+                () = at(kill_at) => {
+                    kill_at = None;
+                    let Some(server) = servers.last_mut() else { continue };
+                    server.abandon().await;
+                    Some(board.abandoned(server.address()))
+                }
+                told = told.recv() => {
+                    let change = match told {
+                        Some((number, Told::Event(event))) => board.event(number, event),
+                        Some((number, Told::Session(state))) => board.session(number, state),
+                        Some((_, Told::Ended(error))) => return Err(error.into()),
+                        None => return Ok(OK),
+                    };
+                    if change.is_none() {
+                        continue;
+                    }
+                    change
+                }
+                _ = clock.tick() => None,
+            };
+            tokio::select! {
+                shown = screen.show(&board, change.as_ref(), begun.elapsed(), output) => shown?,
+                // A reader that does not read must not keep the servers.
+                _ = signals.next() => return Ok(OK),
+            }
+        }
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
+    }
+}
+
+/// Opens all servers, or closes those that could be opened.
+async fn open(settings: &Settings, count: u16) -> Result<Vec<Server>, Failure> {
+    let opened = join_all((0..count).map(|_| Server::open(settings.clone()))).await;
+    let (good, bad): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+    let mut servers: Vec<Server> = good.into_iter().flatten().collect();
+    match bad.into_iter().find_map(Result::err) {
+        None => Ok(servers),
+        Some(error) => {
+            join_all(servers.iter_mut().map(Server::close)).await;
+            Err(error.into())
+        }
     }
 }
