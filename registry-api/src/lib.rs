@@ -1,7 +1,7 @@
 //! The registry contract's words in plain Rust.
 //!
-//! Hosts and plugins both speak these types; [`CONTRACT.md`](https://docs.rs/registry-api) beside this crate says what
-//! each operation promises, clause by clause. The crate knows no runtime and no ABI.
+//! Hosts and plugins both speak these types. What each operation promises stands in the [`contract`], clause by clause; the
+//! numbers in brackets are its. The crate knows no runtime and no ABI.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,9 @@ mod lock;
 mod session;
 mod txn;
 mod watch;
+
+#[doc = include_str!("../CONTRACT.md")]
+pub mod contract {}
 
 pub use capability::{Capabilities, Capability};
 pub use entry::Entry;

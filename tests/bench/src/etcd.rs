@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::{
     measure::{Failure, Figures, round},
-    open::open,
+    open::Plugins,
     report::{Report, Row},
 };
 
@@ -21,10 +21,15 @@ const KEYS: usize = 64;
 
 const VALUE: [u8; 100] = [b'x'; 100];
 
-pub(crate) async fn measure(report: &mut Report, rounds: usize, calls: usize) -> Result<(), Failure> {
+pub(crate) async fn measure(
+    report: &mut Report,
+    plugins: &Plugins,
+    rounds: usize,
+    calls: usize,
+) -> Result<(), Failure> {
     let server = Etcd::start()?;
     report.version("etcd", &server.version()?);
-    let plugin = open("etcd", &[format!("registry.etcd.endpoints={}", server.endpoint())]).await?;
+    let plugin = plugins.open("etcd", &[format!("registry.etcd.endpoints={}", server.endpoint())]).await?;
     let raw = Client::connect([server.endpoint()], None).await?;
     for number in 0..KEYS {
         plugin.put(&key(number), VALUE).await?;

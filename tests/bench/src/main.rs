@@ -15,7 +15,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
-use self::{measure::Failure, report::Report};
+use self::{measure::Failure, open::Plugins, report::Report};
 
 /// Measures the plugins against the raw clients.
 #[derive(Parser)]
@@ -29,6 +29,9 @@ struct Arguments {
     /// Which backends are measured; all of them unless named.
     #[arg(long, value_name = "TYPE", value_parser = ["memory", "etcd"])]
     only: Vec<String>,
+    /// Where the plugins are; beside this executable unless named.
+    #[arg(long, value_name = "DIR")]
+    plugin_dir: Option<PathBuf>,
     /// Where the table is written as JSON.
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
@@ -51,12 +54,13 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let mut report = Report::new();
+    let plugins = Plugins(arguments.plugin_dir.clone());
     let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     if wanted("memory") {
-        memory::measure(&mut report, arguments.rounds, arguments.calls * 100).await?;
+        memory::measure(&mut report, &plugins, arguments.rounds, arguments.calls * 100).await?;
     }
     if wanted("etcd") {
-        etcd::measure(&mut report, arguments.rounds, arguments.calls).await?;
+        etcd::measure(&mut report, &plugins, arguments.rounds, arguments.calls).await?;
     }
     report.write(&arguments.json)?;
     Ok(report)

@@ -8,14 +8,19 @@ use tokio::runtime::Handle;
 
 use crate::{
     measure::{Failure, mean},
-    open::open,
+    open::Plugins,
     report::{Report, Row},
 };
 
 const KEY: &str = "/nodes/worker/default/10.0.0.7:1234";
 
-pub(crate) async fn measure(report: &mut Report, rounds: usize, calls: usize) -> Result<(), Failure> {
-    let plugin = open("memory", &[]).await?;
+pub(crate) async fn measure(
+    report: &mut Report,
+    plugins: &Plugins,
+    rounds: usize,
+    calls: usize,
+) -> Result<(), Failure> {
+    let plugin = plugins.open("memory", &[]).await?;
     let value = [b'x'; 100];
     plugin.put(KEY, value).await?;
 

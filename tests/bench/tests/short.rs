@@ -1,0 +1,32 @@
+//! A short run measures every row; how fast is not asked here.
+
+use std::{env, fs, process::Command};
+
+#[test]
+fn a_short_run_measures_every_pair_and_writes_them_down() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("bench.json");
+    let plugins = env::current_exe().expect("this test").parent().expect("its folder").to_owned();
+    let output = Command::new(env!("CARGO_BIN_EXE_registry-bench"))
+        .args(["--rounds", "1", "--calls", "64", "--plugin-dir"])
+        .arg(plugins)
+        .arg("--json")
+        .arg(&json)
+        .output()
+        .expect("the benchmark starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(json).expect("the report is written")).expect("it is JSON");
+    let rows = report["rows"].as_array().expect("rows");
+    for operation in ["memory get", "etcd get", "etcd put on an existing key", "etcd put to its event"] {
+        let measured: Vec<_> = rows
+            .iter()
+            .filter(|row| row["operation"].as_str().is_some_and(|name| name.starts_with(operation)))
+            .collect();
+        assert!(!measured.is_empty(), "{operation} was not measured");
+        for row in measured {
+            let ratio = row["latency_ratio"].as_f64().expect("a ratio");
+            assert!(ratio.is_finite() && ratio > 0.0, "{row}");
+        }
+    }
+}
