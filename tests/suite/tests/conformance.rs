@@ -55,12 +55,6 @@ const BACKENDS: &[Backend] = &[
         let linked = Some(Plugin::linked(registry_memory::linked_plugin())?);
         Ok(Opening { linked, settings: Settings::builder().set("registry.memory.name=conformance") })
     }),
-    ("etcd", || {
-        let etcd = Etcd::shared()
-            .map_err(|error| Error::new(ErrorKind::Unavailable, "the tests need an etcd").with_cause(&error))?;
-        let settings = loaded("etcd").set_value("registry.etcd.endpoints", etcd.endpoint());
-        Ok(Opening { linked: None, settings })
-    }),
 ];
 
 struct Opening {

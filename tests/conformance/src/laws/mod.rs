@@ -1,14 +1,19 @@
 //! The laws, a chapter each.
 
+mod calls;
+mod consumers;
 mod deleting;
 mod entries;
 mod keys;
 mod limits;
 mod namespaces;
+mod outcomes;
 mod reading;
+mod session;
 mod steps;
 mod txn;
 mod values;
+mod watching;
 mod writing;
 
 use crate::law::Law;
@@ -24,4 +29,9 @@ pub(crate) const CHAPTERS: &[&[Law]] = &[
     limits::LAWS,
     writing::LAWS,
     deleting::LAWS,
+    outcomes::LAWS,
+    session::LAWS,
+    calls::LAWS,
+    watching::LAWS,
+    consumers::LAWS,
 ];

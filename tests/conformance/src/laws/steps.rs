@@ -1,10 +1,10 @@
 //! Steps that several laws take.
 
-use std::{future::poll_fn, task::Poll};
+use std::{future::poll_fn, task::Poll, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use registry_host::{Entry, Registry, Result, limits};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::verdict::{SOON, Verdict, within};
 
@@ -30,11 +30,15 @@ pub(super) fn keys(entries: &[Entry]) -> Vec<&str> {
     entries.iter().map(|entry| entry.key.as_str()).collect()
 }
 
-/// Polls a future that many times at most, whenever it asks to be, and then drops it; gives its output if it was ready.
+/// How long a future may be still before it is taken to wait for something that will not come.
+const STILL: Duration = Duration::from_millis(30);
+
+/// Polls a future that many times at most, whenever it asks to be, and then drops it, also when it has not asked for a
+/// while; gives its output if it was ready.
 pub(super) async fn polled<F: Future>(times: usize, future: F) -> Option<F::Output> {
     let mut future = Box::pin(future);
     let mut left = times;
-    poll_fn(|cx| {
+    let polling = poll_fn(|cx| {
         if left == 0 {
             return Poll::Ready(None);
         }
@@ -44,8 +48,8 @@ pub(super) async fn polled<F: Future>(times: usize, future: F) -> Option<F::Outp
             Poll::Pending if left == 0 => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
-    })
-    .await
+    });
+    timeout(STILL, polling).await.ok().flatten()
 }
 
 /// What goes on beside the law, and ends with it.
