@@ -1,6 +1,10 @@
 use std::{
     collections::{BTreeMap, HashMap},
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -220,6 +224,43 @@ fn an_error_comes_after_what_is_pending_and_before_the_end() {
         other => panic!("{other:?}"),
     }
     assert!(ended(&mut stream));
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_waiting_consumer_is_woken_once_and_by_news_alone() {
+    let (sink, mut stream) = watch("/a", Scope::Node);
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let mut wait = || stream.poll_next_batch(&mut Context::from_waker(&waker), 8).is_pending();
+    let woken = || wakes.0.swap(0, Ordering::SeqCst);
+    assert!(wait());
+    sink.put(entry("/b", 1));
+    sink.delete("/a");
+    assert_eq!(woken(), 0);
+    sink.put(entry("/a", 1));
+    sink.put(entry("/a", 2));
+    assert_eq!(woken(), 1);
+    assert!(!wait() && wait());
+    sink.put(entry("/a", 2));
+    assert_eq!(woken(), 0);
+    sink.delete("/a");
+    assert_eq!(woken(), 1);
+    assert!(!wait() && wait());
+    sink.resync(Vec::new());
+    assert_eq!(woken(), 1);
+    assert!(!wait() && wait());
+    drop(sink);
+    assert_eq!(woken(), 1);
+    assert!(!wait());
 }
 
 #[tokio::test]

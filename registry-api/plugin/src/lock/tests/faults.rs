@@ -61,7 +61,8 @@ async fn a_late_put_does_not_take_the_entry_of_a_holder() {
     eventually("the late put is refused", || server.late.load(Ordering::SeqCst) == 1).await;
     eventually("nothing is left to be seen to", || Handle::current().metrics().num_alive_tasks() <= 1).await;
     assert!(!guard.is_lost());
-    assert_eq!(server.entry(guard.entry()).map(|entry| entry.created), Some(guard.token()));
+    let entry = server.entry(guard.entry()).expect("it is held");
+    assert_eq!((entry.created, entry.version), (guard.token(), guard.token()));
 }
 
 #[tokio::test]

@@ -61,6 +61,10 @@ impl Server {
         self.state().entries.keys().cloned().collect()
     }
 
+    pub(super) fn revision(&self) -> u64 {
+        self.state().revision
+    }
+
     pub(super) fn entry(&self, key: &str) -> Option<Entry> {
         self.state().entries.get(key).cloned()
     }
