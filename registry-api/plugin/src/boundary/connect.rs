@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     connection::{Connected, Live},
-    guarded::guarded,
+    guarded::{Kept, guarded},
     logging,
     runtime::PluginRuntime,
 };
@@ -69,7 +69,8 @@ async fn open<B: Backend>(
     let context = Context::new(options, session, tasks);
     let backend = B::connect(config, context.clone()).await?;
     owned.0 = None;
-    Ok(Arc::new(Live { backend: Arc::new(backend), context, requests: AtomicU64::new(0), runtime }))
+    let backend = Kept::new(runtime.handle().clone(), Arc::new(backend));
+    Ok(Arc::new(Live { backend, context, requests: AtomicU64::new(0), runtime }))
 }
 
 struct EndOnDrop(Option<Tasks>);

@@ -18,7 +18,7 @@ use registry_api::{
 };
 
 use super::{
-    guarded::{caught, guarded},
+    guarded::{Kept, caught, guarded},
     guards,
     runtime::PluginRuntime,
     watches,
@@ -35,7 +35,7 @@ const PAGE: usize = 1_000;
 
 /// What lives as long as anything of a connection does.
 pub(super) struct Live<B: Backend> {
-    pub(super) backend: Arc<B>,
+    pub(super) backend: Kept<Arc<B>>,
     pub(super) context: Context,
     pub(super) requests: AtomicU64,
     pub(super) runtime: Arc<PluginRuntime>,

@@ -6,6 +6,7 @@ use std::{
     borrow::Borrow,
     marker::PhantomData,
     mem::ManuallyDrop,
+    ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
@@ -65,12 +66,7 @@ impl<F, H: Borrow<Handle>> InRuntime<F, H> {
     fn end(future: &mut ManuallyDrop<F>, live: &mut bool) {
         if std::mem::take(live) {
             // SAFETY: `live` was set, so that it is dropped here for the first time; it is never touched again.
-            let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(future) }));
-            if let Err(panic) = dropped {
-                tracing::error!(panic = message(&*panic), "the plugin panicked while a call was dropped");
-                // Its own drop could panic too.
-                std::mem::forget(panic);
-            }
+            drop_quietly("the plugin panicked while a call was dropped", || unsafe { ManuallyDrop::drop(future) });
         }
     }
 }
@@ -103,6 +99,44 @@ impl<F, H: Borrow<Handle>> Drop for InRuntime<F, H> {
             let _entered = self.runtime.borrow().enter();
             Self::end(&mut self.future, &mut self.live);
         }
+    }
+}
+
+/// A value of the backend's own, whose drop may panic and may want the plugin's runtime, whoever drops it.
+pub(crate) struct Kept<T> {
+    runtime: Handle,
+    value: ManuallyDrop<T>,
+}
+
+impl<T> Kept<T> {
+    pub(crate) fn new(runtime: Handle, value: T) -> Self {
+        Kept { runtime, value: ManuallyDrop::new(value) }
+    }
+}
+
+impl<T> Deref for Kept<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> Drop for Kept<T> {
+    fn drop(&mut self) {
+        let _entered = self.runtime.enter();
+        // SAFETY: `value` is dropped here alone, once.
+        let dropping = || unsafe { ManuallyDrop::drop(&mut self.value) };
+        drop_quietly("the plugin panicked while a connection was dropped", dropping);
+    }
+}
+
+/// Drops something of the plugin's; nobody is there to be told of a panic but the log.
+fn drop_quietly(what: &str, dropping: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) {
+        tracing::error!(panic = message(&*panic), "{what}");
+        // Its own drop could panic too.
+        std::mem::forget(panic);
     }
 }
 
