@@ -7,7 +7,7 @@ mod operation;
 
 use std::time::Duration;
 
-use registry_abi::{RErr, ROk, RResult, RawError};
+use registry_abi::{RResult, RawError};
 use registry_api::{Error, Key, Result};
 use tracing::Instrument as _;
 
@@ -23,6 +23,11 @@ pub(crate) struct Layers {
 impl Layers {
     pub(crate) fn new(plugin: &str) -> Self {
         Layers { plugin: plugin.to_owned(), metrics: Metrics::new(plugin) }
+    }
+
+    /// The name of the plugin that is called.
+    pub(crate) fn plugin(&self) -> &str {
+        &self.plugin
     }
 
     /// Runs a call of the plugin; `timeout` is the one that the plugin itself was given, if it was.
@@ -47,19 +52,6 @@ impl Layers {
         let result = result.map_err(|error| failed(error, operation, key, &self.plugin));
         measured.end(&self.metrics, result.as_ref().err());
         result
-    }
-}
-
-/// An answer of the plugin with its error in context.
-pub(crate) fn answered<T>(
-    answer: RResult<T, RawError>,
-    operation: Operation,
-    key: Option<Key<'_>>,
-    plugin: &str,
-) -> Result<T> {
-    match answer {
-        ROk(value) => Ok(value),
-        RErr(error) => Err(failed(error.into(), operation, key, plugin)),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Held locks (contract 6.2 to 6.6).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use registry_api::{Error, Held, Key, Result};
 
-use crate::layers::{Operation, answered, failed};
+use crate::layers::{Layers, Operation, failed};
 
 /// A held lock: a value, owned by whoever holds it. Dropping it, on any thread, releases the lock in the background.
 ///
@@ -17,14 +17,14 @@ pub struct Guard {
     raw: registry_abi::Guard,
     held: Held,
     key: String,
-    plugin: String,
+    layers: Arc<Layers>,
     timeout: Duration,
 }
 
 impl Guard {
-    pub(super) fn new(raw: registry_abi::Guard, key: &str, plugin: &str, timeout: Duration) -> Self {
+    pub(super) fn new(raw: registry_abi::Guard, key: &str, layers: &Arc<Layers>, timeout: Duration) -> Self {
         let held = Held::new(raw.entry().as_str(), raw.token());
-        Guard { raw, held, key: key.to_owned(), plugin: plugin.to_owned(), timeout }
+        Guard { raw, held, key: key.to_owned(), layers: Arc::clone(layers), timeout }
     }
 
     /// The lock's key.
@@ -55,8 +55,8 @@ impl Guard {
     /// Waits until the lock is lost, and says why.
     pub fn lost(&self) -> impl Future<Output = Error> + Send + 'static {
         let lost = self.raw.lost();
-        let (key, plugin) = (self.key.clone(), self.plugin.clone());
-        async move { failed(lost.await.into(), Operation::Lock, Some(Key::from_checked(&key)), &plugin) }
+        let (key, layers) = (self.key.clone(), Arc::clone(&self.layers));
+        async move { failed(lost.await.into(), Operation::Lock, Some(Key::from_checked(&key)), layers.plugin()) }
     }
 
     /// Releases the lock and waits until that is done; one that was lost is no error.
@@ -69,8 +69,8 @@ impl Guard {
     ///
     /// The release goes on in the background.
     pub async fn release(self) -> Result<()> {
-        let released = self.raw.release(self.timeout.into()).await;
-        answered(released, Operation::Release, Some(Key::from_checked(&self.key)), &self.plugin)
+        let (key, releasing) = (Key::from_checked(&self.key), self.raw.release(self.timeout.into()));
+        self.layers.run(Operation::Release, Some(key), Some(self.timeout), releasing).await
     }
 }
 

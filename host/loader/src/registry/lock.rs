@@ -84,7 +84,7 @@ impl<'a> IntoFuture for Lock<'a> {
             // The plugin ends it by the limit; the request that leaves the queue has a deadline of its own.
             let backstop = self.limit.map(|limit| limit + inner.timeout);
             let raw = inner.layers.run(self.operation, Some(key), backstop, inner.connection.lock(request)).await?;
-            Ok(Guard::new(raw, key.as_str(), inner.plugin.name(), inner.timeout))
+            Ok(Guard::new(raw, key.as_str(), &inner.layers, inner.timeout))
         })
     }
 }

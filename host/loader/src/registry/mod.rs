@@ -72,7 +72,7 @@ struct Inner {
     namespace: String,
     capabilities: Capabilities,
     timeout: Duration,
-    layers: Layers,
+    layers: Arc<Layers>,
 }
 
 impl Registry {
@@ -106,7 +106,7 @@ impl Registry {
             more: RVec::new(),
         };
         let session = Arc::new(Hearing::default());
-        let layers = Layers::new(plugin.name());
+        let layers = Arc::new(Layers::new(plugin.name()));
         let opening = plugin.root().connect()(options, session::host_end(plugin.name(), Arc::clone(&session)));
         let connection = layers
             .run(Operation::Open, None, Some(opening_timeout(&settings)), opening)
