@@ -1,4 +1,22 @@
-//! The tests: conformance, loading, faults, end to end.
+//! The tests: conformance, loading, faults, end to end. What they share is here.
+//!
+//! Everything here is for tests: what fails panics, with the reason.
+
+#![forbid(unsafe_code)]
+
+mod backends;
+mod logs;
+mod mirror;
+mod process;
+mod server;
+mod waiting;
+
+pub use backends::{beside, etcd, memory, open, settings, unique};
+pub use logs::Logs;
+pub use mirror::Mirror;
+pub use process::{descriptors, plugin_threads, resident_kib};
+pub use server::{leases, metric};
+pub use waiting::{SOON, eventually, wait_until, within};
 
 /// The README's host example compiles.
 #[cfg(doctest)]

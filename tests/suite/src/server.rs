@@ -1,0 +1,28 @@
+//! What an etcd server says of itself.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use registry_test_servers::Etcd;
+
+/// The leases that there are, in hex.
+pub fn leases(server: &Etcd) -> Vec<String> {
+    let printed = server.etcdctl(["lease", "list"]).expect("etcdctl lists leases");
+    // The first line says how many there are.
+    printed.lines().skip(1).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+/// One of the metrics of the first member, which must speak plain text.
+pub fn metric(server: &Etcd, name: &str) -> f64 {
+    let mut stream = TcpStream::connect(server.address()).expect("etcd listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("etcd reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("etcd answers");
+    let value = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value = value.unwrap_or_else(|| panic!("etcd has no metric {name}"));
+    value.trim().parse().unwrap_or_else(|_| panic!("{name} is {value}"))
+}
