@@ -1,0 +1,187 @@
+//! Several registries in one process: of different backends, of one backend, used from many threads and runtimes.
+
+use std::{sync::Arc, thread};
+
+use registry_host::{ErrorKind, Registry, Scope, SessionState};
+use registry_suite::{SOON, etcd, leases, memory, open, plugin_threads, wait_until, within};
+use registry_test_servers::Etcd;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::Mutex,
+};
+
+/// The tests count threads and leases, so that they take turns.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+fn server() -> &'static Etcd {
+    Etcd::shared().expect("an etcd server")
+}
+
+async fn works(registry: &Registry) {
+    let version = registry.put("/works/it", "does").await.expect("a put");
+    let entry = registry.get("/works/it").await.expect("a get").expect("an entry");
+    assert_eq!((entry.version, &entry.value[..]), (version, &b"does"[..]));
+    registry.lock("/works/lock").await.expect("a lock").release().await.expect("a release");
+}
+
+#[tokio::test]
+async fn two_backends_are_open_at_once_and_closing_one_leaves_the_other() {
+    let _turn = TURN.lock().await;
+    let (memory, etcd) = (open(memory()).await.unwrap(), open(etcd(server())).await.unwrap());
+    assert_eq!((memory.plugin().name(), etcd.plugin().name()), ("memory", "etcd"));
+    works(&memory).await;
+    works(&etcd).await;
+    memory.put("/only/here", "1").await.unwrap();
+    assert_eq!(etcd.get("/only/here").await.unwrap(), None);
+    memory.close().await.unwrap();
+    works(&etcd).await;
+    assert_eq!(memory.get("/only/here").await.unwrap_err().kind(), ErrorKind::Closed);
+    etcd.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn two_registries_of_one_plugin_have_a_session_each() {
+    let _turn = TURN.lock().await;
+    for settings in [memory as fn() -> _, || etcd(server())] {
+        let settings = settings();
+        let (one, other) = (open(settings.clone()).await.unwrap(), open(settings).await.unwrap());
+        assert_ne!(one.session().id(), other.session().id());
+        one.put("/one", "1").ephemeral().await.unwrap();
+        other.put("/other", "2").ephemeral().await.unwrap();
+        one.close().await.unwrap();
+        assert_eq!(other.get("/one").await.unwrap(), None, "its ephemerals went with it");
+        assert!(other.get("/other").await.unwrap().is_some());
+        works(&other).await;
+        other.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_rests_when_nothing_is_open_and_goes_on_when_opened_again() {
+    let _turn = TURN.lock().await;
+    for (plugin, settings) in [("memory", memory as fn() -> _), ("etcd", || etcd(server()))] {
+        for _ in 0..3 {
+            let registry = open(settings()).await.unwrap();
+            works(&registry).await;
+            assert!(plugin_threads(plugin) > 0);
+            registry.close().await.unwrap();
+            drop(registry);
+            wait_until(format!("{plugin}'s threads end"), SOON, || plugin_threads(plugin) == 0).await;
+        }
+    }
+}
+
+#[test]
+fn one_registry_serves_many_threads_and_runtimes() {
+    let turn = TURN.blocking_lock();
+    let runtime = Runtime::new().unwrap();
+    for settings in [memory(), etcd(server())] {
+        let registry = runtime.block_on(open(settings)).unwrap();
+        thread::scope(|scope| {
+            for number in 0..8 {
+                let registry = registry.clone();
+                scope.spawn(move || {
+                    // A runtime of each kind.
+                    let mut builder =
+                        if number % 2 == 0 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+                    let runtime = builder.worker_threads(1).enable_all().build().unwrap();
+                    runtime.block_on(async {
+                        let key = format!("/thread/{number}");
+                        let mut watch = registry.watch(&key, Scope::Node).await.unwrap();
+                        for round in 0..20 {
+                            registry.put(&key, round.to_string()).await.unwrap();
+                            let guard = registry.lock("/lock").await.unwrap();
+                            guard.release().await.unwrap();
+                        }
+                        within("an event", SOON, watch.next()).await.unwrap().unwrap();
+                    });
+                });
+            }
+        });
+        runtime.block_on(async {
+            assert_eq!(registry.children("/thread").await.unwrap().len(), 8);
+            registry.close().await.unwrap();
+        });
+    }
+    drop(turn);
+}
+
+#[test]
+fn a_registry_outlives_the_runtime_that_it_was_opened_on() {
+    let turn = TURN.blocking_lock();
+    for settings in [memory(), etcd(server())] {
+        let registry = Runtime::new().unwrap().block_on(open(settings)).unwrap();
+        Runtime::new().unwrap().block_on(async {
+            works(&registry).await;
+            assert_eq!(registry.session().state(), SessionState::Connected);
+            registry.close().await.unwrap();
+        });
+    }
+    drop(turn);
+}
+
+#[test]
+fn a_guard_is_dropped_on_a_thread_without_a_runtime() {
+    let turn = TURN.blocking_lock();
+    let runtime = Runtime::new().unwrap();
+    for settings in [memory(), etcd(server())] {
+        let registry = runtime.block_on(open(settings)).unwrap();
+        let guard = runtime.block_on(registry.lock("/lock").into_future()).unwrap();
+        thread::spawn(move || drop(guard)).join().unwrap();
+        let again = registry.lock("/lock").within(SOON).into_future();
+        let again = runtime.block_on(again).expect("the first was released in the background");
+        runtime.block_on(registry.close()).unwrap();
+        // After the registry was closed too.
+        thread::spawn(move || drop(again)).join().unwrap();
+    }
+    drop(turn);
+}
+
+#[test]
+fn the_last_handle_is_dropped_anywhere_and_closes_in_the_background() {
+    let turn = TURN.blocking_lock();
+    let runtime = Arc::new(Runtime::new().unwrap());
+    let server = server();
+    let droppers: [fn(Arc<Runtime>, Registry); 4] = [
+        // On a thread without a runtime.
+        |_, registry| drop(registry),
+        // In a task of a runtime.
+        |runtime, registry| runtime.block_on(async { tokio::spawn(async move { drop(registry) }).await.unwrap() }),
+        // In a runtime of one thread, which must not be blocked.
+        |_, registry| Builder::new_current_thread().build().unwrap().block_on(async { drop(registry) }),
+        // While a runtime that holds it is dropped.
+        |_, registry| {
+            let runtime = Runtime::new().unwrap();
+            runtime.spawn(async move {
+                let _registry = registry;
+                std::future::pending::<()>().await;
+            });
+            drop(runtime);
+        },
+    ];
+    for dropper in droppers {
+        let registry = runtime.block_on(open(etcd(server))).unwrap();
+        let id = format!("{:016x}", registry.session().id().0);
+        runtime.block_on(registry.put("/mine", "1").ephemeral().into_future()).unwrap();
+        let guard = runtime.block_on(registry.lock("/lock").into_future()).unwrap();
+        let watch = runtime.block_on(registry.watch("/mine", Scope::Node)).unwrap();
+        let mut states = registry.session().states();
+        assert!(leases(server).contains(&id), "{id}");
+        let given = Arc::clone(&runtime);
+        thread::spawn(move || dropper(given, registry)).join().expect("dropping neither panics nor hangs");
+        runtime.block_on(wait_until("the session ends", SOON, || !leases(server).contains(&id)));
+        // What outlives the handle has been told.
+        let why = runtime.block_on(within("the guard is lost", SOON, guard.lost()));
+        assert_eq!(why.kind(), ErrorKind::Closed, "{why}");
+        runtime.block_on(async {
+            while let Some(state) = within("a state", SOON, states.next()).await {
+                if state == SessionState::Closed {
+                    break;
+                }
+            }
+        });
+        drop((guard, watch));
+        runtime.block_on(wait_until("the plugin rests", SOON, || plugin_threads("etcd") == 0));
+    }
+    drop(turn);
+}
