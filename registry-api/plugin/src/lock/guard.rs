@@ -148,7 +148,7 @@ async fn loss<B: Backend>(backend: &B, context: &Context, held: &Held, session: 
         }
         unwatched(key)
     };
-    let feeding = InRuntime::new(Handle::current(), backend.watch(key, Scope::Node, sink));
+    let feeding = InRuntime::new(Handle::current(), async { backend.watch(key, Scope::Node, sink).await });
     tokio::select! {
         biased;
         why = over(context, session) => why,

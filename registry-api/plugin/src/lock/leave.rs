@@ -37,8 +37,8 @@ where
     loop {
         context.session().sendable().await?;
         let over = over_now(context, session).is_some();
-        // A panic counts as a failure: what is to be removed must not stay for it.
-        let trying = InRuntime::new(Handle::current(), attempt());
+        // A panic counts as a failure, at the call too: what is to be removed must not stay for it.
+        let trying = InRuntime::new(Handle::current(), async { attempt().await });
         match call(context.session(), context.operation_timeout(), Effect::Write, trying).await {
             Ok(answer) => {
                 if done(answer) {
