@@ -15,7 +15,7 @@ const WHEN: [(&str, &str); 3] =
 
 async fn open(config: &[(&str, &str)]) -> Result<Registry> {
     LazyLock::force(&LOGS);
-    let plugin = Plugin::load(&beside().join("libfixture_panicking.so"), None)?;
+    let plugin = Plugin::load(beside().join("libfixture_panicking.so"), None)?;
     let settings = config.iter().fold(settings("panicking"), |settings, (name, when)| {
         settings.set_value(format!("registry.panicking.{name}"), *when)
     });
