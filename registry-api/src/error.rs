@@ -291,12 +291,14 @@ impl From<InvalidKey> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = &*self.0;
-        match (&parts.operation, &parts.key) {
-            // An invalid key may be long and hold control characters; the message shows what is needed of it.
-            (Some(operation), Some(key)) if parts.kind != ErrorKind::InvalidKey => write!(f, "{operation} {key}: ")?,
-            (Some(operation), _) => write!(f, "{operation}: ")?,
-            (None, Some(key)) if parts.kind != ErrorKind::InvalidKey => write!(f, "{key}: ")?,
-            (None, _) => {}
+        // A wrong configuration is wrong whatever was to be done with it.
+        let operation = parts.operation.as_deref().filter(|_| parts.kind != ErrorKind::InvalidConfig);
+        // An invalid key may be long and hold control characters; the message shows what is needed of it.
+        let key = parts.key.as_deref().filter(|_| parts.kind != ErrorKind::InvalidKey);
+        match (operation, key) {
+            (Some(operation), Some(key)) => write!(f, "{operation} {key}: ")?,
+            (Some(about), None) | (None, Some(about)) => write!(f, "{about}: ")?,
+            (None, None) => {}
         }
         f.write_str(&parts.message)?;
         for cause in &parts.causes {
