@@ -141,9 +141,12 @@ impl Inner {
         } else {
             let checks: Vec<_> = txn.checks.iter().map(|check| RawCheck::from(*check)).collect();
             let operations: Vec<_> = txn.operations.iter().map(|write| RawOperation::from(*write)).collect();
-            let txn = RawTxn { checks: RSlice::from_slice(&checks), operations: RSlice::from_slice(&operations) };
-            let sent = self.connection.commit(txn, timeout.into());
-            self.layers.run(operation, key, Some(timeout), sent).await?
+            let raw = RawTxn { checks: RSlice::from_slice(&checks), operations: RSlice::from_slice(&operations) };
+            let sent = self.connection.commit(raw, timeout.into());
+            self.layers
+                .run(operation, key, Some(timeout), sent)
+                .await
+                .map_err(|error| at_failed_check(error, txn.checks))?
         };
         let applied = applied.into_iter().map(Applied::try_from).collect::<Result<Vec<_>>>();
         Ok(Committed::new(applied.map_err(|error| failed(error, operation, key, plugin))?))
@@ -156,5 +159,16 @@ impl Inner {
                 .with_outcome(Outcome::Unknown);
             failed(error, operation, Some(key), self.plugin.name())
         })
+    }
+}
+
+/// Names the key of the first check that failed, unless a key is named already.
+fn at_failed_check(error: Error, checks: &[Check<'_>]) -> Error {
+    match error.failed_checks().first().and_then(|failed| checks.get(*failed)) {
+        Some(check) => {
+            let key = check.key();
+            error.with_key(key)
+        }
+        None => error,
     }
 }

@@ -4,8 +4,12 @@ mod calls;
 mod consumers;
 mod deleting;
 mod entries;
+mod errors;
+mod holding;
 mod keys;
+mod leadership;
 mod limits;
+mod locks;
 mod namespaces;
 mod outcomes;
 mod reading;
@@ -34,4 +38,8 @@ pub(crate) const CHAPTERS: &[&[Law]] = &[
     calls::LAWS,
     watching::LAWS,
     consumers::LAWS,
+    locks::LAWS,
+    holding::LAWS,
+    leadership::LAWS,
+    errors::LAWS,
 ];
