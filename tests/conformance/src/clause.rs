@@ -52,7 +52,16 @@ pub const CLAUSES: &[Clause] = &[
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::CLAUSES;
     use crate::laws;
+
+    #[test]
+    fn every_clause_has_a_law_and_every_law_a_clause() {
+        let clauses: BTreeSet<_> = CLAUSES.iter().map(|clause| clause.number).collect();
+        let tried: BTreeSet<_> = laws().iter().map(|law| law.clause).collect();
+        assert_eq!(clauses, tried);
+        assert_eq!(clauses.len(), CLAUSES.len());
+    }
 
     #[test]
     fn every_law_has_a_name_of_its_own() {

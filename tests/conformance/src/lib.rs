@@ -21,16 +21,12 @@
 //! (2.1 across sessions, 3.6 in flight, 4.3, 4.4, 5.4) or a plugin that is wrong on purpose (7.2) are shown elsewhere.
 #![forbid(unsafe_code)]
 
-#[allow(dead_code, reason = "the chapters on errors come next")]
 mod case;
 mod clause;
 mod court;
-#[allow(dead_code, reason = "the chapters on watches come next")]
 mod follower;
 mod law;
-#[allow(dead_code, reason = "the chapters on calls come next")]
 mod laws;
-#[allow(dead_code, reason = "the chapters on watches come next")]
 mod verdict;
 
 pub use clause::{CLAUSES, Clause};

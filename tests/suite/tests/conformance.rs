@@ -29,12 +29,7 @@ fn main() {
             let (runtime, court) = (runtime.clone(), court.clone());
             let test = move || {
                 let court = court.as_ref().as_ref().map_err(|error| Failed::from(error.to_string()))?;
-                let begun = std::time::Instant::now();
-                let outcome = runtime.block_on(try_law(court, law));
-                if std::env::var_os("TOOK").is_some() {
-                    eprintln!("TOOK {:8.3} {backend}::{}", begun.elapsed().as_secs_f64(), law.name);
-                }
-                match outcome {
+                match runtime.block_on(try_law(court, law)) {
                     Outcome::Held => Ok(()),
                     // The project's own backends have every capability.
                     outcome => Err(Failed::from(outcome.to_string())),

@@ -142,7 +142,7 @@ async fn a_watch_misses_nothing_between_its_state_and_its_changes(case: &Case) -
                     1 => drop(client.put(&again, count.to_string()).ephemeral().await?),
                     _ => drop(client.put(&again, count.to_string()).await?),
                 }
-                if count % 7 == 0 {
+                if count.is_multiple_of(7) {
                     client.delete(&once).await?;
                 }
                 count += 1;
