@@ -22,16 +22,14 @@ pub(crate) enum Effect {
 pin_project! {
     /// A call to a backend, held back until the session is connected and ended by its deadline.
     ///
-    /// The timer is made at the first pending poll: a call that is ready at once costs none.
+    /// Timer and gate are made when they are needed: a call that is ready at once costs neither, nor room for them.
     pub(crate) struct Call<'a, F> {
         session: &'a SessionReporter,
         timeout: Duration,
         effect: Effect,
         begun: bool,
-        #[pin]
         gate: Option<Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>>,
-        #[pin]
-        timer: Option<Sleep>,
+        timer: Option<Pin<Box<Sleep>>>,
         #[pin]
         call: F,
     }
@@ -61,24 +59,15 @@ impl<T, F: Future<Output = Result<T>>> Future for Call<'_, F> {
                 continue;
             } else {
                 let session: &SessionReporter = this.session;
-                let mut gate = this.gate.as_mut();
-                if gate.is_none() {
-                    gate.set(Some(Box::pin(session.sendable())));
-                }
-                if let Some(gate) = gate.as_pin_mut()
-                    && let Poll::Ready(open) = gate.poll(cx)
-                {
+                let gate = this.gate.get_or_insert_with(|| Box::pin(session.sendable()));
+                if let Poll::Ready(open) = gate.as_mut().poll(cx) {
                     open?;
                     *this.begun = true;
                     continue;
                 }
             }
-            if this.timer.is_none() {
-                this.timer.set(Some(tokio::time::sleep(*this.timeout)));
-            }
-            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                ready!(timer.poll(cx));
-            }
+            let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(*this.timeout)));
+            ready!(timer.as_mut().poll(cx));
             return Poll::Ready(Err(timed_out(*this.timeout, *this.begun, *this.effect)));
         }
     }

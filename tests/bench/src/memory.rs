@@ -27,7 +27,7 @@ pub(crate) async fn measure(
     let mut options = Options::new("registry.memory");
     plugin.namespace().clone_into(&mut options.namespace);
     let context = Context::detached(options, Handle::current());
-    let raw = Memory::connect(Config::default(), context).await?;
+    let raw = Memory::connect(Config::default(), context.clone()).await?;
     let key = Key::new(KEY)?;
     raw.commit(Txn::new(&[], &[Operation::Put { key, value: &value, mode: Mode::Persistent }])).await?;
 
@@ -46,6 +46,8 @@ pub(crate) async fn measure(
     }
     report.add(row);
     raw.close().await?;
+    // Its end would be the session's.
+    drop(context);
     plugin.close().await?;
     Ok(())
 }

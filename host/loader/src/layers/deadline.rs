@@ -20,9 +20,8 @@ pin_project! {
     pub(super) struct Deadline<F> {
         timeout: Option<Duration>,
         operation: Operation,
-        // Made at the first pending poll: a call that is ready at once costs no timer.
-        #[pin]
-        timer: Option<Sleep>,
+        // Made at the first pending poll: a call that is ready at once costs no timer, nor room for one.
+        timer: Option<Pin<Box<Sleep>>>,
         #[pin]
         call: F,
     }
@@ -38,19 +37,15 @@ impl<T, F: Future<Output = RResult<T, RawError>>> Future for Deadline<F> {
     type Output = Result<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let mut this = self.project();
+        let this = self.project();
         match this.call.poll(cx) {
             Poll::Ready(ROk(value)) => return Poll::Ready(Ok(value)),
             Poll::Ready(RErr(error)) => return Poll::Ready(Err(error.into())),
             Poll::Pending => {}
         }
         let Some(timeout) = *this.timeout else { return Poll::Pending };
-        if this.timer.is_none() {
-            this.timer.set(Some(tokio::time::sleep(timeout.saturating_add(GRACE))));
-        }
-        if let Some(timer) = this.timer.as_pin_mut() {
-            ready!(timer.poll(cx));
-        }
+        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout.saturating_add(GRACE))));
+        ready!(timer.as_mut().poll(cx));
         let outcome = if this.operation.writes() { Outcome::Unknown } else { Outcome::NotApplied };
         let message = format!("the plugin gave no answer within {timeout:?} nor in the {GRACE:?} after");
         Poll::Ready(Err(Error::new(ErrorKind::Timeout, message).with_outcome(outcome)))
