@@ -17,8 +17,8 @@ use super::tree::{Map, Shape, Tree};
 
 const PREFIX: &str = "REGISTRY_";
 
-/// What a command that runs under a lock is told; no configuration.
-const OURS: [&str; 3] = ["REGISTRY_LOCK_KEY", "REGISTRY_LOCK_ENTRY", "REGISTRY_LOCK_TOKEN"];
+/// The command line's file, and what a command that runs under a lock is told; no keys of the configuration.
+const OURS: [&str; 4] = ["REGISTRY_CONFIG", "REGISTRY_LOCK_KEY", "REGISTRY_LOCK_ENTRY", "REGISTRY_LOCK_TOKEN"];
 
 /// The variables that matter, in the order of their names.
 #[derive(Clone, Debug, Default)]

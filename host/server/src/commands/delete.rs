@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::Expected;
 use crate::context::{Context, check_key};
 use crate::exit::{Done, OK};
 
@@ -32,7 +33,11 @@ impl Delete {
             if let Some(version) = self.if_version {
                 delete = delete.if_version(version);
             }
-            let deleted = delete.await?;
+            let explain = |error| match self.if_version {
+                Some(version) => Expected::Version(version).explain(error),
+                None => error,
+            };
+            let deleted = delete.await.map_err(explain)?;
             output.line(deleted, json!({"key": self.key, "deleted": deleted}))?;
             output.flush().await?;
             Ok(OK)

@@ -15,6 +15,7 @@ mod txn;
 mod watch;
 
 use clap::Subcommand;
+use registry_host::{Error, ErrorKind};
 
 use crate::context::Context;
 use crate::exit::Done;
@@ -63,4 +64,21 @@ impl Command {
 /// A duration of the command line, written as in the configuration.
 pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     registry_api::config::duration(text)
+}
+
+/// What a single write was conditional on.
+enum Expected {
+    Absent,
+    Version(u64),
+}
+
+impl Expected {
+    /// A failed condition in the words of the command line; any other error as it is.
+    fn explain(self, error: Error) -> Error {
+        match self {
+            _ if error.kind() != ErrorKind::ConditionFailed => error,
+            Expected::Absent => error.with_cause_text("there is such an entry already"),
+            Expected::Version(version) => error.with_cause_text(format!("the entry is not at version {version}")),
+        }
+    }
 }

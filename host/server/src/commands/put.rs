@@ -5,9 +5,10 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
 
 use clap::Args;
-use registry_host::{Error, ErrorKind, Registry, SessionState, limits};
+use registry_host::{Error, ErrorKind, Outcome, Registry, SessionState, limits};
 use serde_json::json;
 
+use super::Expected;
 use crate::context::{Context, check_key};
 use crate::exit::{Done, Failure, OK};
 use crate::output::Output;
@@ -74,7 +75,10 @@ impl Put {
         if let Some(version) = self.if_version {
             put = put.if_version(version);
         }
-        let version = put.await?;
+        let version = put.await.map_err(|error| {
+            let expected = self.if_version.map_or(Expected::Absent, Expected::Version);
+            expected.explain(error)
+        })?;
         output.line(version, json!({"key": self.key, "version": version}))?;
         output.flush().await?;
         Ok(OK)
@@ -94,7 +98,7 @@ async fn hold(key: &str, registry: &Registry, signals: &mut Signals) -> Done {
             _ => {
                 let lost =
                     Error::new(ErrorKind::SessionLost, "the session was lost, and the entry with it: put it again");
-                return Err(lost.with_operation("put").with_key(key).into());
+                return Err(lost.with_outcome(Outcome::Applied).with_operation("put").with_key(key).into());
             }
         }
     }

@@ -82,7 +82,7 @@ impl Standalone {
     /// Shows who is there until it is time to end.
     async fn watch(
         &self,
-        servers: &mut Vec<Server>,
+        servers: &mut [Server],
         settings: &Settings,
         output: &mut Output,
         signals: &mut Signals,

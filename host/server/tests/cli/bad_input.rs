@@ -1,0 +1,141 @@
+//! What is wrong is said in one line, with the code for it.
+
+use std::time::{Duration, Instant};
+
+use registry_test_servers::Etcd;
+use serde_json::json;
+
+use crate::support::{OnEtcd, args, bare, file, memory, plugin_dir, run, run_with_input};
+
+#[test]
+fn wrong_usage_is_one_line_and_2() {
+    for (arguments, word) in [
+        (&["get"][..], "<KEY>"),
+        (&["bogus"], "'bogus'"),
+        (&["get", "/a", "--bogus"], "'--bogus'"),
+        (&["watch", "/a", "--scope", "tree"], "subtree"),
+        (&["watch", "/a", "--count", "0"], "--count"),
+        (&["put", "/a", "x", "--if-absent", "--if-version", "1"], "--if-version"),
+        (&["lock", "/a", "--timeout", "30", "--", "true"], "60s"),
+        (&["lock", "/a", "--timeout", "1s", "--try", "--", "true"], "--try"),
+        (&["standalone", "--servers", "1", "--kill-after", "1s"], "--servers 2"),
+        (&["--output", "xml", "get", "/a"], "json"),
+    ] {
+        let ran = run(&mut args(memory(), arguments));
+        assert_eq!((ran.code, ran.stdout.len()), (2, 0), "{arguments:?}");
+        assert!(ran.error().contains(word), "{arguments:?}: {}", ran.error());
+    }
+    let ran = run(&mut args(memory(), ["--output", "json", "bogus"]));
+    assert_eq!((ran.code, &ran.error_object()["kind"]), (2, &json!("Usage")));
+}
+
+#[test]
+fn bad_keys_and_values_are_refused_before_anything_is_connected_to() {
+    let unreachable = ["--set", "registry.type=etcd", "--set", "registry.etcd.endpoints=127.0.0.1:1"];
+    for arguments in [&["get", "a"][..], &["put", "/a//b", "x"], &["watch", "/a/"], &["lock", "", "--", "true"]] {
+        let ran = run(args(memory(), unreachable).arg("--output=json").args(arguments));
+        assert_eq!((ran.code, &ran.error_object()["kind"]), (2, &json!("InvalidKey")), "{arguments:?}");
+    }
+    let ran = run_with_input(args(memory(), unreachable).args(["put", "/a", "-"]), Some(vec![b'x'; 1_000_001]));
+    assert_eq!(ran.code, 2);
+    assert!(ran.error().contains("1000000"), "{}", ran.error());
+    let ran = run(args(memory(), unreachable).args(["list", "/", "--output", "json"]));
+    assert_eq!(ran.code, 3, "the root is a key, and only the registry says that it can't be listed");
+}
+
+#[test]
+fn a_value_at_the_limit_is_written() {
+    let etcd = OnEtcd::new();
+    let put = run_with_input(&mut etcd.command(&["put", "/a", "-"]), Some(vec![b'x'; 1_000_000]));
+    assert_eq!(put.code, 0, "{put:?}");
+    assert_eq!(etcd.run(&["get", "/a"]).stdout.len(), 1_000_000);
+}
+
+#[test]
+fn wrong_configuration_names_the_full_key() {
+    for (set, words) in [
+        ("registry.typ=etcd", &["registry.typ", "did you mean registry.type?"][..]),
+        ("registry.etcd.endpionts=a:1", &["registry.etcd.endpionts", "did you mean registry.etcd.endpoints?"]),
+        ("registry.etcd.retry-delay=5", &["registry.etcd.retry-delay", "\"5\"", "60s"]),
+        ("registry.operation-timeout=soon", &["registry.operation-timeout", "\"soon\"", "60s"]),
+        ("registry.namespace=/a", &["registry.namespace", "\"/a\""]),
+        ("nonsense", &["KEY=VALUE"]),
+    ] {
+        let ran = run(&mut args(memory(), ["--set", "registry.type=etcd", "--set", set, "get", "/a"]));
+        assert_eq!(ran.code, 2, "{set}: {ran:?}");
+        for word in words {
+            assert!(ran.error().contains(word), "{set}: {}", ran.error());
+        }
+    }
+    let (_folder, path) = file("r.yaml", "registry:\n  etcd:\n   - oops: [\n");
+    let ran = run(args(memory(), ["get", "/a"]).arg("--config").arg(&path));
+    assert_eq!(ran.code, 2);
+    assert!(ran.error().contains("r.yaml"), "{}", ran.error());
+    let ran = run(&mut args(memory(), ["get", "/a", "--config", "/nonexistent.yaml"]));
+    assert_eq!(ran.code, 2);
+    assert!(ran.error().contains("/nonexistent.yaml: can't be read"), "{}", ran.error());
+}
+
+#[test]
+fn an_unknown_type_lists_what_was_found_and_where() {
+    let ran = run(&mut args(memory(), ["--set", "registry.type=zookeper", "get", "/a"]));
+    assert_eq!(ran.code, 4);
+    for word in ["'zookeper'", "etcd (", "memory (", &plugin_dir().display().to_string()] {
+        assert!(ran.error().contains(word), "{word}: {}", ran.error());
+    }
+    let missing = "/nonexistent/plugins";
+    let ran =
+        run(&mut args(bare(), ["--set", &format!("registry.plugin-dirs={missing}"), "get", "/a", "--output=json"]));
+    assert_eq!((ran.code, &ran.error_object()["kind"]), (4, &json!("PluginRejected")));
+    assert!(ran.error_object()["message"].as_str().unwrap().contains("/nonexistent/plugins (missing)"), "{ran:?}");
+}
+
+#[test]
+fn an_unreachable_server_fails_within_the_connection_timeout() {
+    // A port that was just free: a connection to it is refused. One that listens and never answers: it is timed out.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for endpoint in ["127.0.0.1:1".to_owned(), silent.local_addr().unwrap().to_string()] {
+        let begun = Instant::now();
+        let ran = run(&mut args(
+            memory(),
+            [
+                "--set=registry.type=etcd",
+                &format!("--set=registry.etcd.endpoints={endpoint}"),
+                "--set=registry.etcd.connection-timeout=1s",
+                "--output=json",
+                "get",
+                "/a",
+            ],
+        ));
+        assert_eq!(ran.code, 3, "{ran:?}");
+        assert!(ran.error_object()["message"].as_str().unwrap().contains(&endpoint), "{ran:?}");
+        // Far from the usual nine seconds, and far enough from one for a busy machine.
+        assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_wrong_password_is_3_and_never_shown() {
+    let etcd = Etcd::builder().auth("me", "right").start().unwrap();
+    let endpoint = format!("--set=registry.etcd.endpoints={}", etcd.endpoint());
+    let login = |password: &str| {
+        let password = format!("--set=registry.etcd.password={password}");
+        let options = ["--set=registry.type=etcd", &endpoint, "--set=registry.etcd.user=me", &password];
+        run(&mut args(memory(), [&options[..], &["put", "/a", "x", "-vvv"]].concat()))
+    };
+    let wrong = login("hunter2");
+    assert_eq!(wrong.code, 3, "{wrong:?}");
+    assert!(!wrong.stderr.contains("hunter2"), "{wrong:?}");
+    let right = login("right");
+    assert_eq!(right.code, 0, "{right:?}");
+}
+
+#[test]
+fn the_plugins_log_lines_appear() {
+    let etcd = OnEtcd::new();
+    let quiet = etcd.run(&["get", "/a"]);
+    assert_eq!(quiet.error(), "get /a: there is no such entry");
+    let ran = run(etcd.command(&["status"]).env("RUST_LOG", "registry_plugin=trace"));
+    assert_eq!(ran.code, 0);
+    assert!(ran.stderr.lines().any(|line| line.contains("registry_plugin") && line.contains("etcd")), "{ran:?}");
+}

@@ -1,0 +1,11 @@
+//! The command line, tried as its users do: by running the binary.
+
+mod bad_input;
+mod locking;
+mod plugins;
+mod reading_and_writing;
+mod standalone;
+mod support;
+mod terminal;
+mod transactions;
+mod watching;

@@ -1,0 +1,250 @@
+//! Running the binary, with a deadline on everything.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use registry_test_servers::Etcd;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// More than anything here takes on a busy machine.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// The folder of the plugins that were built together with this test.
+pub(crate) fn plugin_dir() -> PathBuf {
+    std::env::current_exe().unwrap().parent().unwrap().to_owned()
+}
+
+/// The program, which knows nothing of this process's environment but where to find others.
+pub(crate) fn bare() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_registry"));
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).stdin(Stdio::null());
+    command
+}
+
+/// The program with the plugins of this build, on the memory backend.
+pub(crate) fn memory() -> Command {
+    let mut command = bare();
+    command.arg("--plugin-dir").arg(plugin_dir());
+    command
+}
+
+/// A namespace of its own on a real etcd.
+pub(crate) struct OnEtcd {
+    options: Vec<String>,
+}
+
+impl OnEtcd {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let namespace = format!("cli-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let endpoint = Etcd::shared().unwrap().endpoint();
+        let set = [
+            "registry.type=etcd",
+            &format!("registry.etcd.endpoints={endpoint}"),
+            &format!("registry.namespace={namespace}"),
+        ]
+        .map(|assignment| format!("--set={assignment}"));
+        OnEtcd { options: set.into() }
+    }
+
+    /// The program in this namespace.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = memory();
+        command.args(&self.options).args(arguments);
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        run(&mut self.command(arguments))
+    }
+
+    /// What it prints when all is well.
+    pub(crate) fn text(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{arguments:?}");
+        ran.text()
+    }
+
+    /// The same, as one object a line.
+    pub(crate) fn objects(&self, arguments: &[&str]) -> Vec<Value> {
+        let text = self.text(&[&["--output", "json"], arguments].concat());
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        Running::start(&mut self.command(arguments))
+    }
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).unwrap()
+    }
+
+    /// Its one line of error, without the program's name before it.
+    #[track_caller]
+    pub(crate) fn error(&self) -> &str {
+        let line = self.stderr.strip_suffix('\n').unwrap_or_else(|| panic!("no error: {self:?}"));
+        assert!(!line.contains('\n'), "more than one line: {line}");
+        line.strip_prefix("registry: ").unwrap_or_else(|| panic!("not from the registry: {line}"))
+    }
+
+    /// Its error as an object.
+    #[track_caller]
+    pub(crate) fn error_object(&self) -> Value {
+        let mut object: Value = serde_json::from_str(&self.stderr).unwrap_or_else(|_| panic!("no object: {self:?}"));
+        object["error"].take()
+    }
+}
+
+/// Runs a program to its end.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> Ran {
+    run_with_input(command, None)
+}
+
+/// The same with something on its standard input.
+#[track_caller]
+pub(crate) fn run_with_input(command: &mut Command, input: Option<Vec<u8>>) -> Ran {
+    if input.is_some() {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    if let Some(input) = input {
+        let mut stdin = child.stdin.take().unwrap();
+        // A program that refuses its input early closes it.
+        thread::spawn(move || stdin.write_all(&input));
+    }
+    let (stdout, stderr) = (reader(child.stdout.take().unwrap()), reader(child.stderr.take().unwrap()));
+    let code = exit_code(wait(&mut child));
+    let stderr = String::from_utf8(stderr.recv_timeout(LONG).unwrap()).unwrap();
+    Ran { code, stdout: stdout.recv_timeout(LONG).unwrap(), stderr }
+}
+
+fn reader(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        from.read_to_end(&mut all).unwrap();
+        let _ = sender.send(all);
+    });
+    receiver
+}
+
+/// The code as a shell would give it.
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
+}
+
+#[track_caller]
+fn wait(child: &mut Child) -> ExitStatus {
+    let mut ended = None;
+    eventually("the program ends", || {
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    });
+    ended.unwrap()
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let until = Instant::now() + LONG;
+    while !so() {
+        assert!(Instant::now() < until, "{what}: not within {LONG:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A program that runs, and its lines as they come; it is killed when this is dropped.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    errors: Option<Receiver<Vec<u8>>>,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let errors = Some(reader(child.stderr.take().unwrap()));
+        Running { child, lines, errors }
+    }
+
+    /// Its next line.
+    #[track_caller]
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(LONG).expect("a line in time")
+    }
+
+    /// The first line that is so; those before it are passed over.
+    #[track_caller]
+    pub(crate) fn line_where(&self, so: impl Fn(&str) -> bool) -> String {
+        loop {
+            let line = self.line();
+            if so(&line) {
+                return line;
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until it has ended: its code, the rest of its output, and its errors.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Ran {
+        let code = exit_code(wait(&mut self.child));
+        let mut rest = String::new();
+        loop {
+            match self.lines.recv_timeout(LONG) {
+                Ok(line) => rest = rest + &line + "\n",
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("something it started holds its output open"),
+            }
+        }
+        let stderr = self.errors.take().unwrap().recv_timeout(LONG).unwrap();
+        Ran { code, stdout: rest.into_bytes(), stderr: String::from_utf8(stderr).unwrap() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file that goes with the test.
+pub(crate) fn file(name: &str, text: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+/// A command line as one wants to write it in a test.
+pub(crate) fn args<S: AsRef<OsStr>>(mut command: Command, arguments: impl IntoIterator<Item = S>) -> Command {
+    command.args(arguments);
+    command
+}
