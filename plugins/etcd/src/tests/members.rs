@@ -1,6 +1,9 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
-use registry_plugin::{Backend, ErrorKind, Outcome, Scope, SessionState};
+use registry_plugin::{Backend, Check, ErrorKind, Outcome, Scope, SessionState};
 use registry_test_servers::Etcd as Server;
 use serde_json::json;
 use tokio::time::{Duration, timeout};
@@ -106,4 +109,68 @@ async fn a_silent_server_is_given_up_after_the_connection_timeout() {
     let connecting = timeout(LIMIT, connect_with(section, options("ns"))).await;
     let Err(error) = connecting.expect("in time") else { panic!("a connection to a stopped server") };
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+/// How often an entry was counted up: surely, and perhaps.
+#[derive(Default)]
+struct Counts {
+    sure: AtomicU64,
+    unsure: AtomicU64,
+}
+
+/// Counts `/count` up by conditional writes until it is told to stop.
+async fn count(client: Arc<Client>, counts: Arc<Counts>, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        let limit = client.context.operation_timeout();
+        let Ok(Ok(Some(entry))) = timeout(limit, client.get(key("/count"))).await else { continue };
+        let now: u64 = String::from_utf8_lossy(&entry.value).parse().expect("a number");
+        let (checks, next) = ([Check::Version(key("/count"), entry.version)], (now + 1).to_string());
+        let counted = match timeout(limit, client.txn(&checks, &[put("/count", &next)])).await {
+            Ok(Ok(_)) => &counts.sure,
+            Ok(Err(error)) if error.outcome() == Outcome::NotApplied => continue,
+            _ => &counts.unsure,
+        };
+        counted.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counting_up_is_neither_lost_nor_doubled_while_members_come_and_go() {
+    let server = three();
+    let client = connect_all(&server).await;
+    client.write(&[put("/count", "0")]).await.expect("a put");
+    let mut watch = watch(&client, "/count", Scope::Node);
+    watch.synced().await;
+    let (counts, stop) = (Arc::new(Counts::default()), Arc::new(AtomicBool::new(false)));
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        let other = connect_all(&server).await;
+        tasks.push(tokio::spawn(count(other, counts.clone(), stop.clone())));
+    }
+    let progress = async || {
+        let before = counts.sure.load(Ordering::Relaxed);
+        until("counting goes on", async || counts.sure.load(Ordering::Relaxed) > before + 20).await;
+    };
+    progress().await;
+    for member in server.members() {
+        member.kill();
+        progress().await;
+        member.restart().expect("a restart");
+        progress().await;
+        member.stop().expect("a stop");
+        progress().await;
+        member.cont().expect("a continuation");
+        progress().await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for task in tasks {
+        timeout(LIMIT, task).await.expect("in time").expect("no panic");
+    }
+    let last = client.find("/count").await.expect("the entry").value;
+    let last = String::from_utf8_lossy(&last).into_owned();
+    let (sure, unsure) = (counts.sure.load(Ordering::Relaxed), counts.unsure.load(Ordering::Relaxed));
+    let counted: u64 = last.parse().expect("a number");
+    assert!((sure..=sure + unsure).contains(&counted), "{counted} with {sure} sure and {unsure} unsure");
+    let told = format!("/count {last}");
+    while watch.next().await != told {}
 }
