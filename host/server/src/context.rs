@@ -5,12 +5,12 @@ use std::time::Duration;
 use registry_host::{Error, Key, Registry, Settings, SettingsBuilder};
 
 use crate::cli::Options;
-use crate::exit::{Done, Failure, OK, UNAVAILABLE};
+use crate::exit::{Done, Failure, LOST, OK, UNAVAILABLE};
 use crate::output::Output;
 use crate::signals::Signals;
 
-/// How long a registry that has just failed to answer is asked to end the session; its timeout ends it anyway.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a registry that may not answer is asked to end the session; its timeout ends it anyway.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The surroundings of one command.
 pub(crate) struct Context {
@@ -86,7 +86,7 @@ impl Context {
             Err(failure) => return (Err(failure), Ok(())),
         };
         let done = work(&registry, &mut self.output, &mut signals).await;
-        let answers = !matches!(&done, Err(failure) if failure.code() == UNAVAILABLE);
+        let answers = !matches!(&done, Err(failure) if [UNAVAILABLE, LOST].contains(&failure.code()));
         let closed = tokio::select! {
             closed = registry.close() => closed,
             // Whoever asks a second time does not want to wait.

@@ -1,7 +1,8 @@
 //! `registry config`.
 
 use clap::{Args, Subcommand};
-use registry_host::{Plugin, PluginKey, Source};
+use futures_util::FutureExt as _;
+use registry_host::{ErrorKind, Plugin, PluginKey, Registry, Settings, Source};
 use serde_json::json;
 
 use crate::context::Context;
@@ -20,7 +21,8 @@ pub(crate) struct Config {
 enum Command {
     /// Prints the merged configuration, secrets hidden, with the source of each value
     ///
-    /// Nothing is connected to.
+    /// The plugin then checks its own keys, as far as it can without a server: none is waited for. Exits with 2 if anything
+    /// is wrong.
     #[command(after_help = "Example:\n  registry --config registry.yaml config check")]
     Check,
 }
@@ -51,7 +53,17 @@ async fn check(context: &mut Context) -> Done {
         context.output.line(text, object)?;
     }
     context.output.flush().await?;
-    Ok(OK)
+    judge(plugin, settings).await
+}
+
+/// Lets the plugin say what it thinks of its section.
+async fn judge(plugin: Plugin, settings: Settings) -> Done {
+    // A plugin refuses its configuration before it tries to connect, which it has no time for in a single poll.
+    match Registry::connect(plugin, settings).now_or_never() {
+        Some(Err(error)) if error.kind() == ErrorKind::InvalidConfig => Err(error.into()),
+        Some(Ok(registry)) => Ok(registry.close().await.map(|()| OK)?),
+        Some(Err(_)) | None => Ok(OK),
+    }
 }
 
 /// One long value must not push the sources of all others out of sight.

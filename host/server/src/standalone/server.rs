@@ -68,7 +68,8 @@ impl Server {
         let (registry, address) = (self.registry.clone(), self.address);
         self.running = Some(tokio::spawn(async move {
             let ended = tokio::select! {
-                ended = keep_reporting(&registry, address, &mut figures, number, &tell) => ended,
+                ended = keep_reporting(&registry, address, &mut figures) => ended,
+                ended = tell_states(&registry, number, &tell) => ended,
                 ended = watch(&registry, number, &tell) => ended,
             };
             if let Err(error) = ended {
@@ -109,30 +110,19 @@ async fn report(registry: &Registry, address: SocketAddr, figures: &mut Figures)
 }
 
 /// Reports every second, and at once when a session is there again after one was lost.
-async fn keep_reporting(
-    registry: &Registry,
-    address: SocketAddr,
-    figures: &mut Figures,
-    number: usize,
-    tell: &Sender<(usize, Told)>,
-) -> Result<()> {
+async fn keep_reporting(registry: &Registry, address: SocketAddr, figures: &mut Figures) -> Result<()> {
     let mut states = registry.session().states();
     let mut clock = interval(REPORT_EVERY);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
-        let state = tokio::select! {
-            _ = clock.tick() => None,
+        tokio::select! {
+            _ = clock.tick() => {}
             state = states.next() => match state {
-                Some(state) => Some(state),
-                None => return Err(Error::new(ErrorKind::Closed, "the session was closed")),
+                Some(SessionState::Connected) => {}
+                Some(_) => continue,
+                None => return Err(closed()),
             },
-        };
-        if let Some(state) = state {
-            let _ = tell.send((number, Told::Session(state))).await;
-            if state != SessionState::Connected {
-                continue;
-            }
         }
         let reported = report(registry, address, figures).await;
         match &reported {
@@ -145,6 +135,17 @@ async fn keep_reporting(
     }
 }
 
+/// Tells of the session's states, also while a report waits for an answer.
+async fn tell_states(registry: &Registry, number: usize, tell: &Sender<(usize, Told)>) -> Result<()> {
+    let mut states = registry.session().states();
+    while let Some(state) = states.next().await {
+        if tell.send((number, Told::Session(state))).await.is_err() {
+            return Ok(());
+        }
+    }
+    Err(closed())
+}
+
 /// Tells of everyone who comes, reports or goes.
 async fn watch(registry: &Registry, number: usize, tell: &Sender<(usize, Told)>) -> Result<()> {
     let mut watch = registry.watch(WORKERS, Scope::Children).await?;
@@ -153,5 +154,9 @@ async fn watch(registry: &Registry, number: usize, tell: &Sender<(usize, Told)>)
             return Ok(());
         }
     }
-    Err(Error::new(ErrorKind::Closed, "the watch is over, the registry was closed"))
+    Err(closed())
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the session was closed")
 }

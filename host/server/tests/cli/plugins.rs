@@ -98,6 +98,22 @@ fn config_check_shows_each_value_with_its_source_and_no_secret() {
 }
 
 #[test]
+fn config_check_refuses_what_the_plugin_would_refuse() {
+    // Nothing listens there, and nothing needs to.
+    let unreachable = ["--set=registry.type=etcd", "--set=registry.etcd.endpoints=127.0.0.1:1", "config", "check"];
+    assert_eq!(run(&mut args(memory(), unreachable)).code, 0);
+    for (set, word) in [
+        ("registry.etcd.endpionts=a:1", "did you mean registry.etcd.endpoints?"),
+        ("registry.etcd.retry-delay=5", "registry.etcd.retry-delay"),
+        ("registry.etcd.tls.cert-file=/x", "registry.etcd.tls.key-file"),
+    ] {
+        let ran = run(args(memory(), unreachable).args(["--set", set]));
+        assert_eq!(ran.code, 2, "{set}: {ran:?}");
+        assert!(ran.error().contains(word), "{set}: {}", ran.error());
+    }
+}
+
+#[test]
 fn the_configuration_file_may_be_named_by_the_environment() {
     let (_folder, path) = file("r.toml", "registry.type = \"etcd\"\n");
     let mut command = memory();
