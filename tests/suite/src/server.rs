@@ -6,13 +6,15 @@ use std::{
     time::Duration,
 };
 
+use registry_host::SessionId;
 use registry_test_servers::Etcd;
 
-/// The leases that there are, in hex.
-pub fn leases(server: &Etcd) -> Vec<String> {
+/// The leases that there are, as the sessions whose they are.
+pub fn leases(server: &Etcd) -> Vec<SessionId> {
     let printed = server.etcdctl(["lease", "list"]).expect("etcdctl lists leases");
     // The first line says how many there are.
-    printed.lines().skip(1).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+    let leases = printed.lines().skip(1).map(str::trim).filter(|line| !line.is_empty());
+    leases.map(|id| SessionId(u64::from_str_radix(id, 16).expect("a lease is a number in hex"))).collect()
 }
 
 /// One of the metrics of the first member, which must speak plain text.

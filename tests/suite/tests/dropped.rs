@@ -131,7 +131,7 @@ async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option
     assert_eq!((registry.session().id(), plugin_threads(plugin)), (id, 2));
     if let Some(server) = server {
         wait_until("the other watches are gone", SOON, || metric(server, WATCHERS) == 1.0).await;
-        assert_eq!(leases(server), [id.to_string()], "the session's lease is the only one");
+        assert_eq!(leases(server), [id], "the session's lease is the only one");
     }
     // All of them can be had, and everything works.
     held.release().await.expect("a release");
@@ -144,7 +144,7 @@ async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option
     wait_until("the plugin's threads end", SOON, || plugin_threads(plugin) == 0).await;
     wait_until("the descriptors are closed", SOON, || descriptors() <= before).await;
     if let Some(server) = server {
-        assert_eq!(leases(server), [""; 0]);
+        assert!(leases(server).is_empty());
     }
 }
 

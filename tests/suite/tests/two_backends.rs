@@ -161,7 +161,7 @@ fn the_last_handle_is_dropped_anywhere_and_closes_in_the_background() {
     ];
     for dropper in droppers {
         let registry = runtime.block_on(open(etcd(server))).unwrap();
-        let id = format!("{:016x}", registry.session().id().0);
+        let id = registry.session().id();
         runtime.block_on(registry.put("/mine", "1").ephemeral().into_future()).unwrap();
         let guard = runtime.block_on(registry.lock("/lock").into_future()).unwrap();
         let watch = runtime.block_on(registry.watch("/mine", Scope::Node)).unwrap();

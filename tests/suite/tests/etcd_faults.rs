@@ -1,0 +1,271 @@
+//! etcd servers that are not there, don't answer, are killed, stopped or cut off; one clean fault a test.
+
+use std::{net::TcpListener, time::Duration};
+
+use registry_host::{ErrorKind, Event, Outcome, Registry, SessionState, SettingsBuilder, States};
+use registry_suite::{Mirror, SOON, etcd, eventually, leases, open, settings, wait_until, within};
+use registry_test_servers::{Etcd, Proxy};
+use tokio::time::Instant;
+
+/// How much later than promised an answer may come on a busy machine.
+const LATE: Duration = Duration::from_secs(3);
+
+fn behind(proxy: &Proxy) -> SettingsBuilder {
+    settings("etcd").set_value("registry.etcd.endpoints", proxy.url())
+}
+
+fn start() -> Etcd {
+    Etcd::start().expect("an etcd server")
+}
+
+/// Writes again until it is done: what a host does about an error that may pass.
+async fn put(registry: &Registry, key: &str, value: &str) {
+    eventually(format_args!("{key} is put"), SOON, async || match registry.put(key, value).await {
+        Ok(version) => Some(version),
+        Err(error) if error.is_retryable() => None,
+        Err(error) => panic!("{error}"),
+    })
+    .await;
+}
+
+/// Waits for exactly these states.
+async fn states(states: &mut States, expected: &[SessionState]) {
+    for state in expected {
+        let next = within(format_args!("the session is {state:?}"), SOON * 2, states.next()).await;
+        assert_eq!(next.as_ref(), Some(state));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_of_within_the_connection_timeout() {
+    let begun = Instant::now();
+    let nowhere = settings("etcd").set("registry.etcd.endpoints=127.0.0.1:1,127.0.0.1:2");
+    let error = open(nowhere.set("registry.etcd.connection-timeout=2s")).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(2) + LATE);
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied), "{error}");
+    let text = error.to_string();
+    for part in ["127.0.0.1:1", "127.0.0.1:2", "registry.etcd.endpoints"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_connections_and_is_silent_is_told_of_within_the_connection_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let begun = Instant::now();
+    let silent = settings("etcd").set_value("registry.etcd.endpoints", listener.local_addr().unwrap().to_string());
+    let error = open(silent.set("registry.etcd.connection-timeout=2s")).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(2) + LATE, "{:?}", begun.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("registry.etcd.endpoints"), "{error}");
+}
+
+#[tokio::test]
+async fn calls_to_a_server_that_falls_silent_end_by_their_deadline() {
+    let server = start();
+    let proxy = Proxy::to(server.address()).unwrap();
+    let registry = open(behind(&proxy).set("registry.operation-timeout=1s")).await.unwrap();
+    registry.put("/key", "before").await.unwrap();
+    proxy.silent();
+    let begun = Instant::now();
+    let (get, put, list, watch, lock) = tokio::join!(
+        registry.get("/key"),
+        registry.put("/key", "while silent").into_future(),
+        registry.list("/key"),
+        registry.watch("/key", registry_host::Scope::Node),
+        registry.try_lock("/lock").into_future(),
+    );
+    assert!(begun.elapsed() < Duration::from_secs(2) + LATE, "{:?}", begun.elapsed());
+    let put = put.unwrap_err();
+    assert_eq!((put.kind(), put.outcome()), (ErrorKind::Timeout, Outcome::Unknown), "{put}");
+    for error in [get.unwrap_err(), list.unwrap_err(), watch.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    }
+    assert!(matches!(lock.unwrap_err().kind(), ErrorKind::Timeout | ErrorKind::NotAcquired));
+    let closing = within("closing ends by its deadline", SOON, registry.close()).await.unwrap_err();
+    assert_eq!(closing.outcome(), Outcome::Unknown, "{closing}");
+}
+
+#[tokio::test]
+async fn calls_watches_and_the_session_outlive_a_server_that_is_killed_and_started_again() {
+    let server = start();
+    let (registry, other) = (open(etcd(&server)).await.unwrap(), open(etcd(&server)).await.unwrap());
+    registry.put("/e/mine", "1").ephemeral().await.unwrap();
+    let guard = registry.lock("/lock").await.unwrap();
+    let (id, lease) = (registry.session().id(), leases(&server));
+    let mut mirror = Mirror::of(&registry, "/e").await;
+    for round in 0..3 {
+        server.kill();
+        server.restart().unwrap();
+        put(&registry, "/e/from-it", &round.to_string()).await;
+        mirror.until("the put is told", |mirror| mirror.has("/e/from-it", &round.to_string())).await;
+    }
+    assert!(mirror.has("/e/mine", "1"));
+    assert_eq!((registry.session().id(), leases(&server)), (id, lease));
+    eventually("the session is connected", SOON, async || {
+        (registry.session().state() == SessionState::Connected).then_some(())
+    })
+    .await;
+    assert!(!guard.is_lost());
+    registry.txn().check_held(&guard).put("/e/last", "1").commit().await.unwrap();
+    other.close().await.unwrap();
+    registry.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_is_under_way_when_the_server_is_killed_is_of_unknown_outcome() {
+    let server = start();
+    let proxy = Proxy::to(server.address()).unwrap();
+    let registry = open(behind(&proxy)).await.unwrap();
+    registry.put("/key", "before").await.unwrap();
+    let revision = server.revision().unwrap();
+    // The server gets it, its answer does not come through.
+    proxy.silent();
+    let writing = tokio::spawn({
+        let registry = registry.clone();
+        async move { registry.put("/key", "written").await }
+    });
+    wait_until("it is written", SOON, || server.revision().unwrap() > revision).await;
+    server.kill();
+    proxy.reset();
+    let error = within("the write fails", SOON, writing).await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{error}");
+    proxy.heal();
+    server.restart().unwrap();
+    // It was applied once, and nothing wrote it again.
+    let value = eventually("it is read", SOON, async || registry.get("/key").await.ok().flatten()).await;
+    assert_eq!(&value.value[..], b"written");
+    // What was not sent is certain.
+    server.kill();
+    let error = eventually("it is not sent", SOON, async || {
+        let error = registry.put("/key", "never").timeout(Duration::from_millis(500)).await.unwrap_err();
+        (error.outcome() == Outcome::NotApplied).then_some(error)
+    })
+    .await;
+    assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout), "{error}");
+}
+
+#[tokio::test]
+async fn one_of_three_servers_may_die_or_stop() {
+    let cluster = Etcd::builder().members(3).start().unwrap();
+    let registry = open(etcd(&cluster).set("registry.etcd.ttl=30s")).await.unwrap();
+    let id = registry.session().id();
+    registry.put("/e/mine", "1").ephemeral().await.unwrap();
+    let mut mirror = Mirror::of(&registry, "/e").await;
+    for (number, member) in cluster.members().iter().enumerate() {
+        let value = format!("dead {number}");
+        member.kill();
+        put(&registry, "/e/key", &value).await;
+        mirror.until("the put is told", |mirror| mirror.has("/e/key", &value)).await;
+        member.restart().unwrap();
+
+        let value = format!("stopped {number}");
+        member.stop().unwrap();
+        put(&registry, "/e/key", &value).await;
+        mirror.until("the put is told", |mirror| mirror.has("/e/key", &value)).await;
+        member.cont().unwrap();
+    }
+    assert_eq!(registry.session().id(), id);
+    assert!(registry.get("/e/mine").await.unwrap().is_some());
+    registry.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_after_a_compaction_while_it_was_cut_off() {
+    let server = start();
+    let proxy = Proxy::to(server.address()).unwrap();
+    let namespace = "registry.namespace=compacted";
+    let (watching, writing) =
+        (behind(&proxy).set(namespace).set("registry.etcd.ttl=60s"), etcd(&server).set(namespace));
+    let (watching, writing) = (open(watching).await.unwrap(), open(writing).await.unwrap());
+    for key in ["/w/kept", "/w/changed", "/w/deleted", "/w/made-anew"] {
+        writing.put(key, "before").await.unwrap();
+    }
+    let mut mirror = Mirror::of(&watching, "/w").await;
+    proxy.cut();
+    writing.put("/w/changed", "after").await.unwrap();
+    writing.put("/w/added", "after").await.unwrap();
+    writing.delete("/w/deleted").await.unwrap();
+    writing.delete("/w/made-anew").await.unwrap();
+    writing.put("/w/made-anew", "after").await.unwrap();
+    server.compact().unwrap();
+    proxy.reset();
+    proxy.heal();
+    let events = mirror.until("synced again", |mirror| mirror.synced == 2).await;
+    // The difference and nothing else.
+    let mut told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Put { entry, new } => Some((entry.key.as_str(), if *new { "new" } else { "changed" })),
+            Event::Delete { last } => Some((last.key.as_str(), "deleted")),
+            _ => None,
+        })
+        .collect();
+    told.sort_unstable();
+    let expected =
+        [("/w/added", "new"), ("/w/changed", "changed"), ("/w/deleted", "deleted"), ("/w/made-anew", "changed")];
+    assert_eq!(told, expected);
+    writing.put("/w/later", "1").await.unwrap();
+    mirror.until("it goes on", |mirror| mirror.has("/w/later", "1")).await;
+}
+
+#[tokio::test]
+async fn a_cut_that_outlasts_the_session_loses_it_and_another_follows() {
+    let server = start();
+    let proxy = Proxy::to(server.address()).unwrap();
+    let namespace = "registry.namespace=lost";
+    let registry = open(behind(&proxy).set(namespace).set("registry.etcd.ttl=3s")).await.unwrap();
+    let other = open(etcd(&server).set(namespace)).await.unwrap();
+    registry.put("/e/deleted", "1").ephemeral().await.unwrap();
+    registry.delete("/e/deleted").await.unwrap();
+    registry.put("/e/mine", "1").ephemeral().await.unwrap();
+    let (guard, id) = (registry.lock("/lock").await.unwrap(), registry.session().id());
+    let mut mirror = Mirror::of(&registry, "/e").await;
+    let mut told = registry.session().states();
+    states(&mut told, &[SessionState::Connected]).await;
+    proxy.cut();
+    states(&mut told, &[SessionState::Suspended]).await;
+    // While it is suspended nothing is sent.
+    let error = registry.put("/e/late", "1").timeout(Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Outcome::NotApplied), "{error}");
+    states(&mut told, &[SessionState::Lost]).await;
+    assert!(guard.is_lost(), "it is lost no later than the session");
+    let why = within("the guard tells", SOON, guard.lost()).await;
+    assert!(matches!(why.kind(), ErrorKind::SessionLost | ErrorKind::LockLost), "{why}");
+    assert!(other.get("/e/mine").await.unwrap().is_some(), "lost before the server ends it");
+    let next = within("another gets the lock", SOON, other.lock("/lock").into_future()).await.unwrap();
+    assert!(next.token() > guard.token());
+    wait_until("the old lease is gone", SOON, || !leases(&server).contains(&id)).await;
+    assert!(other.get("/e/mine").await.unwrap().is_none_or(|entry| entry.ephemeral != Some(id)));
+    proxy.heal();
+    states(&mut told, &[SessionState::Connected]).await;
+    assert_ne!(registry.session().id(), id);
+    let refused = registry.txn().check_held(&guard).put("/e/stale", "1").commit().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConditionFailed, "{refused}");
+    // The watch and all calls go on.
+    other.put("/e/after", "1").await.unwrap();
+    mirror.until("the watch goes on", |mirror| mirror.has("/e/after", "1")).await;
+    assert!(!mirror.state.contains_key("/e/deleted"));
+    registry.put("/e/again", "1").ephemeral().await.unwrap();
+    assert_eq!(registry.get("/e/again").await.unwrap().unwrap().ephemeral, Some(registry.session().id()));
+    registry.close().await.unwrap();
+    assert_eq!(leases(&server), [other.session().id()]);
+}
+
+#[tokio::test]
+async fn a_session_that_the_server_ends_is_lost_at_once() {
+    let server = start();
+    let registry = open(etcd(&server).set("registry.etcd.ttl=6s")).await.unwrap();
+    registry.put("/e/mine", "1").ephemeral().await.unwrap();
+    let (guard, id) = (registry.lock("/lock").await.unwrap(), registry.session().id());
+    let mut told = registry.session().states();
+    states(&mut told, &[SessionState::Connected]).await;
+    server.etcdctl(["lease", "revoke", &id.to_string()]).unwrap();
+    states(&mut told, &[SessionState::Lost, SessionState::Connected]).await;
+    assert!(guard.is_lost());
+    assert_ne!(registry.session().id(), id);
+    registry.put("/e/again", "1").ephemeral().await.unwrap();
+    registry.lock("/lock").await.unwrap().release().await.unwrap();
+    registry.close().await.unwrap();
+    assert!(leases(&server).is_empty());
+}
