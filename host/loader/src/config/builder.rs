@@ -1,6 +1,7 @@
 //! The layers, laid over each other.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use registry_api::config::kebab;
@@ -18,7 +19,7 @@ use super::tree::{Map, Tree};
 const PACKAGED: &str = "/usr/lib/registry/plugins";
 
 /// Collects the layers of a configuration; see [`Settings::builder`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[must_use]
 pub struct SettingsBuilder {
     file: Option<PathBuf>,
@@ -28,7 +29,7 @@ pub struct SettingsBuilder {
     plugin_dirs: Vec<PathBuf>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Set {
     Assignment(String),
     Value(String, String),
@@ -143,7 +144,26 @@ impl SettingsBuilder {
     }
 }
 
+/// Names alone: which values are secret is known only once the plugin's keys are.
+impl fmt::Debug for SettingsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SettingsBuilder")
+            .field("file", &self.file)
+            .field("profiles", &self.profiles)
+            .field("set", &self.set.iter().map(Set::key).collect::<Vec<_>>())
+            .field("plugin_dirs", &self.plugin_dirs)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Set {
+    fn key(&self) -> &str {
+        match self {
+            Set::Value(key, _) => key,
+            Set::Assignment(assignment) => assignment.split_once('=').map_or("", |(key, _)| key),
+        }
+    }
+
     fn layer(&self) -> Result<Map> {
         let (key, value) = match self {
             Set::Value(key, value) => (key.as_str(), value.as_str()),
