@@ -81,8 +81,10 @@ impl<'a> IntoFuture for Lock<'a> {
                 wait: self.wait,
                 limit: self.limit.map_or(ROption::RNone, |limit| ROption::RSome(limit.into())),
             };
-            // The plugin ends it by the limit; the request that leaves the queue has a deadline of its own.
-            let backstop = self.limit.map(|limit| limit + inner.timeout);
+            // The plugin ends it by the limit, one that does not wait by the operation's; the request that leaves the queue has
+            // a deadline of its own.
+            let limit = self.limit.or((!self.wait).then_some(inner.timeout));
+            let backstop = limit.map(|limit| limit.saturating_add(inner.timeout));
             let raw = inner.layers.run(self.operation, Some(key), backstop, inner.connection.lock(request)).await?;
             Ok(Guard::new(raw, key.as_str(), &inner.layers, inner.timeout))
         })
