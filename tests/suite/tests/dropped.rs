@@ -179,10 +179,10 @@ async fn opening_and_closing_leave_nothing(plugin: &str, settings: SettingsBuild
     let mut resident = Vec::new();
     for _ in 0..2 {
         drop_all(async |number| {
-            if let Ok(registry) = open(settings.clone()).await {
-                if number % 2 == 0 {
-                    drop_half_way(number / 2, registry.close()).await;
-                }
+            if let Ok(registry) = open(settings.clone()).await
+                && number % 2 == 0
+            {
+                drop_half_way(number / 2, registry.close()).await;
             }
         })
         .await;
