@@ -19,7 +19,9 @@ Configuration:
   The file that --config or $REGISTRY_CONFIG names; over it the environment (REGISTRY_TYPE,
   REGISTRY_NAMESPACE, REGISTRY_ETCD_ENDPOINTS and so on); over that every --set. No file is read
   unasked. 'registry config check' shows what comes of it, 'registry plugins' what registry.type
-  may be.
+  may be. Secrets belong in the file or the environment: everyone sees a command line.
+  Unless it is set registry.type is memory, which lives within one process: good for trying host
+  servers and 'registry standalone', but of one command the next sees nothing.
 
 Exit codes:
   0   done

@@ -61,7 +61,10 @@ impl Conformance {
         };
         let done = tokio::select! {
             done = self.try_laws(&court, &chosen, &mut context.output) => done,
-            ending = signals.next() => Ok(ending.code()),
+            ending = signals.next() => {
+                tracing::warn!("what the laws that were cut short have put is left below /laws");
+                Ok(ending.code())
+            }
         };
         tokio::select! {
             closed = court.close() => closed?,

@@ -23,7 +23,11 @@ impl Get {
         check_key("get", &self.key)?;
         let work = context.session(async |registry, output| {
             let Some(entry) = registry.get(&self.key).await? else {
-                let missing = Error::new(ErrorKind::NotFound, "there is no such entry");
+                let mut missing = Error::new(ErrorKind::NotFound, "there is no such entry");
+                if registry.plugin().name() == "memory" {
+                    // The default, and a riddle to whoever has just put the entry.
+                    missing = missing.with_cause_text("registry.type is memory, which ends with each command");
+                }
                 return Err(missing.with_operation("get").with_key(&self.key).into());
             };
             match output.format {

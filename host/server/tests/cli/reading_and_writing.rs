@@ -40,15 +40,18 @@ fn a_value_that_is_left_out_is_empty_and_one_may_be_negative() {
 
 #[test]
 fn a_missing_entry_is_a_no_with_a_line() {
-    let ran = run(&mut args(memory(), ["get", "/a"]));
+    let etcd = OnEtcd::new();
+    let ran = etcd.run(&["get", "/a"]);
     assert_eq!((ran.code, ran.stdout.len()), (1, 0));
     assert_eq!(ran.error(), "get /a: there is no such entry");
-    let ran = run(&mut args(memory(), ["get", "/a", "--output=json"]));
+    let ran = etcd.run(&["get", "/a", "--output=json"]);
     let expected = json!({
         "kind": "NotFound", "outcome": "NotApplied", "operation": "get", "key": "/a",
         "message": "there is no such entry", "causes": []
     });
     assert_eq!((ran.code, ran.error_object()), (1, expected));
+    let ran = run(&mut args(memory(), ["get", "/a"]));
+    assert!(ran.code == 1 && ran.error().contains("memory, which ends with each command"), "{ran:?}");
 }
 
 #[test]

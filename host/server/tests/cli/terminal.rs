@@ -1,18 +1,24 @@
 //! What is different on a terminal.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
 
-use crate::support::{OnEtcd, run};
+use crate::support::{OnEtcd, args, exit_code, file, memory, run};
 
 /// Runs a command of the program on a terminal.
 fn on_terminal(command: &Command, environment: &[(&str, &str)]) -> String {
+    let ran = run(script(command).envs(environment.iter().copied()));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.text()
+}
+
+/// What gives a command of the program a terminal.
+fn script(command: &Command) -> Command {
     let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap());
     let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
     let mut script = Command::new("script");
-    script.args(["-qec", &words.join(" "), "/dev/null"]).env("TERM", "xterm").envs(environment.iter().copied());
-    let ran = run(&mut script);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    ran.text()
+    script.args(["-qec", &words.join(" "), "/dev/null"]).env("TERM", "xterm");
+    script
 }
 
 #[test]
@@ -39,4 +45,25 @@ fn the_table_of_servers_is_drawn_in_place() {
     let drawn = on_terminal(&etcd.command(&["standalone", "--for", "2s"]), &[]);
     assert!(drawn.contains("ADDRESS") && drawn.contains("3 of 3"), "{drawn}");
     assert!(drawn.contains("\x1b[J"), "{drawn}");
+}
+
+#[test]
+fn a_key_pressed_reaches_a_command_under_a_lock_once() {
+    // A shell may take two signals for one. The last wait is there for a second to come in.
+    let count = r#"$| = 1; $SIG{INT} = sub { $n++ }; print "ready\n"; select(undef, undef, undef, 9) while !$n;
+        select(undef, undef, undef, 0.5) for 1 .. 3; print "got $n\n"; exit 5"#;
+    let (_folder, count) = file("count.pl", count);
+    let mut child = script(&args(memory(), ["lock", "/l", "--", "perl", count.to_str().unwrap()]))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.trim_end() == "ready"));
+    let mut keyboard = child.stdin.take().unwrap();
+    keyboard.write_all(b"\x03").unwrap();
+    keyboard.flush().unwrap();
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.iter().any(|line| line.trim_end().ends_with("got 1")), "{rest:?}");
+    assert_eq!(exit_code(child.wait().unwrap()), 5);
 }
