@@ -144,19 +144,29 @@ async fn created_differs_between_two_lives_of_a_key(case: &Case) -> Verdict {
 
 async fn created_orders_entries_across_the_registry(case: &Case) -> Verdict {
     let (registry, other) = (case.client().await?, case.client().await?);
-    let mut last = 0;
+    let mut created = Vec::new();
     for number in (0..20).rev() {
-        let key = &case.key(&format!("{}/{number}", if number % 3 == 0 { "here" } else { "there/deep" }));
+        let key = case.key(&format!("{}/{number}", if number % 3 == 0 { "here" } else { "there/deep" }));
         let client = if number % 2 == 0 { &registry } else { &other };
         match number % 4 {
-            0 => client.put(key, "").ephemeral().await?,
-            _ => client.put(key, "").await?,
+            0 => client.put(&key, "").ephemeral().await?,
+            _ => client.put(&key, "").await?,
         };
-        let now = created(&other, key).await?;
-        holds(format!("created {now} of a later entry is above {last}"), now > last)?;
-        last = now;
+        created.push(key);
     }
-    Ok(())
+    // Not by when they were written last, nor by their keys.
+    for key in created.iter().filter(|key| !key.ends_with('0')) {
+        let owner = there("the entry", registry.get(key).await?)?.ephemeral;
+        match owner {
+            Some(owner) if owner == registry.session().id() => registry.put(key, "again").ephemeral().await?,
+            Some(_) => other.put(key, "again").ephemeral().await?,
+            None => other.put(key, "again").await?,
+        };
+    }
+    let mut listed = other.list(case.root()).await?;
+    listed.sort_by_key(|entry| entry.created);
+    let order: Vec<_> = listed.iter().map(|entry| &entry.key).filter(|key| created.contains(key)).collect();
+    same("the order of creation", order, created.iter().collect::<Vec<_>>())
 }
 
 async fn entries_of_one_txn_share_both_numbers(case: &Case) -> Verdict {

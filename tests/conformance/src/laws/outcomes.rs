@@ -111,6 +111,8 @@ async fn of_many_that_write_at_one_version_one_succeeds(case: &Case) -> Verdict 
             while counted < 25 {
                 let entry = there("the counter", client.get(&key).await?)?;
                 let count: u32 = String::from_utf8_lossy(&entry.value).parse().map_err(Failure::new)?;
+                // Others write between the reading and the writing.
+                tokio::task::yield_now().await;
                 match client.put(&key, (count + 1).to_string()).if_version(entry.version).await {
                     Ok(_) => counted += 1,
                     error => drop(refused("a put", error, ErrorKind::ConditionFailed)?),

@@ -61,6 +61,11 @@ pub(super) fn beside<T: Send + 'static>(work: impl Future<Output = Verdict<T>> +
 }
 
 impl<T> Beside<T> {
+    /// Whether it goes on; else it is done, or has found the law broken.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.0.is_finished()
+    }
+
     /// Waits for its end.
     pub(super) async fn done(mut self) -> Verdict<T> {
         let done = within("what goes on beside the law", SOON * 6, &mut self.0).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use registry_host::{Event, Scope};
@@ -12,7 +12,7 @@ use crate::{
     case::Case,
     follower::Follower,
     law::chapter,
-    verdict::{Verdict, holds, same, there},
+    verdict::{SOON, Verdict, eventually, holds, same, there},
 };
 
 chapter! {
@@ -125,15 +125,15 @@ async fn a_watch_begins_with_what_its_client_wrote(case: &Case) -> Verdict {
 
 async fn a_watch_misses_nothing_between_its_state_and_its_changes(case: &Case) -> Verdict {
     let (registry, other) = (case.client().await?, case.client().await?);
-    let over = Arc::new(AtomicBool::new(false));
+    let (over, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let mut writers = Vec::new();
     for number in 0..4_u32 {
         let client = if number % 2 == 0 { registry.clone() } else { other.clone() };
-        let (above, over) = (case.key(&format!("{number}")), over.clone());
+        let (above, over, written) = (case.key(&format!("{number}")), over.clone(), written.clone());
         writers.push(beside(async move {
             let mut count = 0_u64;
             // Most keys are written once: whoever misses that never learns of it.
-            while !over.load(Ordering::SeqCst) || count < 30 {
+            while !over.load(Ordering::SeqCst) {
                 let once = format!("{above}/once/{count:06}");
                 client.put(&once, "").await?;
                 let again = format!("{above}/again/{}", count % 5);
@@ -146,6 +146,7 @@ async fn a_watch_misses_nothing_between_its_state_and_its_changes(case: &Case) -
                     client.delete(&once).await?;
                 }
                 count += 1;
+                written.fetch_add(1, Ordering::SeqCst);
             }
             Ok(())
         }));
@@ -159,10 +160,8 @@ async fn a_watch_misses_nothing_between_its_state_and_its_changes(case: &Case) -
         }
         watches.push(watch);
         // Some writing goes on before the next is opened.
-        let key = &case.key("pace");
-        for _ in 0..5 {
-            registry.put(key, "").await?;
-        }
+        let enough = written.load(Ordering::SeqCst) + 10;
+        eventually("the writers go on", SOON, async || Ok(written.load(Ordering::SeqCst) >= enough)).await?;
     }
     over.store(true, Ordering::SeqCst);
     for writer in writers {

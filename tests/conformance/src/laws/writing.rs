@@ -173,14 +173,16 @@ async fn no_reader_misses_an_entry_that_is_taken_over(case: &Case) -> Verdict {
                 holds("the entry is read", reader.get(&key).await?.is_some())?;
                 holds("the entry is listed", reader.list(&key).await?.len() == 1)?;
                 reads.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
             }
             Ok(())
         })
     };
     let mut number = 0;
     let mut last = 0;
-    while number < 60 || reads.load(Ordering::SeqCst) < 60 {
+    while number < 60 || (reads.load(Ordering::SeqCst) < 60 && reading.goes_on()) {
         number += 1;
+        tokio::task::yield_now().await;
         last = match number % 6 {
             0 => one.put(&key, "persistent").await?,
             1 | 4 => two.put(&key, "two").ephemeral().await?,
