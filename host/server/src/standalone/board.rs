@@ -31,6 +31,13 @@ pub(super) struct Member {
     pub(super) seen_by: usize,
 }
 
+impl Member {
+    /// Whether nothing is known to be wrong with it.
+    pub(super) fn is_well(&self) -> bool {
+        ["connected", "elsewhere"].contains(&self.state.as_str())
+    }
+}
+
 /// Something that has changed.
 pub(super) struct Change {
     pub(super) what: &'static str,
@@ -53,7 +60,8 @@ impl Board {
 
     /// Takes in what a server has seen; the first one's eyes are the table's.
     pub(super) fn event(&mut self, number: usize, event: Event) -> Option<Change> {
-        let own = self.own.get_mut(number)?;
+        // What an abandoned server told before may still be on its way.
+        let own = self.own.get_mut(number).filter(|own| !own.abandoned)?;
         let (what, entry) = match event {
             Event::Put { entry, .. } => {
                 let joined = own.sees.insert(entry.key.clone(), entry.clone()).is_none();
@@ -69,7 +77,7 @@ impl Board {
 
     /// Takes in the state of a server's session; being connected is told only after it was not.
     pub(super) fn session(&mut self, number: usize, state: SessionState) -> Option<Change> {
-        let own = self.own.get_mut(number)?;
+        let own = self.own.get_mut(number).filter(|own| !own.abandoned)?;
         if std::mem::replace(&mut own.state, state) == state {
             return None;
         }

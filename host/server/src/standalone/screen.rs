@@ -16,7 +16,7 @@ use crate::output::{Format, Output, json, table, text};
 /// How many of the last changes stand below the table.
 const RECENT: usize = 5;
 
-const HEADING: [&str; 9] = ["ADDRESS", "PID", "UP", "REPORTED", "CPU", "MEMORY", "LOAD", "SEEN BY", "STATE"];
+const HEADING: [&str; 9] = ["ADDRESS", "STATE", "SEEN BY", "REPORTED", "CPU", "MEMORY", "LOAD", "PID", "UP"];
 
 /// Where changes are shown.
 pub(super) struct Screen {
@@ -31,7 +31,7 @@ impl Screen {
     pub(super) fn new(settings: &Settings, servers: &[Server], output: &Output) -> Self {
         let timeout = servers.first().map(Server::session_timeout).unwrap_or_default();
         let title = format!(
-            "registry standalone on {}, namespace '{}', session timeout {}: Ctrl-C ends it",
+            "{}, namespace '{}', session timeout {}. Ctrl-C ends it.",
             settings.registry_type(),
             settings.namespace(),
             humantime::format_duration(timeout)
@@ -66,10 +66,19 @@ impl Screen {
     fn draw(&mut self, board: &Board, output: &mut Output) -> Result<(), Failure> {
         let (columns, rows) = size();
         let alive = board.alive();
-        let members: Vec<_> = board.members().map(|member| row(&member, alive)).collect();
-        let mut lines = vec![self.title.clone()];
-        lines.extend(table::plain(&HEADING, members));
-        // What scrolls out of the terminal can't be drawn over.
+        let members: Vec<_> = board.members().collect();
+        let table = table::plain(&HEADING, members.iter().map(|member| row(member, alive)).collect());
+        // What is longer is broken by the terminal, and could not be drawn over.
+        let fitting = |line: &str| line.chars().take(columns.saturating_sub(1)).collect::<String>();
+        let mut lines = vec![output.faint(fitting(&self.title))];
+        lines.extend(table.iter().enumerate().map(
+            |(at, line)| match at.checked_sub(1).and_then(|at| members.get(at)) {
+                None => output.bold(fitting(line)),
+                Some(member) if member.is_well() => fitting(line),
+                Some(_) => output.coloured(AnsiColor::Yellow, fitting(line)),
+            },
+        ));
+        // Neither could what scrolls out of it.
         let room = rows.saturating_sub(self.recent.len() + 3);
         if lines.len() > room {
             let hidden = lines.len() - room;
@@ -77,25 +86,13 @@ impl Screen {
             lines.push(format!("… and {hidden} more"));
         }
         lines.push(String::new());
-        lines.extend(self.recent.iter().cloned());
+        lines.extend(self.recent.iter().map(|line| fitting(line)));
 
         if self.drawn > 0 {
             output.bytes(format!("\x1b[{}A\x1b[J", self.drawn).as_bytes());
         }
         self.drawn = lines.len();
-        for (at, line) in lines.into_iter().enumerate() {
-            let line: String = line.chars().take(columns.saturating_sub(1)).collect();
-            let line = match at {
-                0 => output.faint(line),
-                1 => output.bold(line),
-                _ if line.ends_with("abandoned") || line.ends_with("suspended") || line.ends_with("lost") => {
-                    output.coloured(AnsiColor::Yellow, line)
-                }
-                _ => line,
-            };
-            output.line(line, ())?;
-        }
-        Ok(())
+        lines.into_iter().try_for_each(|line| output.line(line, ()))
     }
 }
 
@@ -131,20 +128,20 @@ pub(super) async fn closed(sessions: usize, after: Duration, output: &mut Output
 
 fn row(member: &Member, alive: usize) -> Vec<String> {
     let Member { address, state, report, seen_by } = member;
-    let mut row = vec![text::escaped(address.as_bytes()).to_string()];
+    let address = text::escaped(address.as_bytes()).to_string();
+    let mut row = vec![address, state.clone(), format!("{seen_by} of {alive}")];
     match report {
         Some(report) => row.extend([
-            report.pid.to_string(),
-            since(&report.started)
-                .map_or_else(unknown, |up| humantime::format_duration(Duration::from_secs(up.as_secs())).to_string()),
             since(&report.reported).map_or_else(unknown, |ago| format!("{:.1}s ago", ago.as_secs_f64())),
             format!("{:.1}%", report.cpu_percent),
             format!("{:.1} MB", report.memory_bytes as f64 / 1e6),
             format!("{:.2}", report.load_1m),
+            report.pid.to_string(),
+            since(&report.started)
+                .map_or_else(unknown, |up| humantime::format_duration(Duration::from_secs(up.as_secs())).to_string()),
         ]),
-        None => row.extend(std::iter::repeat_with(unknown).take(6)),
+        None => row.resize_with(HEADING.len(), unknown),
     }
-    row.extend([format!("{seen_by} of {alive}"), state.clone()]);
     row
 }
 
