@@ -50,7 +50,8 @@ impl Builder {
     /// Only users with a password get in; this one may do everything, and so may `root`, with the same password.
     pub fn auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.login = Some((user.into(), password.into()));
-        self
+        // Passwords are hashed at every login, as slowly as the server is told to.
+        self.flag("--bcrypt-cost=4")
     }
 
     /// A login that is not used for so long, in whole seconds, is over. etcd's default is 300 s.

@@ -49,6 +49,8 @@ impl Client {
         let mut command = Command::new(find(&program, "etcd-client")?);
         without_settings(&mut command);
         command.env("ETCDCTL_API", "3").stdin(Stdio::null()).arg("--endpoints").arg(endpoints.join(","));
+        // Its own 2 s and 5 s are too short for a busy machine.
+        command.args(["--dial-timeout=20s", "--command-timeout=30s"]);
         if let Some((tls, certificates)) = &self.security {
             command.arg("--cacert").arg(certificates.ca_file());
             if *tls == Tls::Mutual {
