@@ -142,7 +142,11 @@ fn drop_quietly(what: &str, dropping: impl FnOnce()) {
 
 /// Runs plain code of the plugin.
 pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| panicked(&*panic))
+    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
+        let error = panicked(&*panic);
+        std::mem::forget(panic);
+        error
+    })
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
