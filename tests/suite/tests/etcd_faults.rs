@@ -269,3 +269,20 @@ async fn a_session_that_the_server_ends_is_lost_at_once() {
     registry.close().await.unwrap();
     assert!(leases(&server).is_empty());
 }
+
+#[tokio::test]
+async fn a_client_that_dies_leaves_its_ephemerals_until_its_session_times_out() {
+    let server = start();
+    let namespace = "registry.namespace=dies";
+    let dies = open(etcd(&server).set(namespace).set("registry.etcd.ttl=2s")).await.unwrap();
+    let other = open(etcd(&server).set(namespace)).await.unwrap();
+    dies.put("/e/mine", "1").ephemeral().await.unwrap();
+    let guard = dies.lock("/lock").await.unwrap();
+    let mut mirror = Mirror::of(&other, "/e").await;
+    dies.abandon();
+    assert!(other.get("/e/mine").await.unwrap().is_some(), "nobody told the server");
+    assert!(within("the guard tells", SOON, guard.lost()).await.kind() == ErrorKind::Closed);
+    mirror.until("its ephemeral goes", |mirror| !mirror.state.contains_key("/e/mine")).await;
+    drop(within("its lock goes", SOON, other.lock("/lock").into_future()).await.unwrap());
+    assert_eq!(leases(&server), [other.session().id()]);
+}

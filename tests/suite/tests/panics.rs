@@ -143,8 +143,13 @@ async fn a_panic_in_server_is_the_error_of_that_call() {
 async fn a_panic_in_capabilities_takes_them_all_away() {
     let registry = open(&[("capabilities", "call")]).await.unwrap();
     for capability in Capability::ALL {
-        assert!(!registry.capabilities().has(capability), "{capability:?}");
+        let promise = registry.capabilities().instead_of(capability).expect("it is lacking");
+        assert!(promise.contains("capabilities panics at the call"), "{promise}");
     }
+    // The plugin's claims are read before anything is opened.
+    let claims = &registry.plugin().metadata().lacking;
+    assert_eq!(claims.len(), Capability::ALL.len());
+    assert!(claims.iter().all(|(_, promise)| promise.contains("claims panics at the call")), "{claims:?}");
     goes_on(&registry).await;
 }
 

@@ -3,8 +3,8 @@
 use std::{sync::Arc, thread};
 
 use registry_host::{ErrorKind, Registry, Scope, SessionState};
-use registry_suite::{SOON, etcd, leases, memory, open, plugin_threads, wait_until, within};
-use registry_test_servers::Etcd;
+use registry_suite::{SOON, etcd, leases, memory, open, plugin_threads, settings, wait_until, within};
+use registry_test_servers::{Etcd, Proxy};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::Mutex,
@@ -183,5 +183,25 @@ fn the_last_handle_is_dropped_anywhere_and_closes_in_the_background() {
         drop((guard, watch));
         runtime.block_on(wait_until("the plugin rests", SOON, || plugin_threads("etcd") == 0));
     }
+    drop(turn);
+}
+
+#[test]
+fn the_last_handle_of_a_server_that_is_silent_is_dropped_without_waiting_for_it() {
+    let turn = TURN.blocking_lock();
+    let runtime = Runtime::new().unwrap();
+    let proxy = Proxy::to(server().address()).unwrap();
+    let settings = settings("etcd").set_value("registry.etcd.endpoints", proxy.url());
+    let registry = runtime.block_on(open(settings.set("registry.operation-timeout=2s"))).unwrap();
+    let guard = runtime.block_on(registry.lock("/lock").into_future()).unwrap();
+    proxy.silent();
+    let (dropped, waits) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        drop((registry, guard));
+        dropped.send(()).unwrap();
+    });
+    waits.recv_timeout(SOON).expect("dropping waits for nothing");
+    // The closing is given up by its deadline, and the plugin rests.
+    runtime.block_on(wait_until("the plugin rests", SOON, || plugin_threads("etcd") == 0));
     drop(turn);
 }
