@@ -53,12 +53,15 @@ async fn a_put_creates_missing_ancestors(case: &Case) -> Verdict {
 async fn a_put_leaves_ancestors_that_exist(case: &Case) -> Verdict {
     let registry = case.client().await?;
     registry.put(&case.key("a"), "value").await?;
-    let before = registry.list(case.root()).await?;
+    let there = registry.list(case.root()).await?;
     registry.put(&case.key("a/b/c"), "").await?;
+    let created = registry.list(case.root()).await?;
+    same("those that were there", &created[..2], &there[..])?;
     registry.put(&case.key("a/b/d"), "").ephemeral().await?;
-    registry.txn().delete(&case.key("a/b/d")).put(&case.key("a/b/c"), "").commit().await?;
+    registry.put(&case.key("a/b/e/f"), "").await?;
+    registry.txn().delete(&case.key("a/b/d")).put(&case.key("a/b/c"), "again").commit().await?;
     let after = registry.list(case.root()).await?;
-    same("those that were there", &after[..2], &before[..])
+    same("those that were created on the way", &after[..3], &created[..3])
 }
 
 async fn a_failed_put_creates_no_ancestors(case: &Case) -> Verdict {

@@ -48,6 +48,10 @@ faults! {
     CutsValues = "cuts-values",
     /// Every descendant is a child.
     NamesEveryone = "names-everyone",
+    /// Nothing has no children, too.
+    FindsNothing = "finds-nothing",
+    /// What lies above is written with what is put.
+    TouchesParents = "touches-parents",
     /// A delete counts one more.
     MiscountsDeletes = "miscounts-deletes",
     /// Checks are taken to hold.
@@ -129,6 +133,7 @@ impl Lawless {
         for (number, operation) in txn.operations.iter().enumerate() {
             let checks = if number == 0 { txn.checks } else { &[] };
             applied.extend(self.memory.commit(Txn::new(checks, std::slice::from_ref(operation))).await?.applied);
+            tokio::task::yield_now().await;
         }
         Ok(Committed::new(applied))
     }
@@ -170,11 +175,14 @@ impl Backend for Lawless {
     }
 
     async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {
-        let mut names = self.memory.children(key).await?;
-        if self.fault == Fault::NamesEveryone {
-            names = self.whole(key).await?.iter().map(|entry| entry.key().name().to_owned()).collect();
+        match self.fault {
+            Fault::NamesEveryone => {
+                self.memory.children(key).await?;
+                Ok(self.whole(key).await?.iter().map(|entry| entry.key().name().to_owned()).collect())
+            }
+            Fault::FindsNothing => Ok(self.memory.children(key).await.unwrap_or_default()),
+            _ => self.memory.children(key).await,
         }
-        Ok(names)
     }
 
     async fn list(&self, key: Key<'_>, _page: Page) -> Result<Listing> {
@@ -195,12 +203,22 @@ impl Backend for Lawless {
     async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
         match self.fault {
             Fault::IgnoresChecks => self.memory.commit(Txn::new(&[], txn.operations)).await,
-            Fault::SplitsTxns => self.split(txn).await,
+            Fault::SplitsTxns if !txn.operations.is_empty() => self.split(txn).await,
             Fault::MiscountsDeletes => {
                 let mut committed = self.memory.commit(txn).await?;
                 for applied in &mut committed.applied {
                     if let Applied::Deleted { count } = applied {
                         *count += 1;
+                    }
+                }
+                Ok(committed)
+            }
+            Fault::TouchesParents => {
+                let committed = self.memory.commit(txn).await?;
+                for parent in txn.operations.iter().filter_map(|operation| operation.key().parent()) {
+                    if let Some(entry) = self.memory.get(parent).await? {
+                        let put = Operation::Put { key: parent, value: &entry.value, mode: Mode::Persistent };
+                        self.memory.commit(Txn::new(&[], &[put])).await?;
                     }
                 }
                 Ok(committed)

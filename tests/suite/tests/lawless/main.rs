@@ -24,6 +24,16 @@ const BROKEN_BY: &[(Fault, &[&str])] = &[
     (Fault::CutsLists, &["a_list_pages_internally", "a_list_misses_nothing_that_was_there_throughout"]),
     (Fault::CutsValues, &["a_value_comes_back_byte_for_byte", "a_value_may_have_a_million_bytes"]),
     (Fault::NamesEveryone, &["children_are_the_direct_ones_sorted_by_bytes", "a_leaf_has_no_children"]),
+    (Fault::FindsNothing, &["children_of_nothing_are_not_found"]),
+    (
+        Fault::TouchesParents,
+        &[
+            "a_version_stays_when_other_keys_are_written",
+            "a_put_leaves_ancestors_that_exist",
+            "a_put_creates_missing_ancestors",
+            "the_key_of_a_lock_keeps_its_value",
+        ],
+    ),
     (Fault::MiscountsDeletes, &["a_recursive_delete_counts_what_goes", "a_delete_of_nothing_removes_none"]),
     (
         Fault::IgnoresChecks,
@@ -39,7 +49,12 @@ const BROKEN_BY: &[(Fault, &[&str])] = &[
     (Fault::NamesWrongChecks, &["a_failed_txn_names_the_checks_that_failed"]),
     (
         Fault::SplitsTxns,
-        &["a_txn_is_applied_whole_or_not_at_all", "entries_of_one_txn_share_both_numbers", "a_list_is_of_one_revision"],
+        &[
+            "a_txn_is_applied_whole_or_not_at_all",
+            "entries_of_one_txn_share_both_numbers",
+            "a_list_is_of_one_revision",
+            "a_write_that_was_dropped_is_applied_whole_or_not_at_all",
+        ],
     ),
     (Fault::TurnsTxnsRound, &["operations_see_the_former_ones", "a_good_txn_answers_each_operation_in_order"]),
     (
