@@ -1,0 +1,190 @@
+//! A network between us and etcd that breaks again and again: outcomes are true, watches miss nothing, queues are left.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use registry_host::{ErrorKind, Outcome, Registry, SessionState, SettingsBuilder};
+use registry_suite::{Mirror, SOON, etcd, eventually, open, settings, unique, wait_until, within};
+use registry_test_servers::{Etcd, Proxy};
+use tokio::{sync::Mutex, time::sleep};
+
+/// How often the network breaks in a test.
+const BREAKS: usize = 30;
+/// How long the queue entry of a dropped request may take to go whose put was not answered.
+const SETTLED: Duration = Duration::from_secs(40);
+
+fn server() -> &'static Etcd {
+    Etcd::shared().expect("an etcd server")
+}
+
+/// A proxy that slows down what passes, so that a break finds something under way.
+fn slow_proxy() -> Arc<Proxy> {
+    let proxy = Proxy::to(server().address()).expect("a proxy");
+    proxy.delay(Duration::from_millis(2));
+    Arc::new(proxy)
+}
+
+/// The settings of a client behind the proxy, and of one that sees the server directly, in the same namespace.
+fn pair(proxy: &Proxy) -> (SettingsBuilder, SettingsBuilder) {
+    let namespace = unique("resets");
+    let behind = settings("etcd").set_value("registry.etcd.endpoints", proxy.url());
+    let behind = behind.set_value("registry.namespace", &namespace).set("registry.etcd.ttl=60s");
+    (behind, etcd(server()).set_value("registry.namespace", namespace))
+}
+
+/// Breaks all connections again and again.
+async fn break_often(proxy: &Proxy) {
+    for _ in 0..BREAKS {
+        // How far the others get in the meantime is up to chance.
+        sleep(Duration::from_millis(40)).await;
+        proxy.reset();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_error_says_of_its_outcome_is_true() {
+    let proxy = slow_proxy();
+    let (behind, direct) = pair(&proxy);
+    let (registry, direct) = (open(behind).await.unwrap(), open(direct).await.unwrap());
+    let breaking = tokio::spawn({
+        let proxy = Arc::clone(&proxy);
+        async move { break_often(&proxy).await }
+    });
+    let (mut written, mut unknown, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    let mut number = 0;
+    while !breaking.is_finished() {
+        let puts = (number..number + 8).map(|number| {
+            let registry = registry.clone();
+            async move {
+                let key = format!("/w/{number}");
+                let answer = registry.put(&key, "1").if_absent().await;
+                (key, answer)
+            }
+        });
+        for (key, answer) in join_all(puts).await {
+            match answer.map_err(|error| error.outcome()) {
+                Ok(_) => written.push(key),
+                Err(Outcome::Unknown) => unknown.push(key),
+                Err(Outcome::NotApplied) => refused.push(key),
+                Err(outcome) => panic!("{outcome:?}"),
+            }
+        }
+        number += 8;
+    }
+    assert!(!written.is_empty() && !unknown.is_empty(), "{} written, {} unknown", written.len(), unknown.len());
+    for key in &written {
+        assert!(direct.get(key).await.unwrap().is_some(), "{key} was written");
+    }
+    for key in &refused {
+        assert_eq!(direct.get(key).await.unwrap(), None, "{key} was certainly not written");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_tells_the_last_state_of_every_key_through_all_breaks() {
+    let proxy = slow_proxy();
+    let (behind, direct) = pair(&proxy);
+    let (registry, direct) = (open(behind).await.unwrap(), open(direct).await.unwrap());
+    let mut mirror = Mirror::of(&registry, "/w").await;
+    let (id, breaking) = (registry.session().id(), {
+        let proxy = Arc::clone(&proxy);
+        tokio::spawn(async move { break_often(&proxy).await })
+    });
+    let writing = tokio::spawn(async move {
+        let mut round = 0;
+        while !breaking.is_finished() {
+            for key in 0..20 {
+                let key = format!("/w/{key}");
+                match (round + key.len()) % 4 {
+                    0 => drop(direct.delete(&key).await.unwrap()),
+                    1 => drop(direct.delete_recursive("/w").await.unwrap()),
+                    _ => drop(direct.put(&key, round.to_string()).await.unwrap()),
+                }
+            }
+            round += 1;
+        }
+        direct.put("/w/last", "1").await.unwrap();
+        direct.list("/w").await.unwrap()
+    });
+    mirror.until("the last put", |mirror| mirror.has("/w/last", "1")).await;
+    let expected = writing.await.unwrap();
+    // What was written before the last put but to other keys may come after it.
+    let same = |mirror: &Mirror| mirror.state.values().eq(&expected);
+    mirror.until("the last state of every key", same).await;
+    assert_eq!(registry.session().id(), id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locks_exclude_each_other_through_all_breaks() {
+    let proxy = slow_proxy();
+    let (behind, direct) = pair(&proxy);
+    let (registry, direct) = (open(behind).await.unwrap(), open(direct).await.unwrap());
+    let breaking = tokio::spawn({
+        let proxy = Arc::clone(&proxy);
+        async move { break_often(&proxy).await }
+    });
+    // Taken by whoever holds the lock.
+    let inside = Arc::new(Mutex::new(()));
+    let contenders = [&registry, &registry, &direct].map(|contender| {
+        let contender = contender.clone();
+        let inside = Arc::clone(&inside);
+        async move {
+            let (mut last, mut times) = (0, 0);
+            while times < 10 {
+                match within("a turn", SOON * 2, contender.lock("/lock").into_future()).await {
+                    Ok(guard) => {
+                        let alone = inside.try_lock().expect("nobody else holds it");
+                        assert!(guard.token() > last, "tokens grow");
+                        (last, times) = (guard.token(), times + 1);
+                        sleep(Duration::from_millis(5)).await;
+                        drop(alone);
+                        drop(guard);
+                    }
+                    Err(error) => assert!(error.is_retryable(), "{error}"),
+                }
+            }
+        }
+    });
+    join_all(contenders).await;
+    breaking.await.unwrap();
+    wait_until_left(&direct, "/lock").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_dropped_while_the_server_is_silent_leave_the_queue() {
+    let proxy = slow_proxy();
+    let (behind, direct) = pair(&proxy);
+    let (registry, direct) = (open(behind).await.unwrap(), open(direct).await.unwrap());
+    let (id, held) = (registry.session().id(), registry.lock("/held").await.unwrap());
+    // What is asked for arrives, what is answered does not.
+    proxy.silent();
+    let (locks, requests): (Vec<_>, Vec<_>) = (0..20)
+        .map(|number| {
+            let (registry, key) = (registry.clone(), format!("/lock/{}", number % 4));
+            (key.clone(), tokio::spawn(async move { registry.lock(&key).await.map(drop) }))
+        })
+        .unzip();
+    sleep(Duration::from_millis(300)).await;
+    requests.iter().for_each(|request| request.abort());
+    drop(held);
+    proxy.reset();
+    proxy.heal();
+    for lock in locks.iter().take(4) {
+        wait_until_left(&direct, lock).await;
+        let guard = within("it is free", SOON, direct.lock(lock).into_future()).await.unwrap();
+        guard.release().await.unwrap();
+    }
+    let guard = within("what was held is free", SOON, direct.lock("/held").into_future()).await.unwrap();
+    guard.release().await.unwrap();
+    assert_eq!(registry.session().id(), id, "not because the session ended");
+    wait_until("the session is connected", SOON, || registry.session().state() == SessionState::Connected).await;
+}
+
+/// Waits until nobody is in the queue of a lock.
+async fn wait_until_left(registry: &Registry, lock: &str) {
+    let left = async || match registry.children(lock).await {
+        Ok(queue) => queue.is_empty().then_some(()),
+        Err(error) => (error.kind() == ErrorKind::NotFound).then_some(()),
+    };
+    eventually(format_args!("the queue of {lock} is left"), SETTLED, left).await;
+}
