@@ -14,7 +14,11 @@ pub fn leases(server: &Etcd) -> Vec<SessionId> {
     let printed = server.etcdctl(["lease", "list"]).expect("etcdctl lists leases");
     // The first line says how many there are.
     let leases = printed.lines().skip(1).map(str::trim).filter(|line| !line.is_empty());
-    leases.map(|id| SessionId(u64::from_str_radix(id, 16).expect("a lease is a number in hex"))).collect()
+    let leases = leases.map(|id| SessionId(u64::from_str_radix(id, 16).expect("a lease is a number in hex")));
+    let mut leases: Vec<_> = leases.collect();
+    // In no order of their own.
+    leases.sort_unstable_by_key(|id| id.0);
+    leases
 }
 
 /// One of the metrics of the first member, which must speak plain text.

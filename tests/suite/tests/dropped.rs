@@ -26,7 +26,7 @@ const AT_ONCE: usize = 32;
 /// not be applied any more.
 const SETTLED: Duration = Duration::from_secs(40);
 /// What the allocator may keep of the memory that was used.
-const SLACK_KIB: usize = 24 << 10;
+const SLACK_KIB: usize = 12 << 10;
 
 const WATCHERS: &str = "etcd_debugging_mvcc_watcher_total";
 

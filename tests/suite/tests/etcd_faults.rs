@@ -1,6 +1,6 @@
 //! etcd servers that are not there, don't answer, are killed, stopped or cut off; one clean fault a test.
 
-use std::{net::TcpListener, time::Duration};
+use std::{io::Write as _, net::TcpListener, time::Duration};
 
 use registry_host::{ErrorKind, Event, Outcome, Registry, SessionState, SettingsBuilder, States};
 use registry_suite::{Mirror, SOON, etcd, eventually, leases, open, settings, wait_until, within};
@@ -58,6 +58,24 @@ async fn a_server_that_takes_connections_and_is_silent_is_told_of_within_the_con
     assert!(begun.elapsed() < Duration::from_secs(2) + LATE, "{:?}", begun.elapsed());
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.to_string().contains("registry.etcd.endpoints"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_etcd_is_told_of_within_the_connection_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // It ends with the process.
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            // The client may be gone already.
+            let _ = client.write_all(b"SSH-2.0-OpenSSH_9.2p1\r\n");
+        }
+    });
+    let settings = settings("etcd").set_value("registry.etcd.endpoints", &address);
+    let opening = open(settings.set("registry.etcd.connection-timeout=2s"));
+    let error = within("opening fails", SOON, opening).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied), "{error:?}");
+    assert!(error.to_string().contains(&address), "{error}");
 }
 
 #[tokio::test]
