@@ -79,7 +79,23 @@ impl Case {
         });
         let closed = futures_util::future::try_join_all(closing).await;
         self.0.court.usher().delete_recursive(&self.0.root).await?;
+        self.clean_below().await?;
         closed.map_err(|error| Failure::new(format_args!("a client could not be closed afterwards: {error}")))?;
+        Ok(())
+    }
+
+    /// Removes what lies in namespaces below the law's root, where that is not below its key: a backend may prepend a
+    /// namespace as it is, and then `laws/…` is not below `/laws`.
+    async fn clean_below(&self) -> Verdict {
+        if !self.0.court.namespace().is_empty() {
+            return Ok(());
+        }
+        let namespace = Some(self.0.root.trim_start_matches('/').to_owned());
+        let client = self.client_alone(Terms { namespace, ..Terms::default() }).await?;
+        for name in client.children("/").await? {
+            client.delete_recursive(&format!("/{name}")).await?;
+        }
+        client.close().await?;
         Ok(())
     }
 }

@@ -53,7 +53,9 @@ const BACKENDS: &[Backend] = &[
     }),
     ("memory_linked", || {
         let linked = Some(Plugin::linked(registry_memory::linked_plugin())?);
-        Ok(Opening { linked, settings: Settings::builder().set("registry.memory.name=conformance") })
+        // Also in the empty namespace.
+        let settings = Settings::builder().set("registry.memory.name=conformance").set("registry.namespace=");
+        Ok(Opening { linked, settings })
     }),
 ];
 

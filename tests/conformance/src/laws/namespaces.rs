@@ -8,7 +8,7 @@ use crate::{
     court::{Terms, draw},
     follower::Follower,
     law::chapter,
-    verdict::{Failure, SOON, Verdict, eventually, holds, refused, same, there},
+    verdict::{Failure, Verdict, holds, refused, same, there},
 };
 
 chapter! {
@@ -30,16 +30,16 @@ chapter! {
 const NEIGHBOURS: [&str; 9] = ["a!", "a-", "a.", "a0", "aa", "a a", "A", "aä", "a~"];
 
 async fn a_namespace_is_prepended_to_every_key(case: &Case) -> Verdict {
-    let (outer, inner) = (case.client().await?, case.client_below("inner").await?);
+    let (outer, inner) = (case.client_below("outer").await?, case.client_below("outer/inner").await?);
     inner.put("/x/y", "from within").await?;
-    let entry = there("the entry from outside", outer.get(&case.key("inner/x/y")).await?)?;
+    let entry = there("the entry from outside", outer.get("/inner/x/y").await?)?;
     same("its value", &entry.value[..], b"from within")?;
-    outer.put(&case.key("inner/z"), "from outside").await?;
+    outer.put("/inner/z", "from outside").await?;
     let entry = there("the entry from within", inner.get("/z").await?)?;
     same("its value", &entry.value[..], b"from outside")?;
     same("its key", entry.key, "/z")?;
     same("the children within", inner.children("/").await?, ["x", "z"])?;
-    same("what goes", outer.delete_recursive(&case.key("inner/x")).await?, 2)?;
+    same("what goes", outer.delete_recursive("/inner/x").await?, 2)?;
     same("what is left", inner.children("/").await?, ["z"])
 }
 
@@ -208,30 +208,28 @@ async fn the_empty_namespace_hides_zookeeper(case: &Case) -> Verdict {
 }
 
 async fn what_lies_above_a_namespace_is_named_as_a_child(case: &Case) -> Verdict {
-    let (outer, inner) = (case.client().await?, case.client_below("x/inner").await?);
-    let outside = case.client_below("x").await?;
+    let (outer, inner) = (case.client_below("outer").await?, case.client_below("outer/x/inner").await?);
     inner.put("/k", "").await?;
-    same("the children above", outer.children(&case.key("x")).await?, ["inner"])?;
-    same("the children of the namespace above", outside.children("/").await?, ["inner"])?;
-    same("the children below", outer.children(&case.key("x/inner")).await?, ["k"])?;
-    refused("a delete of what has children", outer.delete(&case.key("x")).await, ErrorKind::HasChildren)?;
-    let ephemeral = outer.put(&case.key("x"), "").ephemeral().await;
+    same("the children of the root", outer.children("/").await?, ["x"])?;
+    same("the children above", outer.children("/x").await?, ["inner"])?;
+    same("the children below", outer.children("/x/inner").await?, ["k"])?;
+    refused("a delete of what has children", outer.delete("/x").await, ErrorKind::HasChildren)?;
+    let ephemeral = outer.put("/x", "").ephemeral().await;
     refused("an ephemeral put over what has children", ephemeral, ErrorKind::HasChildren)?;
-    holds("something goes", outer.delete_recursive(&case.key("x")).await? >= 1)?;
+    holds("something goes", outer.delete_recursive("/x").await? >= 1)?;
     same("the entry within", inner.get("/k").await?, None)?;
-    refused("the children of nothing", outer.children(&case.key("x")).await, ErrorKind::NotFound)?;
+    refused("the children of nothing", outer.children("/x").await, ErrorKind::NotFound)?;
     Ok(())
 }
 
 async fn a_put_below_a_key_without_an_entry_creates_it(case: &Case) -> Verdict {
-    let (outer, inner) = (case.client().await?, case.client_below("x/inner").await?);
+    let (outer, inner) = (case.client_below("outer").await?, case.client_below("outer/x/inner").await?);
     inner.put("/k", "").await?;
-    outer.put(&case.key("x/beside"), "").await?;
-    let above = there("the key above", outer.get(&case.key("x")).await?)?;
+    outer.put("/x/beside", "").await?;
+    let above = there("the key above", outer.get("/x").await?)?;
     same("its value", above.value.len(), 0)?;
-    same("its children", outer.children(&case.key("x")).await?, ["beside", "inner"])?;
-    eventually("it is listed", SOON, async || {
-        Ok(keys(&outer.list(&case.key("x")).await?).contains(&case.key("x/beside").as_str()))
-    })
-    .await
+    same("its mode", above.ephemeral, None)?;
+    same("its children", outer.children("/x").await?, ["beside", "inner"])?;
+    let listed = outer.list("/x").await?;
+    holds("both are listed", ["/x", "/x/beside"].iter().all(|key| keys(&listed).contains(key)))
 }
