@@ -6,7 +6,7 @@ use registry_host::{ErrorKind, Registry};
 
 use crate::{
     Court,
-    court::{Terms, draw},
+    court::{ROOT, Terms, draw},
     verdict::{Failure, Verdict},
 };
 
@@ -22,7 +22,7 @@ struct Parts {
 
 impl Case {
     pub(crate) fn new(court: &Court, law: &str) -> Self {
-        let root = format!("/laws/{law}-{:08x}", draw() as u32);
+        let root = format!("{ROOT}/{law}-{:08x}", draw() as u32);
         Case(Arc::new(Parts { court: court.clone(), root, opened: Mutex::default() }))
     }
 

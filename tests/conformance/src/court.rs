@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use registry_host::{Capabilities, Plugin, Registry, Result, Settings, SettingsBuilder};
+use registry_host::{Capabilities, ErrorKind, Plugin, Registry, Result, Settings, SettingsBuilder};
+
+/// Where the laws have their roots.
+pub(crate) const ROOT: &str = "/laws";
 
 /// A backend that laws are tried on: it opens clients of it, each with a session of its own.
 #[derive(Clone)]
@@ -61,13 +64,28 @@ impl Court {
         self.0.usher.capabilities()
     }
 
-    /// Ends the court's own session.
+    /// Names what lies below `/laws`: nothing once every law is through, unless one was cut short.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::children`], but for `NotFound`.
+    pub async fn left_behind(&self) -> Result<Vec<String>> {
+        match self.0.usher.children(ROOT).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            names => names,
+        }
+    }
+
+    /// Removes `/laws`, unless something lies below it, and ends the court's own session.
     ///
     /// # Errors
     ///
     /// As [`Registry::close`].
     pub async fn close(&self) -> Result<()> {
-        self.0.usher.close().await
+        match self.0.usher.delete(ROOT).await {
+            Err(error) if error.kind() != ErrorKind::HasChildren => Err(error),
+            _ => self.0.usher.close().await,
+        }
     }
 
     pub(crate) fn usher(&self) -> &Registry {

@@ -1,13 +1,7 @@
 //! Laws, and how they are tried.
 
-use std::{
-    fmt,
-    pin::Pin,
-    sync::LazyLock,
-    time::{Duration, Instant},
-};
+use std::{fmt, pin::Pin, sync::LazyLock, time::Duration};
 
-use futures_util::{StreamExt as _, stream};
 use registry_host::Capability;
 use tokio::time::timeout;
 
@@ -99,26 +93,6 @@ pub async fn try_law(court: &Court, law: &Law) -> Outcome {
         Err(Failure::Broken(why)) => Outcome::Broken(why),
         Err(Failure::NotApplicable(why)) => Outcome::NotApplicable(why),
     }
-}
-
-/// Tries laws, some of them at once, and tells of each as soon as it is through, with how long it took.
-pub async fn try_all(
-    court: &Court,
-    laws: &[&Law],
-    at_once: usize,
-    mut told: impl FnMut(&Law, &Outcome, Duration),
-) -> Vec<Outcome> {
-    let trials = laws.iter().enumerate().map(|(number, law)| async move {
-        let begun = Instant::now();
-        (number, try_law(court, law).await, begun.elapsed())
-    });
-    let mut outcomes = vec![Outcome::Held; laws.len()];
-    let mut trials = std::pin::pin!(stream::iter(trials).buffer_unordered(at_once.max(1)));
-    while let Some((number, outcome, took)) = trials.next().await {
-        told(laws[number], &outcome, took);
-        outcomes[number] = outcome;
-    }
-    outcomes
 }
 
 async fn judge(law: &Law, case: Case) -> Verdict {

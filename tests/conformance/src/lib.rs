@@ -5,13 +5,15 @@
 //! no empty registry and leaves nothing behind.
 //!
 //! ```no_run
-//! use registry_conformance::{Court, Outcome, laws, try_all};
+//! use registry_conformance::{Court, laws, try_law};
 //! use registry_host::Settings;
 //!
 //! # async fn example() -> registry_host::Result<()> {
 //! let court = Court::open(Settings::builder().set("registry.type=memory")).await?;
-//! let laws: Vec<_> = laws().iter().collect();
-//! try_all(&court, &laws, 4, |law, outcome, took| println!("{} {}: {outcome} ({took:?})", law.clause, law.name)).await;
+//! for law in laws() {
+//!     println!("{} {}: {}", law.clause, law.name, try_law(&court, law).await);
+//! }
+//! court.close().await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -31,4 +33,4 @@ mod verdict;
 
 pub use clause::{CLAUSES, Clause};
 pub use court::Court;
-pub use law::{Law, Outcome, laws, try_all, try_law};
+pub use law::{Law, Outcome, laws, try_law};

@@ -3,14 +3,12 @@
 //! memory is tried through the loaded plugin and linked in directly: a law that fails on both is broken by the backend, one
 //! that fails on the loaded one alone is broken by the boundary.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use registry_conformance::{Court, Outcome, laws, try_law};
-use registry_host::{Error, ErrorKind, Plugin, Result, Settings, SettingsBuilder};
+use registry_conformance::{Court, Law, Outcome, laws, try_law};
+use registry_host::{Error, ErrorKind, Plugin, Result, Settings};
+use registry_suite::{beside, unique};
 use registry_test_servers::Etcd;
 use tokio::runtime::Runtime;
 
@@ -21,60 +19,71 @@ fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
     let runtime = Arc::new(Runtime::new().expect("a runtime starts"));
-    let mut trials = Vec::new();
-    for (backend, open) in BACKENDS {
-        let opening = runtime.clone();
-        let court = Arc::new(LazyLock::new(move || opening.block_on(async { open()?.open().await })));
-        for law in laws() {
-            let (runtime, court) = (runtime.clone(), court.clone());
-            let test = move || {
-                let court = court.as_ref().as_ref().map_err(|error| Failed::from(error.to_string()))?;
-                match runtime.block_on(try_law(court, law)) {
-                    Outcome::Held => Ok(()),
-                    // The project's own backends have every capability.
-                    outcome => Err(Failed::from(outcome.to_string())),
-                }
-            };
-            trials.push(Trial::test(format!("{backend}::{}::{}", law.clause, law.name), test));
-        }
-    }
-    libtest_mimic::run(&arguments, trials).exit();
+    let backends: Vec<_> = BACKENDS.iter().map(|backend| Arc::new(Backend::new(*backend, runtime.clone()))).collect();
+    let trials = backends.iter().flat_map(|backend| laws().iter().map(|law| backend.clone().trial(law))).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let dirty = backends.iter().filter(|backend| !backend.leaves_nothing()).count();
+    conclusion.exit_if_failed();
+    std::process::exit(if dirty == 0 { 0 } else { 101 });
 }
 
-/// A backend and what opens a court on it.
-type Backend = (&'static str, fn() -> Result<Opening>);
+/// A backend's name, and what opens a court on it.
+type Opening = (&'static str, fn(&Runtime) -> Result<Court>);
 
-const BACKENDS: &[Backend] = &[
-    ("memory", || Ok(Opening { linked: None, settings: loaded("memory").set("registry.memory.name=conformance") })),
-    ("etcd", || {
-        let server = Etcd::shared().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
-        let endpoints = format!("registry.etcd.endpoints={}", server.endpoint());
-        Ok(Opening { linked: None, settings: loaded("etcd").set(endpoints) })
+const BACKENDS: [Opening; 3] = [
+    ("memory", |runtime| {
+        let settings = Settings::builder().plugin_dir(beside()).set("registry.type=memory");
+        runtime.block_on(Court::open(settings.set_value("registry.memory.name", unique("conformance"))))
     }),
-    ("memory_linked", || {
-        let linked = Some(Plugin::linked(registry_memory::linked_plugin())?);
+    ("memory_linked", |runtime| {
         // Also in the empty namespace.
-        let settings = Settings::builder().set("registry.memory.name=conformance").set("registry.namespace=");
-        Ok(Opening { linked, settings })
+        let settings = Settings::builder().set("registry.type=memory").set("registry.namespace=");
+        let settings = settings.set_value("registry.memory.name", unique("conformance"));
+        runtime.block_on(Court::with_plugin(Plugin::linked(registry_memory::linked_plugin())?, settings))
+    }),
+    ("etcd", |runtime| {
+        let server = Etcd::shared().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
+        let settings = Settings::builder().plugin_dir(beside()).set("registry.type=etcd");
+        runtime.block_on(Court::open(settings.set_value("registry.etcd.endpoints", server.endpoint())))
     }),
 ];
 
-struct Opening {
-    linked: Option<Plugin>,
-    settings: SettingsBuilder,
+/// A backend, opened when the first law is tried on it.
+struct Backend {
+    opening: Opening,
+    runtime: Arc<Runtime>,
+    court: OnceLock<Result<Court>>,
 }
 
-impl Opening {
-    async fn open(self) -> Result<Court> {
-        match self.linked {
-            Some(plugin) => Court::with_plugin(plugin, self.settings).await,
-            None => Court::open(self.settings).await,
-        }
+impl Backend {
+    fn new(opening: Opening, runtime: Arc<Runtime>) -> Self {
+        Backend { opening, runtime, court: OnceLock::new() }
     }
-}
 
-/// The settings of a backend whose plugin lies beside this test.
-fn loaded(name: &str) -> SettingsBuilder {
-    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(PathBuf::from)).unwrap_or_default();
-    Settings::builder().plugin_dir(beside).set(format!("registry.type={name}"))
+    fn trial(self: Arc<Self>, law: &'static Law) -> Trial {
+        let name = format!("{}::{}::{}", self.opening.0, law.clause, law.name);
+        Trial::test(name, move || {
+            let court = self.court.get_or_init(|| (self.opening.1)(&self.runtime));
+            let court = court.as_ref().map_err(|error| Failed::from(error.to_string()))?;
+            match self.runtime.block_on(try_law(court, law)) {
+                Outcome::Held => Ok(()),
+                // The project's own backends have every capability.
+                outcome => Err(Failed::from(outcome.to_string())),
+            }
+        })
+    }
+
+    /// Says what the laws have left behind, and closes the court.
+    fn leaves_nothing(&self) -> bool {
+        let Some(Ok(court)) = self.court.get() else { return true };
+        let left = self.runtime.block_on(async {
+            let left = court.left_behind().await?;
+            court.close().await.map(|()| left)
+        });
+        if let Ok([]) = left.as_deref() {
+            return true;
+        }
+        eprintln!("on {} the laws left behind: {left:?}", self.opening.0);
+        false
+    }
 }
