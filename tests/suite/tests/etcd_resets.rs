@@ -156,22 +156,25 @@ async fn requests_dropped_while_the_server_is_silent_leave_the_queue() {
     let (behind, direct) = pair(&proxy);
     let (registry, direct) = (open(behind).await.unwrap(), open(direct).await.unwrap());
     let (id, held) = (registry.session().id(), registry.lock("/held").await.unwrap());
+    proxy.delay(Duration::from_millis(20));
+    let mut requests = Vec::new();
+    for number in 0..40 {
+        let registry = registry.clone();
+        requests.push(tokio::spawn(async move { registry.lock(&format!("/lock/{}", number % 4)).await.map(drop) }));
+        // Each is at another step: before its put, with its put under way, and after it.
+        sleep(Duration::from_millis(4)).await;
+    }
     // What is asked for arrives, what is answered does not.
     proxy.silent();
-    let (locks, requests): (Vec<_>, Vec<_>) = (0..20)
-        .map(|number| {
-            let (registry, key) = (registry.clone(), format!("/lock/{}", number % 4));
-            (key.clone(), tokio::spawn(async move { registry.lock(&key).await.map(drop) }))
-        })
-        .unzip();
-    sleep(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(100)).await;
     requests.iter().for_each(|request| request.abort());
     drop(held);
     proxy.reset();
     proxy.heal();
-    for lock in locks.iter().take(4) {
-        wait_until_left(&direct, lock).await;
-        let guard = within("it is free", SOON, direct.lock(lock).into_future()).await.unwrap();
+    for number in 0..4 {
+        let lock = format!("/lock/{number}");
+        wait_until_left(&direct, &lock).await;
+        let guard = within("it is free", SOON, direct.lock(&lock).into_future()).await.unwrap();
         guard.release().await.unwrap();
     }
     let guard = within("what was held is free", SOON, direct.lock("/held").into_future()).await.unwrap();
