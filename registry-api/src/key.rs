@@ -144,19 +144,53 @@ fn check(text: &str) -> Result<(), String> {
     explain(rest)
 }
 
-/// Whether a key obeys all rules and is plain ASCII with no segment that begins with a dot, as nearly every key is: one
-/// look at each byte tells.
+/// Whether a key obeys all rules and is plain ASCII with no segment that begins with a dot, as nearly every key is.
+///
+/// It takes eight bytes at a time: this is part of every call.
 fn is_plain(text: &str) -> bool {
-    let (mut last, mut segments) = (0, 0);
-    for byte in text.bytes() {
-        if !(0x20..0x7f).contains(&byte) || (last == b'/' && matches!(byte, b'/' | b'.')) {
+    let bytes = text.as_bytes();
+    let (mut after_slash, mut segments) = (0, 0);
+    let mut words = bytes.chunks_exact(8);
+    for word in &mut words {
+        let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
+        if !printable(word) {
             return false;
         }
-        segments += usize::from(byte == b'/');
-        last = byte;
+        let slashes = equal(word, b'/');
+        // What stands right after a slash, also after the last one of the word before.
+        let after = (slashes << 8) | after_slash;
+        if after & (slashes | equal(word, b'.')) != 0 {
+            return false;
+        }
+        segments += slashes.count_ones() as usize;
+        after_slash = slashes >> 56;
+    }
+    let mut last = if after_slash == 0 { 0 } else { b'/' };
+    for byte in words.remainder() {
+        if !(0x20..0x7f).contains(byte) || (last == b'/' && matches!(byte, b'/' | b'.')) {
+            return false;
+        }
+        segments += usize::from(*byte == b'/');
+        last = *byte;
     }
     last != b'/' && segments <= MAX_SEGMENTS
 }
+
+/// The high bit of each byte of `word` that is `byte`; the word must be ASCII.
+fn equal(word: u64, byte: u8) -> u64 {
+    let differs = word ^ (ONES * u64::from(byte));
+    // Of seven bits, only zero does not carry into the eighth.
+    !(differs + ONES * 0x7f) & HIGHS
+}
+
+/// Whether each byte of `word` is between a space and a tilde.
+fn printable(word: u64) -> bool {
+    // Of seven bits, those from a space on carry into the eighth, and so does the delete character with one more.
+    word & HIGHS == 0 && (word + ONES * 0x60) & !(word + ONES) & HIGHS == HIGHS
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = ONES * 0x80;
 
 /// Which rule a key breaks, segment by segment; none if it is only unusual.
 fn explain(rest: &str) -> Result<(), String> {
@@ -194,7 +228,15 @@ mod tests {
 
     #[test]
     fn well_formed_keys_pass() {
-        for key in ["/", "/a", "/nodes/worker/default/10.0.0.7:1234", "/ä/…/a b", "/a/...", "/a/.b"] {
+        for key in [
+            "/",
+            "/a",
+            "/\u{d7ff}\u{d7ff}\u{d7ff}/longer than a word",
+            "/nodes/worker/default/10.0.0.7:1234",
+            "/ä/…/a b",
+            "/a/...",
+            "/a/.b",
+        ] {
             assert_eq!(Key::new(key).map(Key::as_str), Ok(key));
         }
     }
@@ -217,6 +259,24 @@ mod tests {
         ] {
             let error = Key::new(key).expect_err(key);
             assert!(error.reason().contains(reason), "{key:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_short_look_at_a_key_agrees_with_the_long_one() {
+        // Every byte that UTF-8 can hold alone, in every place of a word and beyond, beside slashes and dots.
+        for byte in 0_u8..0x80 {
+            for place in 1..20 {
+                for beside in ["aaaaaaaaaaaaaaaaaaaaaaaa", "/a/a/a/a/a/a/a/a/a/a/a/a", "a/.a//a./a/aa.a/..aa/a.a"] {
+                    let mut text = format!("/{beside}").into_bytes();
+                    text[place] = byte;
+                    let text = String::from_utf8(text).expect("ASCII");
+                    let plain = is_plain(&text);
+                    let dotted = text.contains("/.");
+                    let good = explain(&text[1..]).is_ok();
+                    assert_eq!(plain, good && !dotted, "{text:?}");
+                }
+            }
         }
     }
 
