@@ -24,6 +24,7 @@ chapter! {
         a_waiting_lock_ends_with_its_registry,
         a_closed_registry_refuses_every_call,
         dropping_the_last_registry_closes_it,
+        dropping_the_last_registry_frees_what_it_locked,
         dropping_a_clone_closes_nothing,
         an_abandoned_session_keeps_what_it_owns,
         an_abandoned_session_is_gone_after_its_timeout,
@@ -162,6 +163,21 @@ async fn dropping_the_last_registry_closes_it(case: &Case) -> Verdict {
     drop(registry);
     eventually("what it owned is gone long before its timeout", SOON, async || Ok(other.get(key).await?.is_none()))
         .await
+}
+
+async fn dropping_the_last_registry_frees_what_it_locked(case: &Case) -> Verdict {
+    let other = case.client().await?;
+    let registry = case.client_alone(lasting(LONG)).await?;
+    let key = &case.key("lock");
+    let guard = registry.lock(key).await?;
+    let mut watch = Follower::synced(&registry, key, Scope::Node).await?;
+    // A guard and a watch that are kept keep nothing alive.
+    drop(registry);
+    within("the loss", SOON, guard.lost()).await?;
+    within("the end of the watch", SOON, async { while watch.next().await.is_ok() {} }).await?;
+    within("the lock", SOON, other.lock(key).into_future()).await??.release().await?;
+    drop(guard);
+    Ok(())
 }
 
 async fn dropping_a_clone_closes_nothing(case: &Case) -> Verdict {
