@@ -5,13 +5,17 @@ mod consumers;
 mod deleting;
 mod entries;
 mod errors;
-mod holding;
+mod events;
+mod fencing;
+mod holders;
 mod keys;
 mod leadership;
 mod limits;
 mod locks;
+mod loss;
 mod namespaces;
 mod outcomes;
+mod queues;
 mod reading;
 mod session;
 mod steps;
@@ -37,9 +41,13 @@ pub(crate) const CHAPTERS: &[&[Law]] = &[
     session::LAWS,
     calls::LAWS,
     watching::LAWS,
+    events::LAWS,
     consumers::LAWS,
     locks::LAWS,
-    holding::LAWS,
+    holders::LAWS,
+    loss::LAWS,
+    fencing::LAWS,
+    queues::LAWS,
     leadership::LAWS,
     errors::LAWS,
 ];
