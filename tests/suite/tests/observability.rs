@@ -8,14 +8,14 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
 use registry_host::{ErrorKind, Plugin, Registry, Scope};
-use registry_suite::{Logs, SOON, beside, etcd, eventually, memory, open, settings, wait_until};
+use registry_suite::{Logs, Mirror, SOON, beside, etcd, eventually, memory, open, settings, wait_until};
 use registry_test_servers::{Etcd, Proxy};
 use tokio::sync::Mutex;
 
 /// The subscriber of this process.
 static LOGS: LazyLock<Logs> = LazyLock::new(Logs::install);
 
-/// The recorder of this process; its counters start anew at each look, so that the tests take turns.
+/// The recorder of this process. It counts what any registry does, so that the tests take turns.
 static METRICS: LazyLock<Mutex<Snapshotter>> = LazyLock::new(|| {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
@@ -106,6 +106,7 @@ async fn calls_are_counted_and_measured_by_operation_backend_and_result() {
 #[tokio::test]
 async fn every_call_is_a_span_with_its_operation_key_and_plugin() {
     LazyLock::force(&LOGS);
+    let _turn = METRICS.lock().await;
     let registry = open(memory()).await.unwrap();
     registry.put("/spanned/put", "secret value").await.unwrap();
     registry.get("/spanned/get").await.unwrap();
@@ -119,6 +120,7 @@ async fn every_call_is_a_span_with_its_operation_key_and_plugin() {
 #[tokio::test]
 async fn the_plugins_log_lines_reach_the_hosts_subscriber() {
     LazyLock::force(&LOGS);
+    let _turn = METRICS.lock().await;
     let server = Etcd::start().unwrap();
     let proxy = Proxy::to(server.address()).unwrap();
     let settings = settings("etcd").set_value("registry.etcd.endpoints", proxy.url());
@@ -130,15 +132,17 @@ async fn the_plugins_log_lines_reach_the_hosts_subscriber() {
     wait_until("the warning is told", SOON, || has(&warned)).await;
     let id = registry.session().id().to_string();
     wait_until("the session is told", SOON, || has(&["DEBUG registry_plugin", &id, "module=registry_etcd"])).await;
-    let watch = registry.watch("/a", Scope::Node).await.unwrap();
+    let mut mirror = Mirror::of(&registry, "/a").await;
+    registry.put("/a", "1").await.unwrap();
+    mirror.until("the watch is open", |mirror| mirror.has("/a", "1")).await;
     proxy.reset();
     wait_until("the break is told", SOON, || has(&["the watch broke off", "registry_plugin"])).await;
-    drop(watch);
 }
 
 #[tokio::test]
 async fn a_plugins_panics_reach_the_hosts_subscriber_with_their_place() {
     LazyLock::force(&LOGS);
+    let _turn = METRICS.lock().await;
     let plugin = Plugin::load(beside().join("libfixture_panicking.so"), None).unwrap();
     let registry = Registry::connect(plugin, settings("panicking").build().unwrap()).await.unwrap();
     assert_eq!(registry.get("/bad/future").await.unwrap_err().kind(), ErrorKind::PluginPanicked);
