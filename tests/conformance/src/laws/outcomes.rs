@@ -18,7 +18,7 @@ chapter! {
         a_refused_write_is_certainly_not_applied;
     "3.7" =>
         a_version_of_a_former_life_is_refused needs ExactVersions,
-        of_many_that_write_at_one_version_one_succeeds needs ExactVersions,
+        of_many_that_write_at_one_version_one_succeeds,
         of_many_that_create_a_key_one_succeeds,
         of_many_that_delete_a_key_one_removes_it;
 }
