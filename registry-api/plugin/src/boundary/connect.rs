@@ -10,8 +10,9 @@ use registry_api::Result;
 use serde_json::Value;
 
 use super::{
-    connection::{Connected, Live},
+    connection::Connected,
     guarded::{Kept, guarded},
+    live::Live,
     logging,
     runtime::PluginRuntime,
 };

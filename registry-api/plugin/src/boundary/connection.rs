@@ -1,10 +1,7 @@
 //! A connection as the host sees it: each call gated, timed and guarded.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -18,13 +15,13 @@ use registry_api::{
 };
 
 use super::{
-    guarded::{Kept, caught, guarded},
+    guarded::{caught, guarded},
     guards,
-    runtime::PluginRuntime,
+    live::Live,
     watches,
 };
 use crate::{
-    Backend, Context, LockRequest,
+    Backend, LockRequest,
     call::{Effect, call},
     lock,
     session::closed,
@@ -33,40 +30,8 @@ use crate::{
 /// How many entries one page of a listing asks for.
 const PAGE: usize = 1_000;
 
-/// What lives as long as anything of a connection does.
-pub(super) struct Live<B: Backend> {
-    pub(super) backend: Kept<Arc<B>>,
-    pub(super) context: Context,
-    pub(super) requests: AtomicU64,
-    pub(super) runtime: Arc<PluginRuntime>,
-}
-
 /// The host's end of a connection; dropping it closes the connection in the background.
 pub(super) struct Connected<B: Backend>(pub(super) Arc<Live<B>>);
-
-impl<B: Backend> Live<B> {
-    fn guarded<'a, T, R, F>(&'a self, future: F) -> BorrowingFfiFuture<'a, RResult<R, RawError>>
-    where
-        F: Future<Output = Result<T>> + Send + 'a,
-        T: Into<R>,
-        R: 'a,
-    {
-        guarded(self.runtime.handle(), future)
-    }
-
-    /// A call that writes nothing. The backend's function itself runs inside the guard: it may panic like its future.
-    fn read<'a, T, F>(
-        &'a self,
-        timeout: Timeout,
-        start: impl FnOnce(&'a B) -> F + Send + 'a,
-    ) -> impl Future<Output = Result<T>> + Send + 'a
-    where
-        T: Send + 'a,
-        F: Future<Output = Result<T>> + Send + 'a,
-    {
-        call(self.context.session(), timeout.into(), Effect::Read, async move { start(&self.backend).await })
-    }
-}
 
 impl<B: Backend> RawConnection for Connected<B> {
     fn lacking(&self) -> RVec<Tuple2<RString, RString>> {

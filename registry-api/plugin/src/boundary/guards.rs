@@ -5,8 +5,8 @@ use std::sync::Arc;
 use registry_abi::{FfiFuture, Guard, RResult, RStr, RawError, RawGuard, RawGuard_TO, TD_Opaque, Timeout};
 
 use super::{
-    connection::Live,
     guarded::{InRuntime, guarded},
+    live::Live,
 };
 use crate::{Backend, lock::LockGuard};
 

@@ -4,6 +4,7 @@ mod connect;
 mod connection;
 pub(crate) mod guarded;
 mod guards;
+mod live;
 mod logging;
 mod runtime;
 mod watches;

@@ -9,8 +9,8 @@ use registry_api::{Key, Result, Scope};
 use tokio::task::AbortHandle;
 
 use super::{
-    connection::Live,
     guarded::{InRuntime, caught},
+    live::Live,
 };
 use crate::{
     Backend,
