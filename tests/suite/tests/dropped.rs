@@ -1,7 +1,14 @@
 //! A thousand dropped futures of every operation leave nothing behind (contract 4.5): no lease, no place in a queue, no watch,
 //! no thread, no descriptor, no memory.
 
-use std::{collections::BTreeMap, future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::poll_fn,
+    pin::pin,
+    sync::{Mutex, PoisonError},
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream};
 use registry_host::{Registry, Scope, SettingsBuilder};
@@ -10,13 +17,10 @@ use registry_suite::{
     wait_until, within,
 };
 use registry_test_servers::Etcd;
-use tokio::{
-    sync::{Mutex, MutexGuard},
-    time::timeout,
-};
+use tokio::{runtime::Runtime, time::timeout};
 
 /// The tests count what the whole process holds, so that they take turns.
-static TURN: Mutex<()> = Mutex::const_new(());
+static TURN: Mutex<()> = Mutex::new(());
 
 /// How many futures of each operation are dropped.
 const FUTURES: usize = 1_000;
@@ -198,58 +202,67 @@ async fn opening_and_closing_leave_nothing(plugin: &str, settings: SettingsBuild
     }
 }
 
-/// A server of the test's own, and its turn.
-async fn own_server() -> (MutexGuard<'static, ()>, Etcd) {
-    let turn = TURN.lock().await;
-    (turn, Etcd::start().expect("an etcd server"))
+/// Runs a test alone, its runtime included: that has descriptors, too.
+fn alone(test: impl Future<Output = ()>) {
+    // A test that failed has not broken the turns of the others.
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Runtime::new().expect("a runtime").block_on(test);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dropped_futures_leave_nothing_on_memory() {
-    let _turn = TURN.lock().await;
-    nothing_is_left("memory", memory(), None).await;
+fn own_server() -> Etcd {
+    Etcd::start().expect("an etcd server")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dropped_futures_leave_nothing_on_etcd() {
-    let (_turn, server) = own_server().await;
-    nothing_is_left("etcd", etcd(&server), Some(&server)).await;
+#[test]
+fn dropped_futures_leave_nothing_on_memory() {
+    alone(async { nothing_is_left("memory", memory(), None).await });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dropped_openings_and_closings_leave_nothing_on_memory() {
-    let _turn = TURN.lock().await;
-    opening_and_closing_leave_nothing("memory", memory(), None).await;
+#[test]
+fn dropped_futures_leave_nothing_on_etcd() {
+    alone(async {
+        let server = own_server();
+        nothing_is_left("etcd", etcd(&server), Some(&server)).await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dropped_openings_and_closings_leave_nothing_on_etcd() {
-    let (_turn, server) = own_server().await;
-    opening_and_closing_leave_nothing("etcd", etcd(&server).set("registry.etcd.ttl=5s"), Some(&server)).await;
+#[test]
+fn dropped_openings_and_closings_leave_nothing_on_memory() {
+    alone(async { opening_and_closing_leave_nothing("memory", memory(), None).await });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_registries_leave_nothing_on_memory() {
-    let _turn = TURN.lock().await;
-    cycles_leave_nothing("memory", memory(), None).await;
+#[test]
+fn dropped_openings_and_closings_leave_nothing_on_etcd() {
+    alone(async {
+        let server = own_server();
+        opening_and_closing_leave_nothing("etcd", etcd(&server).set("registry.etcd.ttl=5s"), Some(&server)).await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_registries_leave_nothing_on_etcd() {
-    let (_turn, server) = own_server().await;
-    cycles_leave_nothing("etcd", etcd(&server), Some(&server)).await;
+#[test]
+fn a_hundred_registries_leave_nothing_on_memory() {
+    alone(async { cycles_leave_nothing("memory", memory(), None).await });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_opening_that_fails_leaves_nothing() {
-    let _turn = TURN.lock().await;
-    let before = rested("etcd", &etcd(Etcd::shared().expect("an etcd server"))).await;
-    for _ in 0..100 {
-        let refused =
-            settings("etcd").set("registry.etcd.endpoints=127.0.0.1:1").set("registry.etcd.retry-max-duration=1ms");
-        let opening = open(refused.set("registry.etcd.retry-delay=1ms"));
-        within("it fails", SOON, opening).await.expect_err("nobody listens there");
-    }
-    wait_until("the plugin's threads end", SOON, || plugin_threads("etcd") == 0).await;
-    wait_until("the descriptors are closed", SOON, || descriptors() <= before).await;
+#[test]
+fn a_hundred_registries_leave_nothing_on_etcd() {
+    alone(async {
+        let server = own_server();
+        cycles_leave_nothing("etcd", etcd(&server), Some(&server)).await;
+    });
+}
+
+#[test]
+fn an_opening_that_fails_leaves_nothing() {
+    alone(async {
+        let before = rested("etcd", &etcd(Etcd::shared().expect("an etcd server"))).await;
+        for _ in 0..100 {
+            let refused =
+                settings("etcd").set("registry.etcd.endpoints=127.0.0.1:1").set("registry.etcd.retry-max-duration=1ms");
+            let opening = open(refused.set("registry.etcd.retry-delay=1ms"));
+            within("it fails", SOON, opening).await.expect_err("nobody listens there");
+        }
+        wait_until("the plugin's threads end", SOON, || plugin_threads("etcd") == 0).await;
+        wait_until("the descriptors are closed", SOON, || descriptors() <= before).await;
+    });
 }
