@@ -39,6 +39,7 @@ impl Registry {
         Ok(Watch {
             raw: Some(raw),
             ready: VecDeque::new(),
+            failed: None,
             hides: inner.hides_below(key),
             key: key.as_str().to_owned(),
             plugin: inner.plugin.name().to_owned(),
@@ -51,6 +52,8 @@ impl Registry {
 pub struct Watch {
     raw: Option<registry_abi::Watch>,
     ready: VecDeque<Event>,
+    /// What ends the watch once all that is ready has been told.
+    failed: Option<Error>,
     /// Whether some of what the plugin tells is hidden.
     hides: bool,
     key: String,
@@ -85,6 +88,9 @@ impl Stream for Watch {
             if let Some(event) = self.ready.pop_front() {
                 return Poll::Ready(Some(Ok(event)));
             }
+            if let Some(error) = self.failed.take() {
+                return self.end(error);
+            }
             let Some(raw) = &mut self.raw else { return Poll::Ready(None) };
             // A watch that always has something to tell must let its siblings run.
             let turn = ready!(tokio::task::coop::poll_proceed(cx));
@@ -102,7 +108,11 @@ impl Stream for Watch {
                         match Event::try_from(raw) {
                             Ok(event) if self.hides && is_hidden(&event) => {}
                             Ok(event) => self.ready.push_back(event),
-                            Err(error) => return self.end(error),
+                            Err(error) => {
+                                // After what stands before it in the batch.
+                                self.failed = Some(error);
+                                break;
+                            }
                         }
                     }
                 }

@@ -1,6 +1,6 @@
 //! What a Txn looks at, and what it saw there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use etcd_client::proto::{PbRangeResponse, PbTxnOpResponse, PbTxnResponse};
 use etcd_client::{GetOptions, TxnOp};
@@ -18,7 +18,8 @@ pub(super) struct Facts {
 
 /// The places a Txn must look at to be judged: at most 64 keys and 32 ranges, within the server's 128 operations.
 pub(super) struct Places<'a> {
-    keys: Vec<Key<'a>>,
+    /// Each with whether its lease matters.
+    keys: BTreeMap<Key<'a>, bool>,
     /// Keys that may need to have nothing below them, and how many keys there to look at.
     ranges: Vec<(Key<'a>, i64)>,
 }
@@ -34,13 +35,16 @@ pub(super) struct Seen<'a> {
 
 impl<'a> Places<'a> {
     pub(super) fn of(txn: &Txn<'a>) -> Self {
-        let mut keys: Vec<Key<'a>> = txn.checks.iter().map(Check::key).collect();
+        let mut keys = BTreeMap::new();
+        for check in txn.checks {
+            *keys.entry(check.key()).or_default() |= matches!(check, Check::Held { .. });
+        }
         let mut ranges = Vec::new();
         let mut deletes = 0;
         for operation in txn.operations {
             match operation {
                 Operation::Put { key, mode, .. } => {
-                    keys.extend(key.ancestors());
+                    keys.extend(key.ancestors().map(|ancestor| (ancestor, true)));
                     if *mode == registry_plugin::Mode::Ephemeral {
                         // One more than may have been deleted by then shows whether anything is left.
                         ranges.push((*key, deletes + 1));
@@ -53,16 +57,15 @@ impl<'a> Places<'a> {
                 _ => {}
             }
         }
-        keys.sort_unstable();
-        keys.dedup();
         Places { keys, ranges }
     }
 
     /// The reads, in the order that [`seen`](Places::seen) takes their answers in.
     pub(super) fn reads(&self, namespace: &Namespace) -> Vec<TxnOp> {
-        let keys = self.keys.iter().map(|key| {
-            // The root is no entry, and an etcd key must not be empty: its own place is that of a foreign key.
-            TxnOp::get(namespace.raw(*key), Some(GetOptions::new().with_keys_only()))
+        let keys = self.keys.iter().map(|(key, with_lease)| {
+            // The root is no entry, and an etcd key must not be empty: its own place is that of a foreign key. A newer
+            // etcd (3.7 was seen to) leaves the lease out where the value is not asked for.
+            TxnOp::get(namespace.raw(*key), (!with_lease).then(|| GetOptions::new().with_keys_only()))
         });
         let ranges = self.ranges.iter().map(|(key, limit)| {
             let below = namespace.below(*key);
@@ -79,7 +82,7 @@ impl<'a> Places<'a> {
             Some(PbTxnOpResponse::ResponseRange(range)) => range,
             _ => PbRangeResponse::default(),
         });
-        for (key, range) in self.keys.iter().zip(&mut answers) {
+        for (key, range) in self.keys.keys().zip(&mut answers) {
             if let Some(found) = range.kvs.first().filter(|_| !key.is_root()) {
                 let facts = Facts {
                     version: number(found.mod_revision),
