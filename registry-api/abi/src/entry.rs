@@ -36,6 +36,14 @@ impl From<Entry> for RawEntry {
     }
 }
 
+impl RawEntry {
+    /// The entry under a key that the asker knows.
+    pub fn named(self, key: &str) -> Entry {
+        let owner = self.ephemeral.then_some(SessionId(self.owner));
+        Entry::new(key, self.value.into_bytes(), self.version, self.created, owner)
+    }
+}
+
 impl From<RawEntry> for Entry {
     fn from(raw: RawEntry) -> Self {
         let owner = raw.ephemeral.then_some(SessionId(raw.owner));

@@ -16,12 +16,8 @@ impl Registry {
         let inner = &*self.0;
         let asked = inner.connection.get(key.as_str().into(), inner.timeout.into());
         let found = inner.layers.run(Operation::Get, Some(key), Some(inner.timeout), asked).await?;
-        Ok(found.into_option().map(|raw| {
-            let mut entry = Entry::from(raw);
-            // It is known here, so that it needn't cross.
-            key.as_str().clone_into(&mut entry.key);
-            entry
-        }))
+        // The key is known here, so that it needn't cross.
+        Ok(found.into_option().map(|raw| raw.named(key.as_str())))
     }
 
     /// Names the direct children, sorted by bytes. The root's are asked for with `/`.
