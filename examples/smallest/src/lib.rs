@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
@@ -67,12 +67,14 @@ impl Backend for Smallest {
     }
 
     async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {
-        let below = self.list_of(key);
-        if below.is_empty() && !key.is_root() {
+        let listed = self.list_of(key);
+        if listed.is_empty() && !key.is_root() {
             return Err(Error::new(ErrorKind::NotFound, "there is no such entry"));
         }
-        let direct = below.iter().filter(|entry| entry.key().parent() == Some(key));
-        Ok(direct.map(|entry| entry.key().name().to_owned()).collect())
+        // Also a child that is no entry itself, but has some below it.
+        let above = key.child("");
+        let below = listed.iter().filter_map(|entry| entry.key.strip_prefix(&above)?.split('/').next());
+        Ok(below.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect())
     }
 
     async fn list(&self, key: Key<'_>, _: Page) -> Result<Listing> {
@@ -94,18 +96,27 @@ impl Backend for Smallest {
 
     async fn watch(&self, key: Key<'_>, scope: Scope, sink: WatchSink) -> Result<()> {
         let mut changes = TREE.subscribe();
-        while !sink.is_closed() {
-            changes.mark_unchanged();
-            // Told the whole state each time, the SDK finds what has changed. With a feed of changes, `sink.put` and
-            // `sink.delete` tell them one by one, and `resync` is for the beginning and after a break.
-            let entries = self.list_of(key).into_iter().filter(|entry| scope.covers(key, entry.key()));
-            sink.resync(entries.collect());
+        changes.mark_unchanged();
+        let covered = || self.list_of(key).into_iter().filter(|entry| scope.covers(key, entry.key()));
+        // The whole state at the beginning, and after a break, had this backend any: the SDK finds what is different.
+        let mut known: Vec<Entry> = covered().collect();
+        sink.resync(known.clone());
+        loop {
             tokio::select! {
-                () = sink.closed() => break,
+                () = sink.closed() => return Ok(()),
                 _ = changes.changed() => {}
             }
+            let now: Vec<Entry> = covered().collect();
+            let there: BTreeSet<_> = now.iter().map(|entry| entry.key.as_str()).collect();
+            for gone in known.iter().filter(|known| !there.contains(known.key.as_str())) {
+                sink.delete(&gone.key);
+            }
+            // What has not changed is passed over.
+            now.iter().cloned().for_each(|entry| sink.put(entry));
+            known = now;
+            // A tree that never rests must let others have their turn.
+            tokio::task::yield_now().await;
         }
-        Ok(())
     }
 
     async fn close(&self) -> Result<()> {
@@ -125,10 +136,13 @@ impl Smallest {
         entry
     }
 
+    /// The key's own entry and all below it, sorted by bytes.
     fn list_of(&self, key: Key<'_>) -> Vec<Entry> {
+        let (place, below) = (self.place(key), self.place(Key::from_checked(&key.child(""))));
         let tree = TREE.borrow();
-        let mine = tree.entries.values().filter(|entry| entry.key.starts_with(&format!("{}/", self.namespace)));
-        mine.map(|entry| self.shown(entry)).filter(|entry| Scope::Subtree.covers(key, entry.key())).collect()
+        let own = tree.entries.get(&place).filter(|_| !key.is_root());
+        let rest = tree.entries.range(below.clone()..).take_while(|(other, _)| other.starts_with(&below));
+        own.into_iter().chain(rest.map(|(_, entry)| entry)).map(|entry| self.shown(entry)).collect()
     }
 
     fn apply(&self, tree: &mut Tree, txn: Txn<'_>) -> Result<Committed> {
@@ -139,7 +153,7 @@ impl Smallest {
                 Check::Absent(_) => found.is_none(),
                 Check::Present(_) => found.is_some(),
                 Check::Version(_, version) => found.is_some_and(|entry| entry.version == *version),
-                Check::Held { token, .. } => found.is_some_and(|entry| entry.created == *token),
+                Check::Held { token, .. } => found.is_some_and(|entry| entry.is_ephemeral() && entry.created == *token),
                 _ => return Err(Error::new(ErrorKind::Unsupported, "an unknown check")),
             };
             if !holds {

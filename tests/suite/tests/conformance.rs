@@ -30,7 +30,7 @@ fn main() {
 /// A backend's name, and what opens a court on it.
 type Opening = (&'static str, fn(&Runtime) -> Result<Court>);
 
-const BACKENDS: [Opening; 3] = [
+const BACKENDS: [Opening; 4] = [
     ("memory", |runtime| {
         let settings = Settings::builder().plugin_dir(beside()).set("registry.type=memory");
         runtime.block_on(Court::open(settings.set_value("registry.memory.name", unique("conformance"))))
@@ -40,6 +40,10 @@ const BACKENDS: [Opening; 3] = [
         let settings = Settings::builder().set("registry.type=memory").set("registry.namespace=");
         let settings = settings.set_value("registry.memory.name", unique("conformance"));
         runtime.block_on(Court::with_plugin(Plugin::linked(registry_memory::linked_plugin())?, settings))
+    }),
+    // The one that the README shows.
+    ("smallest", |runtime| {
+        runtime.block_on(Court::open(Settings::builder().plugin_dir(beside()).set("registry.type=smallest")))
     }),
     ("etcd", |runtime| {
         let server = Etcd::shared().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
