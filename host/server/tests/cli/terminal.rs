@@ -16,8 +16,10 @@ fn on_terminal(command: &Command, environment: &[(&str, &str)]) -> String {
 fn script(command: &Command) -> Command {
     let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap());
     let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
+    // A shell that stays would be ended by the key of Ctrl-C, and its code be told instead of the program's.
+    let line = format!("exec {}", words.join(" "));
     let mut script = Command::new("script");
-    script.args(["-qec", &words.join(" "), "/dev/null"]).env("TERM", "xterm");
+    script.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm");
     script
 }
 
