@@ -2,7 +2,7 @@
 
 mod builder;
 mod client;
-mod member;
+mod node;
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -10,11 +10,10 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
-pub use builder::{Builder, Tls};
-pub use member::Member;
+pub use builder::Builder;
 
 use self::client::Client;
-use crate::{Certificates, Error, Result};
+use crate::{Certificates, Error, Member, Result};
 
 /// A running etcd of one node or more; dropping it ends them and removes their data.
 ///

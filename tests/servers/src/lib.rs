@@ -19,14 +19,20 @@
 
 mod certificates;
 mod error;
-mod etcd;
+pub mod etcd;
 mod health;
+mod member;
 mod port;
 mod process;
 mod proxy;
 mod scratch;
+mod tls;
+pub mod zookeeper;
 
 pub use certificates::Certificates;
 pub use error::{Error, Result};
-pub use etcd::{Builder, Etcd, Member, Tls};
+pub use etcd::Etcd;
+pub use member::Member;
 pub use proxy::Proxy;
+pub use tls::Tls;
+pub use zookeeper::ZooKeeper;

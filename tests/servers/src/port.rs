@@ -11,6 +11,9 @@ use crate::{Error, Result};
 /// Below the ports that Linux gives to outgoing connections, so that no client sits on a stopped server's port.
 const PORTS: Range<u16> = 20_000..32_000;
 
+/// How often a start is tried when something else took a port in the moment between its choice and its use.
+const ATTEMPTS: usize = 3;
+
 /// A port on 127.0.0.1, free when taken, and nobody else's until dropped.
 ///
 /// "Bind port 0, close, hand the number on" lets two tests get one number. The claim here is an abstract Unix socket
@@ -42,6 +45,22 @@ impl Port {
         TcpListener::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
         Some(Self { number, _claim: claim })
     }
+}
+
+/// Starts a server, again on other ports if one of its own was taken in the last moment.
+pub(crate) fn retried<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut attempt = 1;
+    loop {
+        match start() {
+            Err(error) if attempt < ATTEMPTS && is_taken(&error) => attempt += 1,
+            started => return started,
+        }
+    }
+}
+
+/// Go says it with a small letter, Java with a capital.
+fn is_taken(error: &Error) -> bool {
+    error.to_string().to_ascii_lowercase().contains("address already in use")
 }
 
 #[cfg(test)]

@@ -113,12 +113,15 @@ pub(crate) fn find(name: &str, package: &str) -> Result<PathBuf> {
     })
 }
 
-/// Takes away the settings that etcd and its client would read from the environment of whoever runs the tests.
+/// Takes away the settings that etcd, its client and Java would read from the environment of whoever runs the tests.
 pub(crate) fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"ETCD") {
             command.env_remove(name);
         }
+    }
+    for name in ["CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"] {
+        command.env_remove(name);
     }
 }
 

@@ -3,21 +3,9 @@ use std::time::Duration;
 
 use super::Etcd;
 use super::client::Client;
-use super::member::{self, Cluster, Member, Ports};
+use super::node::{self, Cluster, Ports};
 use crate::process::find;
-use crate::{Certificates, Result, scratch};
-
-/// How often a start is tried when something else took a port in the moment between its choice and its use.
-const ATTEMPTS: usize = 3;
-
-/// Who shows a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// The server alone.
-    Server,
-    /// The server and every client.
-    Mutual,
-}
+use crate::{Certificates, Member, Result, Tls, port, scratch};
 
 /// An etcd still to be started.
 #[must_use = "nothing runs before `start`"]
@@ -72,15 +60,7 @@ impl Builder {
     pub fn start(self) -> Result<Etcd> {
         let name = std::env::var("ETCD_BIN").unwrap_or_else(|_| "etcd".to_owned());
         let program = find(&name, "etcd-server")?;
-        let mut attempt = 1;
-        let mut etcd = loop {
-            match self.start_servers(&program) {
-                Err(error) if attempt < ATTEMPTS && error.to_string().contains("address already in use") => {
-                    attempt += 1
-                }
-                started => break started?,
-            }
-        };
+        let mut etcd = port::retried(|| self.start_servers(&program))?;
         if let Some((user, password)) = &self.login {
             etcd.client.enable_users(user, password)?;
         }
@@ -97,7 +77,7 @@ impl Builder {
         let initial: Vec<String> = ports
             .iter()
             .enumerate()
-            .map(|(index, ports)| format!("{}={}", member::name(index), ports.peer_url()))
+            .map(|(index, ports)| format!("{}={}", node::name(index), ports.peer_url()))
             .collect();
         let cluster = Cluster {
             program,
@@ -107,7 +87,7 @@ impl Builder {
             flags: &self.flags,
         };
         let members: Vec<Member> =
-            ports.into_iter().enumerate().map(|(index, ports)| Member::new(index, ports, &cluster)).collect();
+            ports.into_iter().enumerate().map(|(index, ports)| node::member(index, ports, &cluster)).collect();
         let client = Client::new(members.iter().map(Member::endpoint).collect(), security);
         let etcd = Etcd { members, client, _folder: folder };
         etcd.start_members()?;

@@ -2,9 +2,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::builder::Tls;
 use crate::process::{find, without_settings};
-use crate::{Certificates, Error, Result};
+use crate::{Certificates, Error, Result, Tls};
 
 /// How `etcdctl` reaches an etcd and proves who it is.
 pub(super) struct Client {

@@ -1,0 +1,77 @@
+//! The command line of one etcd.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::port::Port;
+use crate::process::Process;
+use crate::{Certificates, Member, Result, Tls, health};
+
+/// What a member listens on: its clients, its peers, and in plain text, whatever the other two speak, its health.
+pub(super) struct Ports {
+    clients: Port,
+    peers: Port,
+    health: Port,
+}
+
+/// What all members of a cluster have in common.
+pub(super) struct Cluster<'a> {
+    pub(super) program: &'a Path,
+    pub(super) folder: &'a Path,
+    /// `m0=http://127.0.0.1:20001,m1=…`
+    pub(super) initial: &'a str,
+    pub(super) security: Option<(Tls, &'a Certificates)>,
+    pub(super) flags: &'a [String],
+}
+
+impl Ports {
+    pub(super) fn take() -> Result<Self> {
+        Ok(Self { clients: Port::take()?, peers: Port::take()?, health: Port::take()? })
+    }
+
+    pub(super) fn peer_url(&self) -> String {
+        format!("http://{}", self.peers.address())
+    }
+}
+
+/// The member of this number, still to be spawned.
+pub(super) fn member(index: usize, ports: Ports, cluster: &Cluster<'_>) -> Member {
+    let name = name(index);
+    let address = ports.clients.address();
+    let scheme = if cluster.security.is_some() { "https" } else { "http" };
+    let clients = format!("{scheme}://{address}");
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut flag = |name: &str, value: &dyn AsRef<std::ffi::OsStr>| {
+        arguments.push(name.into());
+        arguments.push(value.as_ref().into());
+    };
+    flag("--name", &name);
+    flag("--data-dir", &cluster.folder.join(&name));
+    flag("--listen-client-urls", &clients);
+    flag("--advertise-client-urls", &clients);
+    flag("--listen-peer-urls", &ports.peer_url());
+    flag("--initial-advertise-peer-urls", &ports.peer_url());
+    flag("--listen-metrics-urls", &format!("http://{}", ports.health.address()));
+    flag("--initial-cluster", &cluster.initial);
+    flag("--initial-cluster-state", &"new");
+    flag("--logger", &"zap");
+    flag("--log-outputs", &"stderr");
+    if let Some((tls, certificates)) = cluster.security {
+        flag("--cert-file", &certificates.server_cert_file());
+        flag("--key-file", &certificates.server_key_file());
+        if tls == Tls::Mutual {
+            flag("--trusted-ca-file", &certificates.ca_file());
+            arguments.push("--client-cert-auth".into());
+        }
+    }
+    arguments.extend(cluster.flags.iter().map(OsString::from));
+    let log = cluster.folder.join(format!("{name}.log"));
+    let process = Process::new(cluster.program.to_owned(), arguments, log);
+    let health = ports.health.address();
+    let is_ready = Box::new(move || health::is_healthy(health));
+    Member::new(process, address, clients, is_ready, vec![ports.clients, ports.peers, ports.health])
+}
+
+pub(super) fn name(index: usize) -> String {
+    format!("m{index}")
+}

@@ -1,0 +1,96 @@
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::port::Port;
+use crate::process::Process;
+use crate::{Result, health};
+
+/// One server of an [`Etcd`](crate::Etcd) or a [`ZooKeeper`](crate::ZooKeeper).
+pub struct Member {
+    process: Process,
+    address: SocketAddr,
+    endpoint: String,
+    is_ready: Probe,
+    _ports: Vec<Port>,
+}
+
+/// Whether a server can be used; it must have its own deadline.
+pub(crate) type Probe = Box<dyn Fn() -> bool + Send + Sync>;
+
+impl Member {
+    /// A member that listens for clients at `address`, by which they know it as `endpoint`, and keeps `ports` to itself.
+    pub(crate) fn new(
+        process: Process,
+        address: SocketAddr,
+        endpoint: String,
+        is_ready: Probe,
+        ports: Vec<Port>,
+    ) -> Self {
+        Self { process, address, endpoint, is_ready, _ports: ports }
+    }
+
+    /// What a client is told to find the member: etcd's is `http://127.0.0.1:PORT`, or `https` with TLS, ZooKeeper's
+    /// `127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        self.endpoint.clone()
+    }
+
+    /// Where the member listens for clients.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The process's id; none once it was killed.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// The file that the server logs to.
+    pub fn log(&self) -> &Path {
+        self.process.log()
+    }
+
+    /// Kills the member with SIGKILL. Ports and data stay for [`restart`](Self::restart).
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
+    /// Stops the member with SIGSTOP: it keeps its connections and answers nothing.
+    ///
+    /// # Errors
+    /// If it was killed.
+    pub fn stop(&self) -> Result<()> {
+        self.process.signal(Signal::STOP)
+    }
+
+    /// Lets the member go on with SIGCONT.
+    ///
+    /// # Errors
+    /// If it was killed.
+    pub fn cont(&self) -> Result<()> {
+        self.process.signal(Signal::CONT)
+    }
+
+    /// Starts the member again on the same ports and data, and waits until it is ready; one that runs is killed first.
+    ///
+    /// # Errors
+    /// If it ends by itself, or is not ready in time: in a cluster it takes a quorum.
+    pub fn restart(&self) -> Result<()> {
+        self.spawn()?;
+        self.wait_until_ready()
+    }
+
+    pub(crate) fn spawn(&self) -> Result<()> {
+        self.process.start()
+    }
+
+    pub(crate) fn wait_until_ready(&self) -> Result<()> {
+        let ready = || {
+            self.process.check_running()?;
+            Ok((self.is_ready)())
+        };
+        health::wait_until(ready, || self.process.log_end())
+    }
+}

@@ -1,0 +1,142 @@
+//! ZooKeeper: one server or an ensemble.
+
+mod builder;
+mod install;
+mod server;
+mod word;
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
+pub use builder::Builder;
+
+use crate::{Error, Member, Result};
+
+/// A running ZooKeeper of one server or more; dropping it ends them and removes their data.
+///
+/// The program is `$JAVA_BIN`, else `java` on the `PATH`, with the classes of `$ZOOKEEPER_CLASSPATH`, else of Debian's
+/// package. What Java would read from the environment besides is taken away.
+pub struct ZooKeeper {
+    members: Vec<Member>,
+    /// Where each member answers its four-letter words.
+    words: Vec<SocketAddr>,
+    // After the members: they end before their data goes.
+    _folder: TempDir,
+}
+
+impl ZooKeeper {
+    /// Starts one server in plain text and without users.
+    ///
+    /// # Errors
+    /// If ZooKeeper is not installed, ends by itself or is not ready in time, with the end of its log.
+    pub fn start() -> Result<Self> {
+        Self::builder().start()
+    }
+
+    /// A ZooKeeper of several servers, or with settings of its own.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The one server, as [`ZooKeeper::start`] gives it, that all tests of this process share; it ends with the process.
+    ///
+    /// Tests that break it or count what is on it need their own.
+    ///
+    /// # Errors
+    /// As [`ZooKeeper::start`], at every call once it failed.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: LazyLock<Result<ZooKeeper>> = LazyLock::new(ZooKeeper::start);
+        SHARED.as_ref().map_err(|error| Error::new(error.to_string()))
+    }
+
+    /// The first member's host and port, `127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        self.members[0].endpoint()
+    }
+
+    /// Every member's host and port.
+    pub fn endpoints(&self) -> Vec<String> {
+        self.members.iter().map(Member::endpoint).collect()
+    }
+
+    /// The same, as clients want them: `127.0.0.1:PORT,127.0.0.1:PORT`.
+    pub fn connect_string(&self) -> String {
+        self.endpoints().join(",")
+    }
+
+    /// Where the first member listens, for a [`Proxy`](crate::Proxy).
+    pub fn address(&self) -> SocketAddr {
+        self.members[0].address()
+    }
+
+    /// The members; one unless [`Builder::members`] asked for more.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The member that leads now; a server that stands alone does.
+    ///
+    /// # Errors
+    /// If no member that answers leads.
+    pub fn leader(&self) -> Result<&Member> {
+        let leads = |words| word::mode(words).is_some_and(|mode| mode == "leader" || mode == "standalone");
+        let mut members = self.members.iter().zip(&self.words);
+        let leader = members.find(|(_, words)| leads(**words)).map(|(member, _)| member);
+        leader.ok_or_else(|| Error::new("no member of this ZooKeeper leads"))
+    }
+
+    /// Kills every member with SIGKILL. Ports and data stay for [`restart`](Self::restart).
+    pub fn kill(&self) {
+        self.members.iter().for_each(Member::kill);
+    }
+
+    /// Stops every member with SIGSTOP: it keeps its connections and answers nothing.
+    ///
+    /// # Errors
+    /// If a member was killed.
+    pub fn stop(&self) -> Result<()> {
+        self.members.iter().try_for_each(Member::stop)
+    }
+
+    /// Lets every member go on with SIGCONT.
+    ///
+    /// # Errors
+    /// If a member was killed.
+    pub fn cont(&self) -> Result<()> {
+        self.members.iter().try_for_each(Member::cont)
+    }
+
+    /// Starts every member again on the same ports and data, and waits until they are ready; what runs is killed first.
+    ///
+    /// # Errors
+    /// As [`ZooKeeper::start`].
+    pub fn restart(&self) -> Result<()> {
+        // All are down before one comes up: a quorum of the old ones must not go on in between.
+        self.kill();
+        self.start_members()
+    }
+
+    /// What the first member answers to a four-letter word, such as `wchs`, `dump` or `cons`.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn ask(&self, word: &str) -> Result<String> {
+        word::ask(self.words[0], word).map_err(Error::during(format!("asking ZooKeeper {word}")))
+    }
+
+    /// The server's version, such as `3.8.0`.
+    ///
+    /// # Errors
+    /// If the first member does not answer.
+    pub fn version(&self) -> Result<String> {
+        let answer = self.ask("srvr")?;
+        word::version(&answer).ok_or_else(|| Error::new(format!("ZooKeeper's answer is not understood: {answer}")))
+    }
+
+    fn start_members(&self) -> Result<()> {
+        self.members.iter().try_for_each(Member::spawn)?;
+        self.members.iter().try_for_each(Member::wait_until_ready)
+    }
+}
