@@ -76,8 +76,9 @@ impl Etcd {
     /// # Errors
     /// If no member that answers names a leader.
     pub fn leader(&self) -> Result<&Member> {
-        for member in &self.members {
-            // A member that is down or stopped is not an error as long as another leads.
+        // `etcdctl` tries one that was killed for half a minute.
+        for member in self.members.iter().filter(|member| member.process_id().is_some()) {
+            // A member that is stopped is not an error as long as another leads.
             let Ok(status) = self.client.status(&member.endpoint()) else {
                 continue;
             };
