@@ -51,6 +51,9 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// Every key of [`Config`](Backend::Config), for `registry plugins show` and for hiding secrets.
     const KEYS: &'static [ConfigKey];
 
+    /// What part of its timeout before the server could expire it a session without contact is given up (4.3): a tenth.
+    const MARGIN: u32 = 10;
+
     /// The backend's own configuration: what stands under `registry.<name>`.
     type Config: DeserializeOwned + Send + 'static;
 

@@ -58,7 +58,7 @@ impl Context {
     ///
     /// The tasks end when the last clone of the context is dropped; a test keeps one for as long as its connection is open.
     pub fn detached(options: Options, runtime: Handle) -> Self {
-        Context::new(options, SessionReporter::new(Box::new(|_| ())), Tasks::new(runtime))
+        Context::new(options, SessionReporter::new(Box::new(|_| ()), 10), Tasks::new(runtime))
     }
 
     /// The namespace: segments joined by `/`, no slash at either end; may be empty. The backend prepends it to every key.

@@ -16,7 +16,7 @@ use super::{
     logging,
     runtime::PluginRuntime,
 };
-use crate::{Backend, Context, Options, SessionReporter, config, tasks::Tasks};
+use crate::{Backend, Context, Options, SessionReporter, config, session::Snapshot, tasks::Tasks};
 
 /// Opens a connection of backend `B`; its log lines go to the host where `forward` says so.
 pub(super) fn connect<B: Backend>(
@@ -60,9 +60,11 @@ async fn open<B: Backend>(
         base: PathBuf::from(options.base.as_str()),
         prefix: options.prefix.into(),
     };
-    let session = SessionReporter::new(Box::new(move |now| {
+    const { assert!(B::MARGIN > 1, "a margin of the whole timeout leaves no session") };
+    let hears = move |now: Snapshot| {
         host.session(RawSession::new(now.state, now.id, now.timeout));
-    }));
+    };
+    let session = SessionReporter::new(Box::new(hears), B::MARGIN);
     let tasks = Tasks::new(runtime.handle().clone());
     // Until there is a connection to own them, whatever was started ends with this call.
     let mut owned = EndOnDrop(Some(tasks.clone()));

@@ -62,7 +62,7 @@ pub(crate) type Listener = Box<dyn Fn(Snapshot) + Send + Sync>;
 /// # Behavior
 ///
 /// A report that says nothing new changes nothing, so that no state is told twice in a row. Without an answered request
-/// the session is [`Lost`](SessionState::Lost) a tenth of its timeout before the server could expire it, counted from
+/// the session is [`Lost`](SessionState::Lost) a [margin](crate::Backend::MARGIN) before the server could expire it, counted from
 /// the sending of the last one that was answered; [`ended`](SessionReporter::ended) tells the backend.
 #[derive(Clone)]
 pub struct SessionReporter(Arc<Shared>);
@@ -73,6 +73,8 @@ struct Shared {
     good_until: AtomicU64,
     /// The same, also while it is suspended.
     lost_at: AtomicU64,
+    /// What part of the timeout the session is given up early.
+    margin: u32,
     current: watch::Sender<Option<Snapshot>>,
     /// Held while a transition is made and told, so that listeners hear them in order.
     telling: Mutex<Listener>,
@@ -81,10 +83,11 @@ struct Shared {
 const NEVER: u64 = u64::MAX;
 
 impl SessionReporter {
-    pub(crate) fn new(listener: Listener) -> Self {
+    pub(crate) fn new(listener: Listener, margin: u32) -> Self {
         SessionReporter(Arc::new(Shared {
             good_until: AtomicU64::new(0),
             lost_at: AtomicU64::new(NEVER),
+            margin,
             current: watch::Sender::new(None),
             telling: Mutex::new(listener),
         }))
@@ -92,7 +95,7 @@ impl SessionReporter {
 
     /// The session is open, or in contact again: the first report, and the one after `suspended` or `lost`.
     pub fn connected(&self, id: SessionId, timeout: Duration, contact: Contact) {
-        let mut lost_at = lost_at(timeout, contact);
+        let mut lost_at = self.lost_at(timeout, contact);
         self.transition(|last| match last {
             Some(Snapshot { state: SessionState::Closed, .. }) => None,
             // What was lost stays lost: only another session can follow it.
@@ -250,6 +253,13 @@ impl SessionReporter {
         }
     }
 
+    fn lost_at(&self, timeout: Duration, contact: Contact) -> u64 {
+        match contact {
+            Contact::Sent(sent) => (sent + timeout.saturating_sub(timeout / self.0.margin)).0,
+            Contact::Always => NEVER,
+        }
+    }
+
     fn snapshot(&self) -> Option<Snapshot> {
         *self.0.current.borrow()
     }
@@ -273,13 +283,6 @@ impl SessionReporter {
 
 pub(crate) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the registry is closed, open it again").with_outcome(Outcome::NotApplied)
-}
-
-fn lost_at(timeout: Duration, contact: Contact) -> u64 {
-    match contact {
-        Contact::Sent(sent) => (sent + (timeout - timeout / 10)).0,
-        Contact::Always => NEVER,
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ type Told = Arc<Mutex<Vec<(SessionState, SessionId)>>>;
 fn reporter() -> (SessionReporter, Told) {
     let told = Told::default();
     let hears = Arc::clone(&told);
-    let reporter = SessionReporter::new(Box::new(move |now| hears.lock().expect("no panic").push((now.state, now.id))));
+    let reporter =
+        SessionReporter::new(Box::new(move |now| hears.lock().expect("no panic").push((now.state, now.id))), 10);
     (reporter, told)
 }
 

@@ -1,0 +1,89 @@
+//! The backend: a session on ZooKeeper servers.
+
+use std::sync::Arc;
+
+use registry_plugin::{
+    Backend, Capabilities, Capability, Committed, ConfigKey, Context, Entry, Error, ErrorKind, Key, Listing, Outcome,
+    Page, Result, Scope, Txn, WatchSink,
+};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    config::{Config, Settings},
+    error::{Effect, of_read, silent},
+    paths::Paths,
+    read,
+    session::Session,
+};
+
+/// A connection to ZooKeeper servers, and the one session on it.
+///
+/// # Behavior
+///
+/// Dropped without [`close`](Backend::close), as when its client crashes, nothing more is sent, and what the session owns
+/// goes when its timeout has passed.
+pub struct Zookeeper {
+    paths: Arc<Paths>,
+    session: Arc<Session>,
+}
+
+impl Backend for Zookeeper {
+    const NAME: &'static str = "zookeeper";
+    const KEYS: &'static [ConfigKey] = Config::KEYS;
+    /// A follower tells the leader of its sessions late, by up to half a tick.
+    const MARGIN: u32 = 4;
+    type Config = Config;
+
+    fn claims() -> Capabilities {
+        Capabilities::all()
+            .without(Capability::LinearizableReads, "a read may lag behind what other clients have written, never behind what this one has")
+            .without(Capability::SnapshotLists, "each entry is as it was at some moment of the call")
+            .without(Capability::AtomicRecursiveDelete, "from the leaves up, until nothing is left; at once while it fits one request")
+            .without(Capability::ExactVersions, "a check may pass wrongly if the entry was deleted, made anew and written as often as before, between the read and the write")
+            .without(Capability::StableCreated, "a put that changes the mode or the owner makes the entry anew")
+    }
+
+    async fn connect(config: Config, context: Context) -> Result<Self> {
+        let settings = Settings::new(config, &context)?;
+        let paths = Arc::new(Paths::new(&settings.chroot, context.namespace()));
+        let _ = (silent(Effect::Write), sleep, timeout::<std::future::Ready<()>>);
+        let session = Session::open(settings.dial, paths.clone(), &context).await?;
+        Ok(Zookeeper { paths, session })
+    }
+
+    async fn server(&self) -> Result<String> {
+        let client = self.session.client()?;
+        client.sync("/").await.map_err(of_read)?;
+        Ok(format!("ZooKeeper at {}", self.session.dial().servers()))
+    }
+
+    async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
+        let client = self.session.client()?;
+        self.session.watched(read::get(&client, &self.paths, key).await)
+    }
+
+    async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {
+        let client = self.session.client()?;
+        self.session.watched(read::children(&client, &self.paths, key).await)
+    }
+
+    async fn list(&self, _key: Key<'_>, _page: Page) -> Result<Listing> {
+        Err(unfinished())
+    }
+
+    async fn commit(&self, _txn: Txn<'_>) -> Result<Committed> {
+        Err(unfinished())
+    }
+
+    async fn watch(&self, _key: Key<'_>, _scope: Scope, _sink: WatchSink) -> Result<()> {
+        Err(unfinished())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.session.close().await
+    }
+}
+
+fn unfinished() -> Error {
+    Error::new(ErrorKind::Unsupported, "not there yet").with_outcome(Outcome::NotApplied)
+}

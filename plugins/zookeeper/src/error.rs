@@ -1,0 +1,111 @@
+//! What ZooKeeper's answers mean in the contract's words (contract 3.6, 7).
+
+use registry_plugin::{Error, ErrorKind, Outcome};
+use zookeeper_client::Error as ZkError;
+
+/// Whether a request may be sent a second time when nobody knows what became of the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    /// It changes nothing, or nothing more than the first did.
+    Repeatable,
+    /// It writes.
+    Write,
+}
+
+/// The error in the contract's words.
+///
+/// # Behavior
+///
+/// What the server refused was not applied. What broke off may have been, whatever the client calls it: a request that it
+/// had not sent yet ends the same way as one whose answer was lost.
+pub(crate) fn translate(error: ZkError, effect: Effect) -> Error {
+    let refused = |kind, message: &str| Error::new(kind, message).with_outcome(Outcome::NotApplied);
+    let translated = match &error {
+        ZkError::NoAuth => refused(
+            ErrorKind::PermissionDenied,
+            "the ZooKeeper server doesn't allow it to this user, check the digest and the access list of the path",
+        ),
+        ZkError::AuthFailed => refused(ErrorKind::Unauthenticated, "the ZooKeeper server refuses the user or password"),
+        ZkError::SessionExpired | ZkError::ClientClosed => {
+            Error::new(ErrorKind::SessionLost, "the session is over").with_outcome(unknown(effect))
+        }
+        ZkError::QuotaExceeded => refused(ErrorKind::Other, "the ZooKeeper server's quota of the path is used up"),
+        ZkError::Throttled => {
+            refused(ErrorKind::Unavailable, "the ZooKeeper server is overloaded").with_retryable(true)
+        }
+        ZkError::NotReadOnly => {
+            refused(ErrorKind::Unavailable, "the ZooKeeper server has no quorum and takes no writes")
+        }
+        ZkError::Unimplemented => {
+            refused(ErrorKind::Unsupported, "the ZooKeeper server doesn't know this request, it must be 3.6 or later")
+        }
+        ZkError::BadArguments(_) | ZkError::MarshallingError | ZkError::InvalidAcl => {
+            refused(ErrorKind::Other, "the ZooKeeper server or client refuses the request")
+        }
+        ZkError::NoNode
+        | ZkError::NodeExists
+        | ZkError::BadVersion
+        | ZkError::NotEmpty
+        | ZkError::NoChildrenForEphemerals
+        | ZkError::RuntimeInconsistent => {
+            refused(ErrorKind::Unavailable, "the tree changed meanwhile").with_retryable(true)
+        }
+        ZkError::Timeout => {
+            Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(unknown(effect))
+        }
+        // All that the client calls custom is a connection that broke.
+        _ => Error::new(ErrorKind::Unavailable, "the connection to the ZooKeeper server broke")
+            .with_outcome(unknown(effect)),
+    };
+    translated.with_cause(&error)
+}
+
+/// The error of a read in the contract's words.
+pub(crate) fn of_read(error: ZkError) -> Error {
+    translate(error, Effect::Repeatable)
+}
+
+/// A server gave no answer in the time it had.
+pub(crate) fn silent(effect: Effect) -> Error {
+    Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(unknown(effect))
+}
+
+fn unknown(effect: Effect) -> Outcome {
+    match effect {
+        Effect::Repeatable => Outcome::NotApplied,
+        Effect::Write => Outcome::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn translated(error: ZkError, effect: Effect) -> (ErrorKind, Outcome) {
+        let error = translate(error, effect);
+        (error.kind(), error.outcome())
+    }
+
+    #[test]
+    fn what_broke_off_may_have_been_applied() {
+        for broken in [ZkError::ConnectionLoss, ZkError::UnexpectedError("no answer".to_owned())] {
+            assert_eq!(translated(broken.clone(), Effect::Write), (ErrorKind::Unavailable, Outcome::Unknown));
+            assert_eq!(translated(broken, Effect::Repeatable), (ErrorKind::Unavailable, Outcome::NotApplied));
+        }
+        assert_eq!(translated(ZkError::SessionExpired, Effect::Write), (ErrorKind::SessionLost, Outcome::Unknown));
+        assert_eq!(translated(ZkError::Timeout, Effect::Write), (ErrorKind::Timeout, Outcome::Unknown));
+    }
+
+    #[test]
+    fn what_was_refused_was_not_applied() {
+        for (error, kind) in [
+            (ZkError::NoAuth, ErrorKind::PermissionDenied),
+            (ZkError::AuthFailed, ErrorKind::Unauthenticated),
+            (ZkError::NoNode, ErrorKind::Unavailable),
+            (ZkError::Unimplemented, ErrorKind::Unsupported),
+            (ZkError::QuotaExceeded, ErrorKind::Other),
+        ] {
+            assert_eq!(translated(error.clone(), Effect::Write), (kind, Outcome::NotApplied), "{error}");
+        }
+    }
+}

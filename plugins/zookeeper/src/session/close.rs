@@ -1,0 +1,63 @@
+//! Ending a session on purpose (contract 4.2).
+
+use registry_plugin::{Error, Outcome, Result};
+use tokio::time::timeout;
+use zookeeper_client::{Error as ZkError, SessionInfo, SessionState, StateWatcher};
+
+use super::Session;
+use crate::{
+    config::Dial,
+    error::{Effect, of_read, silent},
+};
+
+impl Session {
+    /// Ends the session: what hangs on it is gone when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Of unknown outcome, if no server says that it has ended.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.closing.send_replace(true);
+        let Some(client) = self.replace(None) else { return Ok(()) };
+        let (info, within) = (client.session().clone(), client.session_timeout());
+        let left = ended(client.state_watcher());
+        drop(client);
+        // It would complain when the server ends its session. Calls that are on their way may still use it.
+        let _ = timeout(self.patience / 10, left).await;
+        let ended = timeout(self.patience, end(&self.dial, info)).await;
+        ended.unwrap_or_else(|_| Err(silent(Effect::Write))).map_err(|error| {
+            let message = format!("the session could not be ended, it ends by itself within {within:?}");
+            Error::new(error.kind(), message).with_outcome(Outcome::Unknown).with_cause(&error)
+        })
+    }
+}
+
+/// Ends a session; one that is over already is no error.
+///
+/// # Behavior
+///
+/// The client that has used the session so far ends none when it is dropped, wherever that happens. So the session is taken over
+/// by another one that does, and that tells when it is done.
+pub(super) async fn end(dial: &Dial, session: SessionInfo) -> Result<()> {
+    let client = match dial.resume(session).await {
+        Ok(client) => client,
+        Err(ZkError::SessionExpired) => return Ok(()),
+        Err(error) => return Err(of_read(error)),
+    };
+    let states = client.state_watcher();
+    drop(client);
+    match ended(states).await {
+        SessionState::AuthFailed => Err(of_read(ZkError::AuthFailed)),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until a client has ended; how.
+async fn ended(mut states: StateWatcher) -> SessionState {
+    loop {
+        let state = states.changed().await;
+        if state.is_terminated() {
+            return state;
+        }
+    }
+}

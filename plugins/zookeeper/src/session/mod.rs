@@ -1,0 +1,147 @@
+//! The session: the one of one client, which everything ephemeral hangs on (contract 4).
+
+mod close;
+mod keep;
+
+use std::{
+    mem,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use registry_plugin::{Contact, Context, Error, ErrorKind, Moment, Result, SessionId, SessionReporter};
+use tokio::sync::{Notify, watch};
+use zookeeper_client::{Client, CreateMode, Error as ZkError};
+
+use crate::{config::Dial, error::of_read, paths::Paths};
+
+/// The connection's one session, or the ones after it when it is lost.
+pub(crate) struct Session {
+    dial: Dial,
+    paths: Arc<Paths>,
+    reporter: SessionReporter,
+    /// How long one request may take in the background.
+    patience: Duration,
+    /// Nothing once it is closed.
+    current: RwLock<Option<Arc<Client>>>,
+    /// Counts the connections to servers: what was watched on one is watched no longer on the next.
+    connections: watch::Sender<u64>,
+    /// Somebody lost contact with the server: the next beat should not wait.
+    doubt: Notify,
+    closing: watch::Sender<bool>,
+}
+
+/// A session as the server granted it.
+struct Opened {
+    client: Client,
+    sent: Moment,
+}
+
+impl Session {
+    /// Opens the session and keeps it alive in the background.
+    ///
+    /// # Errors
+    ///
+    /// Those of the last attempt, of which there is one only.
+    pub(crate) async fn open(dial: Dial, paths: Arc<Paths>, context: &Context) -> Result<Arc<Self>> {
+        let opened = open(&dial, &paths).await?;
+        let (client, sent) = (Arc::new(opened.client), opened.sent);
+        let session = Arc::new(Session {
+            dial,
+            paths,
+            reporter: context.session().clone(),
+            patience: context.operation_timeout(),
+            current: RwLock::new(Some(client.clone())),
+            connections: watch::Sender::new(1),
+            doubt: Notify::new(),
+            closing: watch::Sender::new(false),
+        });
+        session.begin(&client, sent);
+        context.spawn(session.clone().keep());
+        Ok(session)
+    }
+
+    /// The client of the present session. It is to be asked for anew for each call.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` once the session is.
+    pub(crate) fn client(&self) -> Result<Arc<Client>> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        current.ok_or_else(|| Error::new(ErrorKind::Closed, "the registry is closed, open it again"))
+    }
+
+    /// How to reach the servers, and who may see what is put.
+    pub(crate) fn dial(&self) -> &Dial {
+        &self.dial
+    }
+
+    /// Counts the connections to servers, of this session and the ones before: once it has changed, no watch that was set
+    /// before can be relied on any more.
+    pub(crate) fn connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+
+    /// Passes an answer on; one that shows lost contact has the session looked at now.
+    pub(crate) fn watched<T>(&self, answer: Result<T>) -> Result<T> {
+        answer.inspect_err(|error| {
+            if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::SessionLost) {
+                self.doubt.notify_one();
+            }
+        })
+    }
+
+    fn begin(&self, client: &Client, sent: Moment) {
+        let (id, timeout) = (id(client), client.session_timeout());
+        tracing::debug!(session = %id, ?timeout, "the session is open");
+        self.reporter.connected(id, timeout, Contact::Sent(sent));
+    }
+
+    /// Puts another client in the place of the present one, which is given back.
+    fn replace(&self, client: Option<Arc<Client>>) -> Option<Arc<Client>> {
+        mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), client)
+    }
+
+    fn reconnected(&self) {
+        self.connections.send_modify(|connections| *connections += 1);
+    }
+}
+
+/// The id of a client's session.
+pub(crate) fn id(client: &Client) -> SessionId {
+    SessionId(client.session_id().0.cast_unsigned())
+}
+
+/// Opens a session that can be relied on: it has seen what was written before, and what the keys lie below is there.
+async fn open(dial: &Dial, paths: &Paths) -> Result<Opened> {
+    let sent = Moment::now();
+    let client = dial.open().await.map_err(of_read)?;
+    match prepare(&client, dial, paths).await {
+        Ok(()) => Ok(Opened { client, sent }),
+        Err(error) => {
+            // Nothing hangs on it yet. If it can't be ended it ends by itself.
+            let _ = close::end(dial, client.into_session()).await;
+            Err(error)
+        }
+    }
+}
+
+async fn prepare(client: &Client, dial: &Dial, paths: &Paths) -> Result<()> {
+    // The server may lag behind what this client's last session, or another client, has written.
+    let (synced, there) = (client.sync(paths.root()), client.check_stat(paths.root()));
+    synced.await.map_err(of_read)?;
+    if there.await.map_err(of_read)?.is_some() {
+        return Ok(());
+    }
+    for path in paths.above() {
+        match client.create(path, b"", &CreateMode::Persistent.with_acls(dial.acls())).await {
+            Ok(_) | Err(ZkError::NodeExists) => {}
+            Err(error) => {
+                let refused = of_read(error);
+                let message = format!("{path}, which the keys lie below, is not there and can't be made");
+                return Err(Error::new(refused.kind(), message).with_outcome(refused.outcome()).with_cause(&refused));
+            }
+        }
+    }
+    Ok(())
+}
