@@ -6,7 +6,7 @@ use std::{
 };
 
 use registry_host::{Registry, Result, Settings, SettingsBuilder};
-use registry_test_servers::Etcd;
+use registry_test_servers::{Etcd, ZooKeeper};
 
 /// The folder that Cargo puts libraries in, and the test's executable.
 pub fn beside() -> PathBuf {
@@ -36,6 +36,11 @@ pub fn memory() -> SettingsBuilder {
 /// The settings of an etcd backend.
 pub fn etcd(server: &Etcd) -> SettingsBuilder {
     settings("etcd").set_value("registry.etcd.endpoints", server.endpoints().join(","))
+}
+
+/// The settings of a ZooKeeper backend.
+pub fn zookeeper(server: &ZooKeeper) -> SettingsBuilder {
+    settings("zookeeper").set_value("registry.zookeeper.connect-string", server.connect_string())
 }
 
 /// Opens a registry.

@@ -11,7 +11,7 @@ mod process;
 mod server;
 mod waiting;
 
-pub use backends::{beside, etcd, memory, open, settings, unique};
+pub use backends::{beside, etcd, memory, open, settings, unique, zookeeper};
 pub use logs::Logs;
 pub use mirror::Mirror;
 pub use process::{descriptors, plugin_threads, resident_kib};
