@@ -55,6 +55,11 @@ impl Certificates {
         self.file("server-key.pem")
     }
 
+    /// The server's key and certificate in one, as ZooKeeper wants them.
+    pub(crate) fn server_identity_file(&self) -> PathBuf {
+        self.file("server-identity.pem")
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -72,7 +77,9 @@ impl Certificates {
         // etcd's own gateway dials the server with the server's certificate: it is a client's too.
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
-        fs::write(self.server_cert_file(), server.signed_by(&key, &authority)?.pem())?;
+        let certificate = server.signed_by(&key, &authority)?.pem();
+        fs::write(self.server_identity_file(), key.serialize_pem() + &certificate)?;
+        fs::write(self.server_cert_file(), certificate)?;
         fs::write(self.server_key_file(), key.serialize_pem())?;
 
         let mut client = CertificateParams::default();

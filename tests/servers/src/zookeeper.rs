@@ -2,6 +2,7 @@
 
 mod builder;
 mod install;
+mod security;
 mod server;
 mod word;
 
@@ -11,8 +12,10 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 
 pub use builder::Builder;
+use zookeeper_client::Client;
 
-use crate::{Error, Member, Result};
+use self::security::Security;
+use crate::{Certificates, Error, Member, Result};
 
 /// A running ZooKeeper of one server or more; dropping it ends them and removes their data.
 ///
@@ -22,6 +25,7 @@ pub struct ZooKeeper {
     members: Vec<Member>,
     /// Where each member answers its four-letter words.
     words: Vec<SocketAddr>,
+    security: Security,
     // After the members: they end before their data goes.
     _folder: TempDir,
 }
@@ -35,7 +39,7 @@ impl ZooKeeper {
         Self::builder().start()
     }
 
-    /// A ZooKeeper of several servers, or with settings of its own.
+    /// A ZooKeeper with TLS, a user or several servers.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -85,6 +89,21 @@ impl ZooKeeper {
         let mut members = self.members.iter().zip(&self.words);
         let leader = members.find(|(_, words)| leads(**words)).map(|(member, _)| member);
         leader.ok_or_else(|| Error::new("no member of this ZooKeeper leads"))
+    }
+
+    /// What TLS uses; none in plain text.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.security.certificates()
+    }
+
+    /// A client with a session of its own, logged in if need be: what `etcdctl` is for etcd. It needs tokio's runtime.
+    ///
+    /// # Errors
+    /// If no member takes it before its session would be over, after 20 s.
+    pub async fn client(&self) -> Result<Client> {
+        let connector = self.security.connector()?;
+        let members = self.security.urls(&self.members);
+        connector.connect(&members).await.map_err(Error::during(format!("connecting to {members}")))
     }
 
     /// Kills every member with SIGKILL. Ports and data stay for [`restart`](Self::restart).

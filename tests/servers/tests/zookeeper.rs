@@ -1,15 +1,23 @@
 //! ZooKeeper as these tests get it, held against the real program.
 
 use std::collections::HashSet;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use registry_test_servers::ZooKeeper;
+use registry_test_servers::{Certificates, Tls, ZooKeeper};
+use zookeeper_client::{Acls, Client, CreateMode, Error, SaslOptions, TlsOptions};
 
 #[test]
 fn a_server_is_ready_when_start_returns() {
     let zookeeper = ZooKeeper::start().unwrap();
+    assert_eq!(zookeeper.connect_string(), zookeeper.endpoint());
+    block_on(create(&zookeeper, "/a"));
+    assert_eq!(block_on(children(&zookeeper)), ["a", "zookeeper"]);
     assert!(zookeeper.version().unwrap().starts_with("3."));
-    assert_eq!(zookeeper.ask("ruok").unwrap(), "imok");
 }
 
 #[test]
@@ -20,9 +28,114 @@ fn servers_started_at_once_do_not_take_each_others_ports() {
     });
     let endpoints: HashSet<String> = servers.iter().map(ZooKeeper::endpoint).collect();
     assert_eq!(endpoints.len(), 3);
-    for server in &servers {
-        assert_eq!(server.ask("ruok").unwrap(), "imok");
+    for (index, server) in servers.iter().enumerate() {
+        block_on(create(server, &format!("/{index}")));
     }
+    for (index, server) in servers.iter().enumerate() {
+        assert_eq!(block_on(children(server)), [index.to_string(), "zookeeper".to_owned()]);
+    }
+}
+
+#[test]
+fn a_killed_server_refuses_and_has_its_data_again_after_a_restart() {
+    let zookeeper = ZooKeeper::start().unwrap();
+    let endpoint = zookeeper.endpoint();
+    block_on(create(&zookeeper, "/a"));
+    zookeeper.kill();
+    assert!(TcpStream::connect(zookeeper.address()).is_err());
+    assert!(zookeeper.stop().unwrap_err().to_string().contains("does not run"));
+    zookeeper.restart().unwrap();
+    assert_eq!(zookeeper.endpoint(), endpoint);
+    assert_eq!(block_on(children(&zookeeper)), ["a", "zookeeper"]);
+}
+
+#[test]
+fn a_stopped_server_answers_nothing_until_it_goes_on() {
+    let zookeeper = ZooKeeper::start().unwrap();
+    block_on(create(&zookeeper, "/a"));
+    zookeeper.stop().unwrap();
+    let mut silent = TcpStream::connect(zookeeper.address()).unwrap();
+    silent.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    silent.write_all(b"ruok").unwrap();
+    assert_eq!(silent.read(&mut [0; 4]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    zookeeper.cont().unwrap();
+    assert_eq!(block_on(children(&zookeeper)), ["a", "zookeeper"]);
+}
+
+#[test]
+fn only_the_user_with_the_password_gets_in() {
+    // The quote and the backslash must reach Java as they are.
+    let zookeeper = ZooKeeper::builder().auth("operator", r#"s3"c\ret"#).start().unwrap();
+    block_on(create(&zookeeper, "/a"));
+    let anonymous = || async { children_of(&Client::connect(&zookeeper.endpoint()).await?).await };
+    assert_eq!(block_on(anonymous()).unwrap_err(), Error::AuthFailed);
+    let wrong = Client::connector().with_sasl(SaslOptions::digest_md5("operator", "wrong"));
+    let refused = block_on(wrong.connect(&zookeeper.endpoint())).err().expect("the password is wrong");
+    assert_eq!(refused, Error::AuthFailed);
+    zookeeper.restart().unwrap();
+    assert_eq!(block_on(children(&zookeeper)), ["a", "zookeeper"]);
+}
+
+#[test]
+fn tls_is_refused_in_plain_text_and_under_another_authority() {
+    let zookeeper = ZooKeeper::builder().tls(Tls::Server).start().unwrap();
+    block_on(create(&zookeeper, "/a"));
+    assert!(!answers_in_plain_text(&zookeeper));
+    let ours = trusting(zookeeper.certificates().unwrap());
+    assert!(block_on(can_list(&zookeeper, ours)));
+    let foreign = Certificates::generate().unwrap();
+    assert!(!block_on(can_list(&zookeeper, trusting(&foreign))));
+}
+
+#[test]
+fn mutual_tls_asks_the_client_for_a_certificate_of_the_same_authority() {
+    let zookeeper = ZooKeeper::builder().tls(Tls::Mutual).start().unwrap();
+    block_on(create(&zookeeper, "/a"));
+    let ours = zookeeper.certificates().unwrap();
+    let foreign = Certificates::generate().unwrap();
+    assert!(!block_on(can_list(&zookeeper, trusting(ours))));
+    assert!(!block_on(can_list(&zookeeper, known_as(trusting(ours), &foreign))));
+    assert!(block_on(can_list(&zookeeper, known_as(trusting(ours), ours))));
+}
+
+#[test]
+fn tls_and_a_user_go_together_in_an_ensemble() {
+    let builder = ZooKeeper::builder().members(3).tls(Tls::Server).auth("operator", "s3cret");
+    let zookeeper = builder.start().unwrap();
+    block_on(create(&zookeeper, "/a"));
+    assert_eq!(block_on(children(&zookeeper)), ["a", "zookeeper"]);
+}
+
+#[test]
+fn an_ensemble_goes_on_without_its_leader_and_takes_it_back() {
+    let zookeeper = ZooKeeper::builder().members(3).start().unwrap();
+    assert_eq!(zookeeper.connect_string().split(',').count(), 3);
+    block_on(create(&zookeeper, "/a"));
+    let leader = zookeeper.leader().unwrap();
+    leader.kill();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while zookeeper.leader().is_err() {
+        assert!(Instant::now() < deadline, "no new leader");
+    }
+    assert_ne!(zookeeper.leader().unwrap().endpoint(), leader.endpoint());
+    block_on(create(&zookeeper, "/b"));
+    leader.restart().unwrap();
+    let listed = block_on(async {
+        let client = Client::connect(&leader.endpoint()).await.unwrap();
+        client.sync("/").await.unwrap();
+        children_of(&client).await.unwrap()
+    });
+    assert_eq!(listed, ["a", "b", "zookeeper"]);
+}
+
+#[test]
+fn a_setting_and_a_property_reach_the_server() {
+    let builder = ZooKeeper::builder().setting("maxSessionTimeout=12345").property("zookeeper.audit.enable=true");
+    let zookeeper = builder.start().unwrap();
+    let configuration = zookeeper.ask("conf").unwrap();
+    assert!(configuration.contains("maxSessionTimeout=12345\n"), "{configuration}");
+    let log = fs::read_to_string(zookeeper.members()[0].log()).unwrap();
+    assert!(log.contains("ZooKeeper audit is enabled"), "{log}");
 }
 
 #[test]
@@ -30,7 +143,26 @@ fn the_shared_server_is_one_and_outlives_the_thread_that_started_it() {
     let first = thread::spawn(|| ZooKeeper::shared().unwrap().endpoint()).join().unwrap();
     let shared = ZooKeeper::shared().unwrap();
     assert_eq!(shared.endpoint(), first);
-    assert_eq!(shared.ask("ruok").unwrap(), "imok");
+    block_on(create(shared, "/a"));
+}
+
+#[test]
+fn a_server_that_ends_by_itself_is_an_error_with_its_log() {
+    let error = ZooKeeper::builder().setting("dataDir=/proc/none").start().err().expect("it can't start").to_string();
+    assert!(error.contains("ended (exit status: "), "{error}");
+    assert!(error.contains("Unable to create data directory /proc/none"), "{error}");
+}
+
+#[test]
+fn a_missing_java_fails_a_test_and_names_what_to_install() {
+    let printed = printed_with("JAVA_BIN", "/nowhere/java");
+    assert!(printed.contains("/nowhere/java is missing: run `make install-servers`"), "{printed}");
+}
+
+#[test]
+fn missing_classes_fail_a_test_and_are_named() {
+    let printed = printed_with("ZOOKEEPER_CLASSPATH", "/usr:/nowhere/*");
+    assert!(printed.contains("/nowhere of ZooKeeper's class path is missing: run `make install-servers`"), "{printed}");
 }
 
 #[test]
@@ -39,6 +171,65 @@ fn dropping_a_server_ends_it_and_removes_its_data() {
     let (address, log) = (zookeeper.address(), zookeeper.members()[0].log().to_owned());
     assert!(log.is_file());
     drop(zookeeper);
-    assert!(std::net::TcpStream::connect(address).is_err());
+    assert!(TcpStream::connect(address).is_err());
     assert!(!log.parent().unwrap().exists());
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+async fn create(zookeeper: &ZooKeeper, path: &str) {
+    let client = zookeeper.client().await.unwrap();
+    let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    client.create(path, b"1", &options).await.unwrap();
+}
+
+async fn children(zookeeper: &ZooKeeper) -> Vec<String> {
+    children_of(&zookeeper.client().await.unwrap()).await.unwrap()
+}
+
+async fn children_of(client: &Client) -> Result<Vec<String>, Error> {
+    let mut children = client.list_children("/").await?;
+    children.sort();
+    Ok(children)
+}
+
+fn trusting(authority: &Certificates) -> TlsOptions {
+    TlsOptions::new().with_pem_ca(&fs::read_to_string(authority.ca_file()).unwrap()).unwrap()
+}
+
+fn known_as(options: TlsOptions, client: &Certificates) -> TlsOptions {
+    let certificate = fs::read_to_string(client.cert_file()).unwrap();
+    options.with_pem_identity(&certificate, &fs::read_to_string(client.key_file()).unwrap()).unwrap()
+}
+
+async fn can_list(zookeeper: &ZooKeeper, options: TlsOptions) -> bool {
+    // A refusal shows as a server that can't be had, which else would be tried until the session is over.
+    let connector = Client::connector().with_tls(options).with_fail_eagerly();
+    match connector.secure_connect(&zookeeper.endpoint()).await {
+        Ok(client) => client.list_children("/").await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+fn answers_in_plain_text(zookeeper: &ZooKeeper) -> bool {
+    let mut stream = TcpStream::connect(zookeeper.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    stream.write_all(b"ruok").unwrap();
+    let mut answer = Vec::new();
+    // It may be silent or break off: what counts is what was read before.
+    let _ = stream.read_to_end(&mut answer);
+    answer.starts_with(b"imok")
+}
+
+/// What a test that starts a server prints when `name` is set so, and it fails.
+fn printed_with(name: &str, value: &str) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_server_is_ready_when_start_returns"])
+        .env(name, value)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(101));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -1,19 +1,22 @@
 use super::ZooKeeper;
 use super::install::Install;
+use super::security::{Login, Security};
 use super::server::{self, Ensemble, Ports};
-use crate::{Result, port, scratch};
+use crate::{Result, Tls, port, scratch};
 
 /// A ZooKeeper still to be started.
 #[must_use = "nothing runs before `start`"]
 pub struct Builder {
     members: usize,
+    tls: Option<Tls>,
+    login: Option<Login>,
     settings: Vec<String>,
     properties: Vec<String>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { members: 1, settings: Vec::new(), properties: Vec::new() }
+        Self { members: 1, tls: None, login: None, settings: Vec::new(), properties: Vec::new() }
     }
 }
 
@@ -21,6 +24,18 @@ impl Builder {
     /// An ensemble of so many servers.
     pub fn members(mut self, count: usize) -> Self {
         self.members = count.max(1);
+        self
+    }
+
+    /// Clients use TLS, with [certificates](ZooKeeper::certificates) made for this ZooKeeper. Members talk in plain text.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Only this user gets in, with this password, by SASL's DIGEST-MD5. The name is a word of letters and digits.
+    pub fn auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.login = Some(Login { user: user.into(), password: password.into() });
         self
     }
 
@@ -47,7 +62,8 @@ impl Builder {
 
     fn start_servers(&self, install: &Install) -> Result<ZooKeeper> {
         let folder = scratch::folder("zookeeper")?;
-        let ports: Vec<Ports> = (0..self.members).map(|_| Ports::take()).collect::<Result<_>>()?;
+        let security = Security::new(self.tls, self.login.clone(), folder.path())?;
+        let ports: Vec<Ports> = (0..self.members).map(|_| Ports::take(&security)).collect::<Result<_>>()?;
         let words = ports.iter().map(Ports::words).collect();
         let mut servers: Vec<String> = ports.iter().enumerate().map(|(index, ports)| ports.server(index)).collect();
         if servers.len() == 1 {
@@ -57,12 +73,13 @@ impl Builder {
             install,
             folder: folder.path(),
             servers: &servers,
+            security: &security,
             settings: &self.settings,
             properties: &self.properties,
         };
         let members = ports.into_iter().enumerate().map(|(index, ports)| server::member(index, ports, &ensemble));
         let members = members.collect::<Result<_>>()?;
-        let zookeeper = ZooKeeper { members, words, _folder: folder };
+        let zookeeper = ZooKeeper { members, words, security, _folder: folder };
         zookeeper.start_members()?;
         Ok(zookeeper)
     }

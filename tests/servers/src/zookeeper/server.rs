@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::install::Install;
+use super::security::Security;
 use super::word;
 use crate::port::Port;
 use crate::process::Process;
@@ -29,9 +30,11 @@ const JAVA: [&str; 4] =
 
 const MAIN: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
-/// What a member listens on: its clients, and in an ensemble its peers and their votes.
+/// What a member listens on: its clients, in plain text its four-letter words, and in an ensemble its peers and their votes.
 pub(super) struct Ports {
     clients: Port,
+    /// The clients' own unless they use TLS: the words could be asked for over that, but not by everybody.
+    words: Option<Port>,
     peers: Port,
     votes: Port,
 }
@@ -42,18 +45,20 @@ pub(super) struct Ensemble<'a> {
     pub(super) folder: &'a Path,
     /// Lines such as `server.1=127.0.0.1:20001:20002`; none for a server that stands alone.
     pub(super) servers: &'a [String],
+    pub(super) security: &'a Security,
     pub(super) settings: &'a [String],
     pub(super) properties: &'a [String],
 }
 
 impl Ports {
-    pub(super) fn take() -> Result<Self> {
-        Ok(Self { clients: Port::take()?, peers: Port::take()?, votes: Port::take()? })
+    pub(super) fn take(security: &Security) -> Result<Self> {
+        let words = if security.is_tls() { Some(Port::take()?) } else { None };
+        Ok(Self { clients: Port::take()?, words, peers: Port::take()?, votes: Port::take()? })
     }
 
     /// Where four-letter words are answered.
     pub(super) fn words(&self) -> SocketAddr {
-        self.clients.address()
+        self.words.as_ref().unwrap_or(&self.clients).address()
     }
 
     pub(super) fn server(&self, index: usize) -> String {
@@ -69,14 +74,16 @@ pub(super) fn member(index: usize, ports: Ports, ensemble: &Ensemble<'_>) -> Res
     write(index, &ports, ensemble, &folder, &configuration).map_err(Error::during("configuring ZooKeeper"))?;
 
     let mut arguments: Vec<OsString> = JAVA.iter().map(OsString::from).collect();
-    arguments.extend(ensemble.properties.iter().map(|property| format!("-D{property}").into()));
+    let properties = ensemble.security.properties();
+    arguments.extend(properties.iter().chain(ensemble.properties).map(|property| format!("-D{property}").into()));
     arguments.extend(["-cp", &ensemble.install.classpath, MAIN].map(OsString::from));
     arguments.push(configuration.into());
     let log = ensemble.folder.join(format!("{name}.log"));
     let process = Process::new(ensemble.install.java.clone(), arguments, log);
     let (address, words) = (ports.clients.address(), ports.words());
-    let is_ready = Box::new(move || word::mode(words).is_some());
-    let ports = vec![ports.clients, ports.peers, ports.votes];
+    // With TLS the clients' port comes after the words'.
+    let is_ready = Box::new(move || word::mode(words).is_some() && word::is_open(address));
+    let ports = [ports.clients, ports.peers, ports.votes].into_iter().chain(ports.words).collect();
     Ok(Member::new(process, address, address.to_string(), is_ready, ports))
 }
 
@@ -90,8 +97,9 @@ fn write(
     fs::create_dir(folder)?;
     fs::write(folder.join("myid"), number(index).to_string())?;
     let mut lines = SETTINGS.to_owned();
-    let own = [format!("dataDir={}", folder.display()), format!("clientPort={}", ports.clients.address().port())];
-    for line in own.iter().chain(ensemble.servers).chain(ensemble.settings) {
+    let own = [format!("dataDir={}", folder.display()), format!("clientPort={}", ports.words().port())];
+    let secure = ensemble.security.settings(ports.clients.address());
+    for line in own.iter().chain(&secure).chain(ensemble.servers).chain(ensemble.settings) {
         lines.push_str(line);
         lines.push('\n');
     }

@@ -18,6 +18,11 @@ pub(super) fn ask(server: SocketAddr, word: &str) -> Result<String> {
     Ok(answer)
 }
 
+/// Whether the server takes connections there.
+pub(super) fn is_open(server: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&server, LIMIT).is_ok()
+}
+
 /// `standalone`, `leader`, `follower` or `observer`; none of a server that does not answer or can't be used yet.
 pub(super) fn mode(server: SocketAddr) -> Option<String> {
     let answer = ask(server, "srvr").ok()?;
