@@ -70,7 +70,7 @@ fn only_the_user_with_the_password_gets_in() {
     let anonymous = || async { children_of(&Client::connect(&zookeeper.endpoint()).await?).await };
     assert_eq!(block_on(anonymous()).unwrap_err(), Error::AuthFailed);
     let wrong = Client::connector().with_sasl(SaslOptions::digest_md5("operator", "wrong"));
-    let refused = block_on(wrong.connect(&zookeeper.endpoint())).err().expect("the password is wrong");
+    let refused = block_on(wrong.connect(&zookeeper.endpoint())).expect_err("the password is wrong");
     assert_eq!(refused, Error::AuthFailed);
     zookeeper.restart().unwrap();
     assert_eq!(block_on(children(&zookeeper)), ["a", "zookeeper"]);
