@@ -1,27 +1,21 @@
 //! etcd: get, put and put-to-event through the plugin, against the raw etcd-client.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use etcd_client::{Client, Compare, CompareOp, Txn, TxnOp, WatchOptions};
-use registry_host::{Event, Registry, Scope};
+use registry_host::Registry;
 use registry_test_servers::Etcd;
-use tokio::sync::watch;
 
 use crate::{
+    apart::Apart,
     measure::{Failure, Figures, round},
     open::Plugins,
     report::{Report, Row},
+    through::{self, KEYS, VALUE},
+    told::Told,
 };
 
-/// How many keys the calls go round.
-const KEYS: usize = 64;
-
 const RAW_PARENT: &str = "raw/bench";
-
-const VALUE: [u8; 100] = [b'x'; 100];
 
 pub(crate) async fn measure(
     report: &mut Report,
@@ -33,49 +27,43 @@ pub(crate) async fn measure(
     report.version("etcd", &server.version()?);
     let plugin = plugins.open("etcd", &[format!("registry.etcd.endpoints={}", server.endpoint())]).await?;
     let raw = Client::connect([server.endpoint()], None).await?;
+    let threads = Apart::start()?;
+    let endpoint = server.endpoint();
+    let apart = threads.open(async move { Client::connect([endpoint], None).await }).await?;
+    through::prepare(&plugin).await?;
     for number in 0..KEYS {
-        plugin.put(&key(number), VALUE).await?;
         raw.kv_client().put(raw_key(number), VALUE, None).await?;
     }
     for flight in [1, 64] {
-        let mut get = Row::new(format!("etcd get, {flight} in flight"), "etcd-client");
-        let mut put = Row::new(format!("etcd put on an existing key, {flight} in flight"), "etcd-client");
-        let mut txn = Row::new(format!("etcd put on an existing key, {flight} in flight"), "etcd-client, as a Txn");
+        let row = |operation: &str, against: &str| Row::new(format!("etcd {operation}, {flight} in flight"), against);
+        let mut get = row("get", "etcd-client");
+        let mut get_apart = row("get", "etcd-client, on threads of its own");
+        let mut put = row("put on an existing key", "etcd-client");
+        let mut txn = row("put on an existing key", "etcd-client, as a Txn");
+        let mut txn_apart = row("put on an existing key", "etcd-client, as a Txn, on threads of its own");
         // The first round warms both sides up and is not counted.
         for number in 0..=rounds {
-            let gets = (plugin_get(&plugin, calls, flight).await?, raw_get(&raw, calls, flight).await?);
-            let puts = (plugin_put(&plugin, calls, flight).await?, raw_put(&raw, calls, flight).await?);
-            let raw_txn = raw_txn(&raw, calls, flight).await?;
+            let gets = (through::get(&plugin, calls, flight).await?, raw_get(&raw, calls, flight).await?);
+            let puts = (through::put(&plugin, calls, flight).await?, raw_put(&raw, calls, flight).await?);
+            let txns = (raw_txn(&raw, calls, flight).await?, raw_txn(&apart, calls, flight).await?);
+            let got_apart = raw_get(&apart, calls, flight).await?;
             if number > 0 {
                 get.add(gets.0, gets.1);
+                get_apart.add(gets.0, got_apart);
                 put.add(puts.0, puts.1);
-                txn.add(puts.0, raw_txn);
+                txn.add(puts.0, txns.0);
+                txn_apart.add(puts.0, txns.1);
             }
         }
-        report.add(get);
-        report.add(put);
-        report.add(txn);
+        [get, get_apart, put, txn, txn_apart].into_iter().for_each(|row| report.add(row));
     }
     events(report, &plugin, &raw, rounds, calls).await?;
     plugin.close().await?;
     Ok(())
 }
 
-fn key(number: usize) -> String {
-    format!("/bench/{}", number % KEYS)
-}
-
 fn raw_key(number: usize) -> String {
     format!("raw/bench/{}", number % KEYS)
-}
-
-async fn plugin_get(plugin: &Registry, calls: usize, flight: usize) -> Result<Figures, Failure> {
-    let plugin = plugin.clone();
-    round(calls, flight, move |number| {
-        let plugin = plugin.clone();
-        async move { plugin.get(&key(number)).await?.map(|_| ()).ok_or_else(|| "the key is gone".into()) }
-    })
-    .await
 }
 
 async fn raw_get(raw: &Client, calls: usize, flight: usize) -> Result<Figures, Failure> {
@@ -85,18 +73,6 @@ async fn raw_get(raw: &Client, calls: usize, flight: usize) -> Result<Figures, F
         async move {
             let found = kv.get(raw_key(number), None).await?;
             found.kvs().first().map(|_| ()).ok_or_else(|| "the key is gone".into())
-        }
-    })
-    .await
-}
-
-async fn plugin_put(plugin: &Registry, calls: usize, flight: usize) -> Result<Figures, Failure> {
-    let plugin = plugin.clone();
-    round(calls, flight, move |number| {
-        let plugin = plugin.clone();
-        async move {
-            plugin.put(&key(number), VALUE).await?;
-            Ok(())
         }
     })
     .await
@@ -144,15 +120,7 @@ async fn events(
     calls: usize,
 ) -> Result<(), Failure> {
     let told = Arc::new(Told::default());
-    let mut watch = plugin.watch("/bench", Scope::Subtree).await?;
-    let pump = Arc::clone(&told);
-    let pumping = tokio::spawn(async move {
-        while let Some(Ok(event)) = watch.next().await {
-            if let Event::Put { entry, .. } = event {
-                pump.tell(&entry.key, entry.version);
-            }
-        }
-    });
+    let pumping = through::watch(plugin, &told).await?;
     let mut stream = raw.clone().watch("raw/bench/", Some(WatchOptions::new().with_prefix())).await?;
     let pump = Arc::clone(&told);
     let raw_pumping = tokio::spawn(async move {
@@ -165,16 +133,7 @@ async fn events(
     for flight in [1, 64] {
         let mut row = Row::new(format!("etcd put to its event, {flight} in flight"), "etcd-client");
         for number in 0..=rounds {
-            let (registry, told_of) = (plugin.clone(), Arc::clone(&told));
-            let through = round(calls, flight, move |number| {
-                let (plugin, told) = (registry.clone(), Arc::clone(&told_of));
-                async move {
-                    let key = key(number);
-                    let version = plugin.put(&key, VALUE).await?;
-                    told.wait(&key, version).await
-                }
-            });
-            let through = through.await?;
+            let through = through::put_to_event(plugin, &told, calls, flight).await?;
             let (client, told_of) = (raw.clone(), Arc::clone(&told));
             let direct = round(calls, flight, move |number| {
                 let (mut kv, told) = (client.kv_client(), Arc::clone(&told_of));
@@ -194,27 +153,4 @@ async fn events(
     pumping.abort();
     raw_pumping.abort();
     Ok(())
-}
-
-/// The newest version of each key that a watch has told of; the same for both sides.
-#[derive(Default)]
-struct Told(Mutex<HashMap<String, watch::Sender<u64>>>);
-
-impl Told {
-    fn of(&self, key: &str) -> watch::Sender<u64> {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match told.get(key) {
-            Some(sender) => sender.clone(),
-            None => told.entry(key.to_owned()).or_default().clone(),
-        }
-    }
-
-    fn tell(&self, key: &str, version: u64) {
-        self.of(key).send_replace(version);
-    }
-
-    async fn wait(&self, key: &str, version: u64) -> Result<(), Failure> {
-        self.of(key).subscribe().wait_for(|told| *told >= version).await?;
-        Ok(())
-    }
 }

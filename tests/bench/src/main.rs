@@ -5,11 +5,15 @@
 
 #![forbid(unsafe_code)]
 
+mod apart;
 mod etcd;
 mod measure;
 mod memory;
 mod open;
 mod report;
+mod through;
+mod told;
+mod zookeeper;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -23,11 +27,11 @@ struct Arguments {
     /// How many rounds each pair takes; the median of their ratios is quoted.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
-    /// How many calls a round makes of an etcd operation; a hundred times as many of a memory one.
+    /// How many calls a round makes of an operation on a server; a hundred times as many of a memory one.
     #[arg(long, default_value_t = 2_000)]
     calls: usize,
     /// Which backends are measured; all of them unless named.
-    #[arg(long, value_name = "TYPE", value_parser = ["memory", "etcd"])]
+    #[arg(long, value_name = "TYPE", value_parser = ["memory", "etcd", "zookeeper"])]
     only: Vec<String>,
     /// Where the plugins are; beside this executable unless named.
     #[arg(long, value_name = "DIR")]
@@ -61,6 +65,9 @@ async fn run(arguments: &Arguments) -> Result<Report, Failure> {
     }
     if wanted("etcd") {
         etcd::measure(&mut report, &plugins, arguments.rounds, arguments.calls).await?;
+    }
+    if wanted("zookeeper") {
+        zookeeper::measure(&mut report, &plugins, arguments.rounds, arguments.calls).await?;
     }
     report.write(&arguments.json)?;
     Ok(report)

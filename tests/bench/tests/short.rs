@@ -18,10 +18,13 @@ fn a_short_run_measures_every_pair_and_writes_them_down() {
     let report: serde_json::Value =
         serde_json::from_slice(&fs::read(json).expect("the report is written")).expect("it is JSON");
     let rows = report["rows"].as_array().expect("rows");
-    for operation in ["memory get", "etcd get", "etcd put on an existing key", "etcd put to its event"] {
+    let of_servers = ["etcd", "ZooKeeper"].into_iter().flat_map(|server| {
+        ["get", "put on an existing key", "put to its event"].map(|operation| format!("{server} {operation}"))
+    });
+    for operation in of_servers.chain(["memory get".to_owned()]) {
         let measured: Vec<_> = rows
             .iter()
-            .filter(|row| row["operation"].as_str().is_some_and(|name| name.starts_with(operation)))
+            .filter(|row| row["operation"].as_str().is_some_and(|name| name.starts_with(&operation)))
             .collect();
         assert!(!measured.is_empty(), "{operation} was not measured");
         for row in measured {
