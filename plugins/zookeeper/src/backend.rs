@@ -23,8 +23,8 @@ use crate::{
 /// Dropped without [`close`](Backend::close), as when its client crashes, nothing more is sent, and what the session owns
 /// goes when its timeout has passed.
 pub struct Zookeeper {
-    paths: Arc<Paths>,
-    session: Arc<Session>,
+    pub(crate) paths: Arc<Paths>,
+    pub(crate) session: Arc<Session>,
 }
 
 impl Backend for Zookeeper {

@@ -13,6 +13,9 @@ mod paths;
 mod read;
 mod session;
 
+#[cfg(test)]
+mod tests;
+
 pub use backend::Zookeeper;
 pub use config::Config;
 

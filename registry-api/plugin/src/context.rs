@@ -8,7 +8,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use crate::{SessionReporter, tasks::Tasks};
+use crate::{Backend, SessionReporter, tasks::Tasks};
 
 /// What the host asks of every connection, whatever the backend.
 #[derive(Clone, Debug)]
@@ -57,8 +57,8 @@ impl Context {
     /// # Behavior
     ///
     /// The tasks end when the last clone of the context is dropped; a test keeps one for as long as its connection is open.
-    pub fn detached(options: Options, runtime: Handle) -> Self {
-        Context::new(options, SessionReporter::new(Box::new(|_| ()), 10), Tasks::new(runtime))
+    pub fn detached<B: Backend>(options: Options, runtime: Handle) -> Self {
+        Context::new(options, SessionReporter::new(Box::new(|_| ()), B::MARGIN), Tasks::new(runtime))
     }
 
     /// The namespace: segments joined by `/`, no slash at either end; may be empty. The backend prepends it to every key.

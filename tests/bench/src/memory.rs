@@ -26,7 +26,7 @@ pub(crate) async fn measure(
 
     let mut options = Options::new("registry.memory");
     plugin.namespace().clone_into(&mut options.namespace);
-    let context = Context::detached(options, Handle::current());
+    let context = Context::detached::<Memory>(options, Handle::current());
     let raw = Memory::connect(Config::default(), context.clone()).await?;
     let key = Key::new(KEY)?;
     raw.commit(Txn::new(&[], &[Operation::Put { key, value: &value, mode: Mode::Persistent }])).await?;

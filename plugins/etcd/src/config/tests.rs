@@ -12,7 +12,7 @@ use super::{Config, Settings};
 
 fn check(section: &Value, options: Options) -> Result<Settings, Error> {
     let config: Config = from_value(section, &options.prefix).map_err(|error: ConfigError| Error::from(error))?;
-    Settings::new(config, &Context::detached(options, Handle::current()))
+    Settings::new(config, &Context::detached::<crate::Etcd>(options, Handle::current()))
 }
 
 fn options() -> Options {

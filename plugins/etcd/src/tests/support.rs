@@ -54,7 +54,7 @@ pub(crate) fn options(namespace: &str) -> Options {
 
 pub(crate) async fn connect_with(section: Value, options: Options) -> Result<Client> {
     let config = from_value(&section, &options.prefix).map_err(Error::from)?;
-    let context = Context::detached(options, Handle::current());
+    let context = Context::detached::<Etcd>(options, Handle::current());
     // The host's clock, which a context without a host does not have.
     let session = context.session().clone();
     context.spawn(async move {

@@ -33,7 +33,7 @@ impl Session {
         let mut options = Options::new("registry.memory");
         options.namespace = namespace.to_owned();
         options.session_timeout = timeout;
-        let context = Context::detached(options, Handle::current());
+        let context = Context::detached::<Memory>(options, Handle::current());
         let config = Config { name: tree.to_owned() };
         let memory = Memory::connect(config, context.clone()).await.expect("memory connects");
         Session { memory, context }

@@ -1,0 +1,4 @@
+//! The backend on a real ZooKeeper, without a host.
+
+mod sessions;
+mod support;
