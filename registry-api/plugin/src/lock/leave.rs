@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use registry_api::{ErrorKind, Result, SessionId};
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    sync::oneshot,
+    time::{sleep, timeout},
+};
 
 use super::over_now;
 use crate::{
@@ -13,13 +17,57 @@ use crate::{
     call::{Effect, call},
 };
 
-/// Tries until `done` says of an attempt's result that it was the last.
-///
-/// # Behavior
-///
-/// It waits while the session is out of contact and between attempts ever longer, by chance more or less. Once the session
-/// is over its entries go with it: one more attempt is made in the next session, whatever comes of it, which frees them
-/// sooner.
+/// A queue that is being left in the background.
+pub struct Leaving {
+    context: Context,
+    answered: oneshot::Receiver<()>,
+}
+
+impl Leaving {
+    /// Starts to try until `done` says of an attempt's result that it was the last, or its session's entries are gone anyway.
+    ///
+    /// # Behavior
+    ///
+    /// It waits while the session is out of contact and between attempts ever longer, by chance more or less. Once the session
+    /// is over its entries go with it: one more attempt is made in the next session, whatever comes of it, which frees them
+    /// sooner.
+    pub fn start<T, F>(
+        context: &Context,
+        session: SessionId,
+        attempt: impl FnMut() -> F + Send + 'static,
+        mut done: impl FnMut(T) -> bool + Send + 'static,
+    ) -> Leaving
+    where
+        T: Send,
+        F: Future<Output = Result<T>> + Send,
+    {
+        let (answers, answered) = oneshot::channel();
+        let background = context.clone();
+        context.spawn(async move {
+            let mut answers = Some(answers);
+            let leaving = insist(&background, session, attempt, |answer| {
+                if let Some(answers) = answers.take() {
+                    // Nobody waits for it after a drop.
+                    let _ = answers.send(());
+                }
+                done(answer)
+            });
+            // Closed, the entry is gone.
+            let _ = leaving.await;
+        });
+        Leaving { context: context.clone(), answered }
+    }
+
+    /// Waits until an attempt was answered or could not be sent soon; it goes on in the background.
+    pub(super) async fn answered(self) {
+        if self.context.session().may_send() {
+            // Whether it was answered or the background work ended, there is nothing more to wait for.
+            let _ = timeout(self.context.operation_timeout(), self.answered).await;
+        }
+    }
+}
+
+/// Tries until `done` says of an attempt's result that it was the last, as [`Leaving`] does.
 ///
 /// # Errors
 ///

@@ -2,6 +2,7 @@
 
 mod guard;
 mod leave;
+mod named;
 mod place;
 mod queue;
 pub mod recipe;
@@ -19,6 +20,8 @@ use crate::{
 };
 
 pub(crate) use guard::LockGuard;
+pub use leave::Leaving;
+pub use place::{Place, Turn};
 pub use request::LockRequest;
 
 /// How many events a watch on one entry is asked for at once.

@@ -3,7 +3,7 @@
 use std::{future::pending, time::Duration};
 
 use bytes::Bytes;
-use registry_api::{Error, ErrorKind, Key, Outcome, SessionId};
+use registry_api::{Check, Error, ErrorKind, InvalidKey, Key, Mode, Operation, Outcome, Result, SessionId, Txn};
 use tokio::time::{Instant, sleep_until};
 
 use crate::Context;
@@ -80,6 +80,33 @@ impl LockRequest {
         error.with_key(&self.key)
     }
 
+    /// The error for a lock that others hold or wait for, which is not waited for.
+    pub fn taken(&self) -> Error {
+        Error::new(ErrorKind::NotAcquired, "others hold the lock or wait for it").with_key(&self.key)
+    }
+
+    /// The error for a place in the queue that was taken away.
+    pub fn lost(&self, entry: Key<'_>) -> Error {
+        let message = format!("{entry} was deleted or taken over by others while it waited");
+        Error::new(ErrorKind::LockLost, message).with_key(&self.key)
+    }
+
+    /// The key of a queue entry of that name, which is held against the contract's limits together with the value.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidKey` if the root is to be a lock, or a key that leaves no room for a queue; `ValueTooLarge`, `InvalidTxn`.
+    pub fn entry(&self, name: &str) -> Result<String> {
+        if self.key().is_root() {
+            return Err(Error::new(ErrorKind::InvalidKey, "the root '/' can't be a lock").with_key(&self.key));
+        }
+        let entry = self.key().child(name);
+        let key = Key::new(&entry).map_err(too_long)?;
+        let put = Operation::Put { key, value: &self.value, mode: Mode::Ephemeral };
+        Txn::new(&[Check::Absent(key)], &[put]).validate(self.context.namespace())?;
+        Ok(entry)
+    }
+
     /// Starts the clock.
     pub(super) fn end_after(&mut self, limit: Option<Duration>) {
         self.limit = limit;
@@ -95,6 +122,11 @@ impl LockRequest {
     pub(super) fn begin_in(&mut self, session: SessionId) {
         self.session = session;
     }
+}
+
+fn too_long(invalid: InvalidKey) -> Error {
+    let message = format!("the key leaves no room for the entries of a lock's queue: {}", invalid.reason());
+    Error::new(ErrorKind::InvalidKey, message)
 }
 
 async fn until(end: Option<Instant>) {
