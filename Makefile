@@ -41,7 +41,7 @@ audit: ## Check licences, sources and advisories of all dependencies (needs carg
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: install it with 'cargo install cargo-deny --locked'" >&2; exit 1; }
 	$(CARGO) deny --locked check
 
-install-servers: ## Install the servers that the tests run on: etcd and its client
+install-servers: ## Install the servers that the tests run on: etcd and its client, ZooKeeper and Java
 	@scripts/install servers
 
 install-build:

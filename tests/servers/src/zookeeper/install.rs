@@ -27,7 +27,7 @@ impl Install {
             let files = place.strip_suffix("/*").unwrap_or(place);
             if !Path::new(files).exists() {
                 let what = format!("{files} of ZooKeeper's class path is missing");
-                let remedy = "run `make install-servers`, or install it (Debian's package zookeeper)";
+                let remedy = "run `make install-servers`, or install it (Debian's package libzookeeper-java)";
                 return Err(Error::new(format!("{what}: {remedy}")));
             }
         }
