@@ -1,11 +1,14 @@
 //! From the configuration to what is dialled, all checked before anything is sent (contract 7.3).
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use registry_plugin::{Context, Error, ErrorKind, Result};
+use registry_plugin::{
+    Context, Result,
+    config::{both, invalid},
+};
 use tonic::transport::{ClientTlsConfig, Endpoint as Dial, Uri};
 
-use super::{Config, tls::half};
+use super::Config;
 use crate::{
     endpoints::{Credentials, Endpoint, Endpoints, Retry},
     session,
@@ -86,13 +89,9 @@ impl Retry {
 }
 
 fn credentials(config: &Config, context: &Context) -> Result<Option<Credentials>> {
-    let password = config.password.as_ref().filter(|password| !password.is_empty());
-    match (&config.user, password) {
-        (Some(user), Some(password)) => Ok(Some(Credentials { user: user.clone(), password: password.clone() })),
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(half(context, "user", "password")),
-        (None, Some(_)) => Err(half(context, "password", "user")),
-    }
+    let password = config.password.clone().filter(|password| !password.is_empty());
+    let pair = both(context, ("user", config.user.clone()), ("password", password))?;
+    Ok(pair.map(|(user, password)| Credentials { user, password }))
 }
 
 /// What all endpoints have in common.
@@ -170,9 +169,4 @@ impl<'c> Dialer<'c> {
         }
         Ok(Endpoint::new(address.to_owned(), dial, credentials))
     }
-}
-
-/// A configuration key that is refused, by its full path.
-pub(super) fn invalid(context: &Context, name: &str, what: impl fmt::Display) -> Error {
-    Error::new(ErrorKind::InvalidConfig, format!("{} {what}", context.config_key(name)))
 }

@@ -57,7 +57,9 @@ pub mod duration;
 mod error;
 mod fields;
 mod list;
+pub mod pem;
 mod reader;
+mod refusal;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -68,6 +70,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use error::ConfigError;
+pub use refusal::{both, invalid};
 pub use secret::Secret;
 pub(crate) use workers::{WORKER_THREADS, take_worker_threads};
 

@@ -7,6 +7,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
+use crate::{Context, Options, SessionReporter, tasks::Tasks};
+
+/// A context without a host and of no backend.
+pub(super) fn context(options: Options) -> Context {
+    Context::new(options, SessionReporter::new(Box::new(|_| ()), 10), Tasks::new(tokio::runtime::Handle::current()))
+}
 
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(default, rename_all = "kebab-case")]
