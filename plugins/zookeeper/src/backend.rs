@@ -14,6 +14,7 @@ use crate::{
     paths::Paths,
     read,
     session::Session,
+    txn::{Known, Writer},
 };
 
 /// A connection to ZooKeeper servers, and the one session on it.
@@ -25,6 +26,7 @@ use crate::{
 pub struct Zookeeper {
     pub(crate) paths: Arc<Paths>,
     pub(crate) session: Arc<Session>,
+    known: Known,
 }
 
 impl Backend for Zookeeper {
@@ -48,7 +50,7 @@ impl Backend for Zookeeper {
         let paths = Arc::new(Paths::new(&settings.chroot, context.namespace()));
         let _ = (silent(Effect::Write), sleep, timeout::<std::future::Ready<()>>);
         let session = Session::open(settings.dial, paths.clone(), &context).await?;
-        Ok(Zookeeper { paths, session })
+        Ok(Zookeeper { paths, session, known: Known::new() })
     }
 
     async fn server(&self) -> Result<String> {
@@ -71,8 +73,9 @@ impl Backend for Zookeeper {
         Err(unfinished())
     }
 
-    async fn commit(&self, _txn: Txn<'_>) -> Result<Committed> {
-        Err(unfinished())
+    async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
+        let writer = Writer { session: &self.session, paths: &self.paths, known: &self.known };
+        self.session.watched(writer.commit(txn).await)
     }
 
     async fn watch(&self, _key: Key<'_>, _scope: Scope, _sink: WatchSink) -> Result<()> {

@@ -12,6 +12,7 @@ mod error;
 mod paths;
 mod read;
 mod session;
+mod txn;
 
 #[cfg(test)]
 mod tests;
