@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use registry_plugin::{
-    Backend, Capabilities, Capability, Committed, ConfigKey, Context, Entry, Error, ErrorKind, Key, Listing, Outcome,
-    Page, Result, Scope, Txn, WatchSink,
+    Backend, Capabilities, Capability, Committed, ConfigKey, Context, Entry, Error, ErrorKind, Held, Key, Listing,
+    LockRequest, Outcome, Page, Result, Scope, Txn, WatchSink, lock::recipe::contend,
 };
 use tokio::time::{sleep, timeout};
 
 use crate::{
     config::{Config, Settings},
     error::{Effect, of_read, silent},
+    lock::Numbered,
     paths::Paths,
     read,
     session::Session,
@@ -80,6 +81,11 @@ impl Backend for Zookeeper {
 
     async fn watch(&self, _key: Key<'_>, _scope: Scope, _sink: WatchSink) -> Result<()> {
         Err(unfinished())
+    }
+
+    async fn lock(self: Arc<Self>, request: LockRequest) -> Result<Held> {
+        let place = Numbered::new(self.session.clone(), &self.paths, request)?;
+        contend(self, place).await
     }
 
     async fn close(&self) -> Result<()> {

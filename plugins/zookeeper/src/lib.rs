@@ -9,6 +9,7 @@
 mod backend;
 mod config;
 mod error;
+mod lock;
 mod paths;
 mod read;
 mod session;
