@@ -15,7 +15,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Arguments for the program that `run` or `bench` starts.
 ARGS :=
 
-.PHONY: help run test bench lint audit install-build install-lint install-servers
+# The servers for `matrix`: etcd, zookeeper, or either with a version, as in etcd@3.6.5.
+SERVERS :=
+
+.PHONY: help run test matrix bench lint audit install-build install-lint install-servers install-matrix
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +30,9 @@ run: install-build ## Build host and plugins, then run three servers on the memo
 test: install-build install-servers lint ## Run every check and every test, on real servers
 	$(BUILD)
 	$(CARGO) test --locked --workspace
+
+matrix: install-build install-servers install-matrix ## Try the laws on the newest etcd and ZooKeeper (SERVERS='etcd@3.6.5 ...' names others)
+	scripts/matrix $(SERVERS)
 
 bench: install-build install-servers ## Measure the plugins against the raw clients, in a release build (ARGS='...' adds arguments)
 	$(CARGO) build --locked --workspace --release
@@ -46,6 +52,9 @@ install-servers: ## Install the servers that the tests run on: etcd and its clie
 
 install-build:
 	@scripts/install build
+
+install-matrix:
+	@scripts/install matrix
 
 install-lint:
 	@scripts/install lint
