@@ -15,10 +15,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Arguments for the program that `run` or `bench` starts.
 ARGS :=
 
-# The servers for `matrix`: etcd, zookeeper, or either with a version, as in etcd@3.6.5.
-SERVERS :=
-
-.PHONY: help run test matrix bench lint audit install-build install-lint install-servers install-matrix
+.PHONY: help run test interop bench lint audit install-build install-lint install-servers install-clients
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,8 +28,10 @@ test: install-build install-servers lint ## Run every check and every test, on r
 	$(BUILD)
 	$(CARGO) test --locked --workspace
 
-matrix: install-build install-servers install-matrix ## Try the laws on the newest etcd and ZooKeeper (SERVERS='etcd@3.6.5 ...' names others)
-	scripts/matrix $(SERVERS)
+interop: install-build install-servers install-clients ## Meet the servers' other clients: Go's, Curator, kazoo, which it fetches (ARGS='...' names trials)
+	$(BUILD)
+	tests/interop/build $(TARGET)
+	exec $(TARGET)/debug/registry-interop $(ARGS)
 
 bench: install-build install-servers ## Measure the plugins against the raw clients, in a release build (ARGS='...' adds arguments)
 	$(CARGO) build --locked --workspace --release
@@ -50,11 +49,11 @@ audit: ## Check licences, sources and advisories of all dependencies (needs carg
 install-servers: ## Install the servers that the tests run on: etcd and its client, ZooKeeper and Java
 	@scripts/install servers
 
+install-clients:
+	@scripts/install clients
+
 install-build:
 	@scripts/install build
-
-install-matrix:
-	@scripts/install matrix
 
 install-lint:
 	@scripts/install lint

@@ -14,10 +14,8 @@ use crate::SessionReporter;
 
 /// What a call that is given up may have done.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// Nothing.
+pub(crate) enum Effect {
     Read,
-    /// It may have written, or may yet.
     Write,
 }
 

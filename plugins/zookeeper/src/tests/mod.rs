@@ -2,4 +2,3 @@
 
 mod sessions;
 mod support;
-mod txns;

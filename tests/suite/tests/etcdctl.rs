@@ -13,7 +13,7 @@ fn server() -> &'static Etcd {
 
 /// The settings of a namespace of its own on the shared server, and its name.
 fn namespaced() -> (SettingsBuilder, String) {
-    let namespace = unique("interop");
+    let namespace = unique("etcdctl");
     (etcd(server()).set_value("registry.namespace", &namespace), namespace)
 }
 

@@ -1,0 +1,65 @@
+//! Meets real clients of the backends' servers, which nobody here wrote: locks, ephemerals, trees and values (contract
+//! 1.2, 1.5, 4.1, 6.7).
+//!
+//! It is no test of Cargo's, since it needs their clients, in Java, Go and Python: `make interop` installs and builds what
+//! is missing, then starts this. Arguments are those of a test's executable, such as a part of a name.
+
+#![forbid(unsafe_code)]
+
+mod backend;
+mod clients;
+mod contender;
+mod dead_holders;
+mod driver;
+mod ephemerals;
+mod hand_overs;
+mod holder;
+mod party;
+mod place;
+mod trees;
+mod values;
+mod witness;
+
+use std::{process::ExitCode, sync::Arc};
+
+use libtest_mimic::{Arguments, Trial};
+use tokio::runtime::Runtime;
+
+use self::backend::Backend;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    if let Err(missing) = clients::all_built() {
+        eprintln!("registry-interop: {missing}");
+        return ExitCode::FAILURE;
+    }
+    let runtime = Arc::new(Runtime::new().expect("a runtime starts"));
+    let trials = Backend::ALL.into_iter().flat_map(|backend| {
+        let trials = Trials { backend, runtime: Arc::clone(&runtime) };
+        [
+            trials.named("a_lock_has_one_holder_through_a_thousand_hand_overs", hand_overs::a_thousand),
+            trials.named("a_dead_holders_lock_goes_to_the_next", dead_holders::go_to_the_next),
+            trials.named("an_ephemeral_is_seen_and_goes_with_its_session", ephemerals::are_seen_and_go),
+            trials.named("a_tree_reads_the_same_whoever_made_it", trees::read_the_same),
+            trials.named("any_bytes_survive_both_ways", values::survive_both_ways),
+        ]
+    });
+    let trials: Vec<_> = trials.collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Makes the trials of one backend.
+struct Trials {
+    backend: Backend,
+    runtime: Arc<Runtime>,
+}
+
+impl Trials {
+    fn named<F: Future<Output = ()>>(&self, name: &str, trial: impl Fn(Backend) -> F + Send + 'static) -> Trial {
+        let (backend, runtime) = (self.backend, Arc::clone(&self.runtime));
+        Trial::test(format!("{}::{name}", backend.name()), move || {
+            runtime.block_on(trial(backend));
+            Ok(())
+        })
+    }
+}

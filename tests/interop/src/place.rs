@@ -1,0 +1,60 @@
+//! A namespace on a server, where the registry and others meet.
+
+use std::time::Duration;
+
+use registry_host::{Registry, Settings};
+use registry_suite::{beside, open, unique};
+
+use crate::{backend::Backend, clients::Client, driver::Driver, party::Party};
+
+/// How long everybody's sessions outlive them: as short as a loaded machine allows.
+pub(crate) const SESSION: Duration = Duration::from_secs(5);
+
+/// A namespace that nothing else uses.
+pub(crate) struct Place {
+    backend: Backend,
+    namespace: String,
+}
+
+impl Place {
+    pub(crate) fn on(backend: Backend) -> Self {
+        Self { backend, namespace: unique("interop") }
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Where a key lies on the server.
+    pub(crate) fn of(&self, key: &str) -> String {
+        self.backend.prefix(&self.namespace) + key
+    }
+
+    /// What a registry here is configured with, as assignments.
+    pub(crate) fn settings(&self) -> Vec<String> {
+        let mut settings = self.backend.settings().to_vec();
+        settings.push(format!("registry.namespace={}", self.namespace));
+        settings.push(format!("registry.session-timeout={}s", SESSION.as_secs()));
+        settings
+    }
+
+    /// Opens a session of ours.
+    pub(crate) async fn registry(&self) -> Registry {
+        let settings = Settings::builder().plugin_dir(beside());
+        let settings = self.settings().into_iter().fold(settings, |settings, setting| settings.set(setting));
+        open(settings).await.expect("a registry opens")
+    }
+
+    /// Opens a session of theirs.
+    pub(crate) fn driver(&self, client: Client) -> Box<Driver> {
+        Box::new(Driver::start(client, &self.backend.server(), &self.backend.prefix(&self.namespace)))
+    }
+
+    /// Opens a session of ours and of each of theirs.
+    pub(crate) async fn everybody(&self) -> Vec<Party> {
+        let theirs = self.backend.clients().iter().map(|client| Party::Theirs(self.driver(*client)));
+        let mut everybody: Vec<_> = theirs.collect();
+        everybody.push(Party::Ours(self.registry().await));
+        everybody
+    }
+}
