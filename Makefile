@@ -15,7 +15,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Arguments for the program that `run` or `bench` starts.
 ARGS :=
 
-.PHONY: help run test interop bench lint audit install-build install-lint install-servers install-clients
+# The servers for `matrix`: etcd, zookeeper, or either with a version, as in etcd@3.6.5.
+SERVERS :=
+
+.PHONY: help run test interop matrix bench lint audit install-build install-lint install-servers install-matrix install-clients
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +35,9 @@ interop: install-build install-servers install-clients ## Meet the servers' othe
 	$(BUILD)
 	tests/interop/build $(TARGET)
 	exec $(TARGET)/debug/registry-interop $(ARGS)
+
+matrix: install-build install-servers install-matrix ## Try the laws on the newest etcd and ZooKeeper (SERVERS='etcd@3.6.5 ...' names others)
+	scripts/matrix $(SERVERS)
 
 bench: install-build install-servers ## Measure the plugins against the raw clients, in a release build (ARGS='...' adds arguments)
 	$(CARGO) build --locked --workspace --release
@@ -54,6 +60,9 @@ install-clients:
 
 install-build:
 	@scripts/install build
+
+install-matrix:
+	@scripts/install matrix
 
 install-lint:
 	@scripts/install lint

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use registry_plugin::{
-    Backend, Capabilities, Capability, Committed, ConfigKey, Context, Entry, Error, ErrorKind, Key, Listing, Outcome,
-    Page, Result, Scope, Txn, WatchSink,
+    Backend, Capabilities, Capability, Committed, ConfigKey, Context, Entry, Error, ErrorKind, Held, Key, Listing,
+    LockRequest, Outcome, Page, Result, Scope, Txn, WatchSink, lock::recipe::contend,
 };
 use tokio::time::{sleep, timeout};
 
 use crate::{
     config::{Config, Settings},
     error::{Effect, of_read, silent},
+    lock::Numbered,
     paths::Paths,
     read,
     session::Session,
+    txn::{Known, Writer},
 };
 
 /// A connection to ZooKeeper servers, and the one session on it.
@@ -25,6 +27,7 @@ use crate::{
 pub struct Zookeeper {
     pub(crate) paths: Arc<Paths>,
     pub(crate) session: Arc<Session>,
+    known: Known,
 }
 
 impl Backend for Zookeeper {
@@ -48,7 +51,7 @@ impl Backend for Zookeeper {
         let paths = Arc::new(Paths::new(&settings.chroot, context.namespace()));
         let _ = (silent(Effect::Write), sleep, timeout::<std::future::Ready<()>>);
         let session = Session::open(settings.dial, paths.clone(), &context).await?;
-        Ok(Zookeeper { paths, session })
+        Ok(Zookeeper { paths, session, known: Known::new() })
     }
 
     async fn server(&self) -> Result<String> {
@@ -71,12 +74,18 @@ impl Backend for Zookeeper {
         Err(unfinished())
     }
 
-    async fn commit(&self, _txn: Txn<'_>) -> Result<Committed> {
-        Err(unfinished())
+    async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
+        let writer = Writer { session: &self.session, paths: &self.paths, known: &self.known };
+        self.session.watched(writer.commit(txn).await)
     }
 
     async fn watch(&self, _key: Key<'_>, _scope: Scope, _sink: WatchSink) -> Result<()> {
         Err(unfinished())
+    }
+
+    async fn lock(self: Arc<Self>, request: LockRequest) -> Result<Held> {
+        let place = Numbered::new(self.session.clone(), &self.paths, request)?;
+        contend(self, place).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -9,9 +9,11 @@
 mod backend;
 mod config;
 mod error;
+mod lock;
 mod paths;
 mod read;
 mod session;
+mod txn;
 
 #[cfg(test)]
 mod tests;

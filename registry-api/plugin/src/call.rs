@@ -14,8 +14,10 @@ use crate::SessionReporter;
 
 /// What a call that is given up may have done.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub enum Effect {
+    /// Nothing.
     Read,
+    /// It may have written, or may yet.
     Write,
 }
 

@@ -6,9 +6,14 @@ use std::{
     time::Duration,
 };
 
+use registry_api::Result;
 use tokio::runtime::Handle;
 
-use crate::{Backend, SessionReporter, tasks::Tasks};
+use crate::{
+    Backend, SessionReporter,
+    call::{Effect, call},
+    tasks::Tasks,
+};
 
 /// What the host asks of every connection, whatever the backend.
 #[derive(Clone, Debug)]
@@ -89,6 +94,19 @@ impl Context {
     /// Where the backend reports what it learns of its session.
     pub fn session(&self) -> &SessionReporter {
         &self.session
+    }
+
+    /// Runs a request of work that has no deadline from outside: once the session is connected, for at most the operation
+    /// timeout in all (4.5).
+    ///
+    /// # Errors
+    ///
+    /// `Timeout`: `NotApplied` when nothing was sent or `effect` is `Read`, else `Unknown`; `Closed`; those of the request.
+    pub fn call<T, F>(&self, effect: Effect, request: F) -> impl Future<Output = Result<T>> + use<'_, T, F>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        call(&self.session, self.operation_timeout(), effect, request)
     }
 
     /// Runs a task on the plugin's runtime until it ends or the connection does.

@@ -21,6 +21,7 @@ pub use backend::{Backend, ConfigKey};
 #[doc(hidden)]
 pub use boundary::export;
 pub use bytes::Bytes;
+pub use call::Effect;
 pub use context::{Context, Options};
 pub use lock::LockRequest;
 pub use registry_api::*;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use registry_test_servers::{Certificates, Tls, ZooKeeper};
-use zookeeper_client::{Acls, Client, CreateMode, Error, SaslOptions, TlsOptions};
+use zookeeper_client::{Acls, Client, Connector, CreateMode, Error, SaslOptions, TlsOptions};
 
 #[test]
 fn a_server_is_ready_when_start_returns() {
@@ -17,6 +17,7 @@ fn a_server_is_ready_when_start_returns() {
     assert_eq!(zookeeper.connect_string(), zookeeper.endpoint());
     block_on(create(&zookeeper, "/a"));
     assert_eq!(block_on(children(&zookeeper)), ["a", "zookeeper"]);
+    assert!(block_on(can_list_in_plain_text(&zookeeper)));
     assert!(zookeeper.version().unwrap().starts_with("3."));
 }
 
@@ -80,7 +81,7 @@ fn only_the_user_with_the_password_gets_in() {
 fn tls_is_refused_in_plain_text_and_under_another_authority() {
     let zookeeper = ZooKeeper::builder().tls(Tls::Server).start().unwrap();
     block_on(create(&zookeeper, "/a"));
-    assert!(!answers_in_plain_text(&zookeeper));
+    assert!(!block_on(can_list_in_plain_text(&zookeeper)));
     let ours = trusting(zookeeper.certificates().unwrap());
     assert!(block_on(can_list(&zookeeper, ours)));
     let foreign = Certificates::generate().unwrap();
@@ -205,22 +206,20 @@ fn known_as(options: TlsOptions, client: &Certificates) -> TlsOptions {
 }
 
 async fn can_list(zookeeper: &ZooKeeper, options: TlsOptions) -> bool {
+    let connector = Client::connector().with_tls(options);
+    lists(connector, &format!("tcp+tls://{}", zookeeper.endpoint())).await
+}
+
+async fn can_list_in_plain_text(zookeeper: &ZooKeeper) -> bool {
+    lists(Client::connector(), &format!("tcp://{}", zookeeper.endpoint())).await
+}
+
+async fn lists(connector: Connector, url: &str) -> bool {
     // A refusal shows as a server that can't be had, which else would be tried until the session is over.
-    let connector = Client::connector().with_tls(options).with_fail_eagerly();
-    match connector.secure_connect(&zookeeper.endpoint()).await {
+    match connector.with_fail_eagerly().connect(url).await {
         Ok(client) => client.list_children("/").await.is_ok(),
         Err(_) => false,
     }
-}
-
-fn answers_in_plain_text(zookeeper: &ZooKeeper) -> bool {
-    let mut stream = TcpStream::connect(zookeeper.address()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    stream.write_all(b"ruok").unwrap();
-    let mut answer = Vec::new();
-    // It may be silent or break off: what counts is what was read before.
-    let _ = stream.read_to_end(&mut answer);
-    answer.starts_with(b"imok")
 }
 
 /// What a test that starts a server prints when `name` is set so, and it fails.

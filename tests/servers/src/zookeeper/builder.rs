@@ -39,7 +39,7 @@ impl Builder {
         self
     }
 
-    /// One more line for `zoo.cfg`, such as `maxSessionTimeout=60000`; it goes before what stands there already.
+    /// One more line for `zoo.cfg`, such as `maxSessionTimeout=60000`; it wins over what stands there already.
     pub fn setting(mut self, line: impl Into<String>) -> Self {
         self.settings.push(line.into());
         self

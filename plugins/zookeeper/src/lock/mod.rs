@@ -1,0 +1,10 @@
+//! Locks: a queue in the layout of Curator's `InterProcessMutex` (contract 6.7).
+//!
+//! Waiting, limits and what a holder has are the SDK's; here is how a request gets its place in the queue, finds and leaves it.
+
+mod flight;
+mod name;
+mod place;
+mod queue;
+
+pub(crate) use place::Numbered;

@@ -1,0 +1,197 @@
+//! Reading, judging and sending, until a Txn is applied or refused.
+
+use std::pin::pin;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use registry_plugin::{Applied, Check, Key, Operation, Result, Txn};
+use tokio::{
+    select,
+    time::{Duration, sleep},
+};
+use zookeeper_client::{Client, Error as ZkError, MultiWriteError, Stat};
+
+use super::{
+    Writer,
+    judge::{Verdict, judge},
+    refusal::{failed, refused},
+    seen::{Places, Seen},
+    step::{Answer, Step, Write, send},
+};
+use crate::{
+    error::{Effect, of_read},
+    paths::Paths,
+    read::{number, owner},
+    session::id,
+};
+
+/// A Txn that was applied.
+pub(super) struct Done<'a> {
+    pub(super) applied: Vec<Applied>,
+    /// An entry that had been made anew unseen when it was put, and is not what it should be or was not what was checked.
+    pub(super) raced: Option<Key<'a>>,
+}
+
+/// How an entry fared that was guessed to be new.
+enum Guessed<'a> {
+    New(Done<'a>),
+    /// It isn't; what was seen after it was tried.
+    Seen(Seen),
+}
+
+impl Writer<'_> {
+    pub(super) async fn apply<'a>(self, txn: &Txn<'a>) -> Result<Done<'a>> {
+        let mut client = self.session.client()?;
+        let mut seen = self.known.recall(txn, self.paths, id(&client));
+        // Whether what was seen is no older than this call, and whether it has to be.
+        let (mut current, mut doubted) = (false, false);
+        if seen.is_none()
+            && let Some(step) = guess(txn, self.paths)
+        {
+            match self.make(&client, txn, step).await? {
+                Guessed::New(done) => return Ok(done),
+                Guessed::Seen(found) => (seen, current) = (Some(found), true),
+            }
+        }
+        let effect = if txn.operations.is_empty() { Effect::Repeatable } else { Effect::Write };
+        let mut pauses = Pauses::new();
+        loop {
+            let found = match seen.take() {
+                Some(found) => found,
+                None => {
+                    let next = self.session.client()?;
+                    current &= id(&next) == id(&client);
+                    client = next;
+                    let barrier = (doubted && !current).then(|| barrier(&client, self.paths));
+                    let asked = Places::of(txn, self.paths).ask(&client);
+                    if let Some(barrier) = barrier {
+                        barrier.await?;
+                        current = true;
+                    }
+                    asked.await?
+                }
+            };
+            let steps = match judge(txn, self.paths, &found, id(&client)) {
+                Verdict::Send(steps) => steps,
+                Verdict::Fails(checks) if current => return Err(failed(txn, checks)),
+                Verdict::Fails(_) => {
+                    doubted = true;
+                    continue;
+                }
+            };
+            match send(&client, self.session.dial(), &steps, effect).await? {
+                Answer::Done(stats) => return Ok(self.done(txn, &steps, &stats)),
+                Answer::Refused(at, cause) => refused(txn, &steps[at], &cause)?,
+            }
+            self.known.forget(txn, self.paths);
+            // The refusal came from the server that leads, and what is read next is no older.
+            current = true;
+            pauses.next().await;
+        }
+    }
+
+    /// Makes an entry that may well be new, and looks at what to do if it isn't, in one flight.
+    async fn make<'a>(self, client: &Client, txn: &Txn<'a>, step: Step<'a>) -> Result<Guessed<'a>> {
+        let steps = [step];
+        let mut made = pin!(send(client, self.session.dial(), &steps, Effect::Write));
+        let mut seen = pin!(async { Places::of(txn, self.paths).ask(client).await });
+        let (answer, early) = select! {
+            // The order of polling is that of sending.
+            biased;
+            answer = &mut made => (answer, None),
+            early = &mut seen => (made.await, Some(early)),
+        };
+        match answer? {
+            Answer::Done(stats) => return Ok(Guessed::New(self.done(txn, &steps, &stats))),
+            Answer::Refused(_, ZkError::NodeExists) if !txn.checks.is_empty() => return Err(failed(txn, vec![0])),
+            Answer::Refused(_, cause) => refused(txn, &steps[0], &cause)?,
+        }
+        Ok(Guessed::Seen(match early {
+            Some(seen) => seen?,
+            None => seen.await?,
+        }))
+    }
+
+    /// What was applied, from what the server tells of the steps.
+    fn done<'a>(self, txn: &Txn<'a>, steps: &[Step<'a>], stats: &[Option<Stat>]) -> Done<'a> {
+        let version = stats.iter().flatten().next().map_or(0, |stat| number(stat.mzxid));
+        let applied = txn.operations.iter().enumerate().map(|(number, operation)| match operation {
+            Operation::Put { .. } => Applied::Put { version },
+            _ => {
+                let went = |step: &Step<'_>| step.breaks == Some(number) && matches!(step.write, Write::Delete(_));
+                Applied::Deleted { count: u64::from(steps.iter().any(went)) }
+            }
+        });
+        let mut raced = None;
+        for (step, stat) in steps.iter().zip(stats) {
+            let (Some((number, seen)), Some(stat)) = (step.puts, stat) else { continue };
+            self.known.learn(&step.path, stat);
+            let key = txn.operations[number].key();
+            if let Some(seen) = seen
+                && (owner(stat) != seen.owner || (stat.czxid != seen.created && is_compared(txn, key)))
+            {
+                raced = Some(key);
+            }
+        }
+        Done { applied: applied.collect(), raced }
+    }
+}
+
+/// Whether a check asks for more than that there is such an entry.
+fn is_compared(txn: &Txn<'_>, key: Key<'_>) -> bool {
+    let compares = |check: &Check<'_>| check.key() == key && !matches!(check, Check::Present(_));
+    txn.checks.iter().any(compares)
+}
+
+/// The step that applies a Txn if its entry is new and its parent there.
+fn guess<'a>(txn: &Txn<'a>, paths: &Paths) -> Option<Step<'a>> {
+    /// The largest value that is sent in vain rather than look first.
+    const SMALL: usize = 65_536;
+    let ([Operation::Put { key, value, mode }], [] | [Check::Absent(_)]) = (txn.operations, txn.checks) else {
+        return None;
+    };
+    let fits = value.len() <= SMALL && txn.checks.iter().all(|check| check.key() == *key);
+    fits.then(|| Step {
+        breaks: Some(0),
+        puts: Some((0, None)),
+        ..Step::new(paths.path(*key), Write::Create(value, *mode))
+    })
+}
+
+/// Has the server that leads answer: what is asked after this was sent is no older than this. It leaves when this is called.
+pub(super) fn barrier(client: &Client, paths: &Paths) -> impl Future<Output = Result<()>> + Send {
+    let mut multi = client.new_multi_writer();
+    let added = multi.add_check_version(paths.root(), -1);
+    let sent = multi.commit();
+    async move {
+        added.map_err(of_read)?;
+        match sent.await {
+            Err(MultiWriteError::RequestFailed { source }) => Err(of_read(source)),
+            // A refusal comes from there, too.
+            Ok(_) | Err(MultiWriteError::OperationFailed { .. }) => Ok(()),
+        }
+    }
+}
+
+/// Pauses between rounds that others keep spoiling.
+pub(super) struct Pauses(u32, ExponentialBackoff);
+
+impl Pauses {
+    pub(super) fn new() -> Self {
+        let pauses = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(1))
+            .with_max_delay(Duration::from_millis(50))
+            .without_max_times()
+            .with_jitter();
+        Pauses(0, pauses.build())
+    }
+
+    pub(super) async fn next(&mut self) {
+        const AT_ONCE: u32 = 3;
+        self.0 = self.0.saturating_add(1);
+        if self.0 > AT_ONCE
+            && let Some(pause) = self.1.next()
+        {
+            sleep(pause).await;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Deleting an entry with all below it (contract 3.5): from the leaves up, as much as fits one request at once, again until nothing is
+//! left.
+
+use registry_plugin::{Applied, Check, Committed, Key, Outcome, Result, Txn};
+use zookeeper_client::{Client, Error as ZkError};
+
+use super::{
+    Writer,
+    apply::{Pauses, barrier},
+    judge::{Verdict, judge},
+    refusal::failed,
+    seen::Places,
+    step::{Answer, Step, Write, send},
+};
+use crate::{
+    error::{Effect, of_read},
+    session::id,
+};
+
+/// How much of a request is filled.
+const BYTES: usize = 900_000;
+
+/// How many deletes are sent at once: the server lets nobody else write meanwhile.
+const DELETES: usize = 8_192;
+
+/// To how many they are cut back when others keep writing below, so that some go at least.
+const FEW: usize = 16;
+
+/// How many lists are asked for in one flight.
+const FLIGHT: usize = 256;
+
+impl Writer<'_> {
+    /// Deletes an entry and all below it; the checks are judged with the first that goes.
+    pub(super) async fn delete_recursive(self, checks: &[Check<'_>], key: Key<'_>) -> Result<Committed> {
+        let top = self.paths.path(key);
+        let checks = Txn::new(checks, &[]);
+        let (mut count, mut checked) = (0, checks.checks.is_empty());
+        let mut most = DELETES;
+        let mut pauses = Pauses::new();
+        loop {
+            let round = self.round(&checks, &top, most, &mut checked, &mut count).await;
+            // A part may be gone, whatever has become of the rest.
+            let done = round.map_err(|error| if count > 0 { error.with_outcome(Outcome::Unknown) } else { error })?;
+            if done {
+                return Ok(Committed::new(vec![Applied::Deleted { count }]));
+            }
+            most = (most / 2).max(FEW);
+            pauses.next().await;
+        }
+    }
+
+    /// Deletes what is there; whether nothing is left.
+    async fn round(
+        &self,
+        checks: &Txn<'_>,
+        top: &str,
+        most: usize,
+        checked: &mut bool,
+        count: &mut u64,
+    ) -> Result<bool> {
+        let client = self.session.client()?;
+        let barrier = barrier(&client, self.paths);
+        let asked = Places::of(checks, self.paths).ask(&client);
+        let tree = tree(&client, top).await?;
+        barrier.await?;
+        let mut steps = Vec::new();
+        if !*checked {
+            match judge(checks, self.paths, &asked.await?, id(&client)) {
+                Verdict::Fails(numbers) => return Err(failed(checks, numbers)),
+                Verdict::Send(said) => steps = said,
+            }
+        }
+        let mut rest = tree.into_iter().rev().peekable();
+        while rest.peek().is_some() || !*checked {
+            let mut bytes: usize = steps.iter().map(Step::weight).sum();
+            let mut deletes = 0;
+            while deletes < most
+                && let Some(path) = rest.next_if(|path| deletes == 0 || bytes + path.len() <= BYTES)
+            {
+                let step = Step::new(path, Write::Delete(None));
+                bytes += step.weight();
+                deletes += 1;
+                steps.push(step);
+            }
+            match send(&client, self.session.dial(), &steps, Effect::Write).await? {
+                Answer::Done(_) => {
+                    *checked = true;
+                    *count += deletes as u64;
+                    steps.clear();
+                }
+                Answer::Refused(..) => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The paths from the top down, foreign ones too; none if the top is missing.
+async fn tree(client: &Client, top: &str) -> Result<Vec<String>> {
+    let mut tree = Vec::new();
+    let mut level = vec![top.to_owned()];
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for paths in level.chunks(FLIGHT) {
+            let asked: Vec<_> = paths.iter().map(|path| client.list_children(path)).collect();
+            for (path, names) in paths.iter().zip(asked) {
+                match names.await {
+                    Ok(names) => {
+                        next.extend(names.iter().map(|name| [path, "/", name].concat()));
+                        tree.push(path.clone());
+                    }
+                    Err(ZkError::NoNode) => {}
+                    Err(error) => return Err(of_read(error)),
+                }
+            }
+        }
+        level = next;
+    }
+    Ok(tree)
+}

@@ -1,0 +1,64 @@
+//! Why a Txn is not applied.
+
+use registry_plugin::{Check, Error, ErrorKind, Key, Operation, Result, Txn};
+use zookeeper_client::Error as ZkError;
+
+use super::step::Step;
+
+/// Whether every check and operation is known.
+///
+/// # Errors
+///
+/// `Unsupported`: one that is unknown must not be passed over.
+pub(super) fn understood(txn: &Txn<'_>) -> Result<()> {
+    let unsupported = |key: Key<'_>, what: &str| {
+        Err(Error::new(ErrorKind::Unsupported, format!("this plugin is older than the {what}, nothing was written"))
+            .with_key(key))
+    };
+    for check in txn.checks {
+        match check {
+            Check::Absent(_) | Check::Present(_) | Check::Version(..) | Check::Held { .. } => {}
+            check => return unsupported(check.key(), "check"),
+        }
+    }
+    for operation in txn.operations {
+        match operation {
+            Operation::Put { .. } | Operation::Delete(_) | Operation::DeleteRecursive(_) => {}
+            operation => return unsupported(operation.key(), "operation"),
+        }
+    }
+    Ok(())
+}
+
+/// Whether what the server said against a step is final: all checks held, and an operation can't be done.
+///
+/// # Errors
+///
+/// `HasChildren` and `EphemeralParent`. Without an error what was seen has changed.
+pub(super) fn refused(txn: &Txn<'_>, step: &Step<'_>, cause: &ZkError) -> Result<()> {
+    let Some(key) = step.breaks.map(|number| txn.operations[number].key()) else { return Ok(()) };
+    match cause {
+        ZkError::NotEmpty => Err(has_children(key)),
+        ZkError::NoChildrenForEphemerals => Err(Error::new(
+            ErrorKind::EphemeralParent,
+            "an entry above it is ephemeral and can't have children, put that persistent first or choose another key",
+        )
+        .with_key(key)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn has_children(key: Key<'_>) -> Error {
+    let message = "it has children and can be neither deleted alone nor made ephemeral, delete them first";
+    Error::new(ErrorKind::HasChildren, message).with_key(key)
+}
+
+/// These checks don't hold.
+pub(super) fn failed(txn: &Txn<'_>, checks: Vec<usize>) -> Error {
+    let key = checks.first().map(|number| txn.checks[*number].key());
+    let error = Error::condition_failed(checks);
+    match key {
+        Some(key) => error.with_key(key),
+        None => error,
+    }
+}
