@@ -1,5 +1,9 @@
 //! The backend on a real ZooKeeper, without a host.
 
+mod deleting;
+mod model;
+mod races;
 mod sessions;
+mod sizes;
 mod support;
 mod txns;

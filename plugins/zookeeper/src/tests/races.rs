@@ -1,0 +1,242 @@
+//! Txns while others write the same entries.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use registry_plugin::{Backend, Check, ErrorKind, Operation, Outcome};
+use tokio::{task::JoinHandle, time::timeout};
+
+use super::support::*;
+
+/// Writes in the background until it is told to stop.
+struct Busy {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<u64>,
+}
+
+impl Busy {
+    fn begin<F: Future<Output = ()> + Send>(client: Client, write: impl Fn(Arc<Client>) -> F + Send + 'static) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, client) = (stop.clone(), Arc::new(client));
+        let task = tokio::spawn(async move {
+            let mut rounds = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                write(client.clone()).await;
+                rounds += 1;
+            }
+            rounds
+        });
+        Busy { stop, task }
+    }
+
+    async fn end(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.await.expect("no panic")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_make_the_same_ancestors_all_succeed() {
+    let namespace = fresh();
+    let clients = [Arc::new(connect_to(&namespace).await), Arc::new(connect_to(&namespace).await)];
+    let writers: Vec<_> = (0..64)
+        .map(|n| {
+            let client = clients[n % 2].clone();
+            tokio::spawn(async move { client.write(&[put(&format!("/a/b/c/{n}"), "")]).await.map(drop) })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("no panic").expect("a put");
+    }
+    assert_eq!(clients[0].children(key("/a/b/c")).await.expect("names").len(), 64);
+    let created = clients[0].find("/a/b").await.expect("an ancestor");
+    assert_eq!(created.created, created.version, "it was made once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_many_count_up_one_entry() {
+    let namespace = fresh();
+    let first = connect_to(&namespace).await;
+    first.write(&[put("/n", "0")]).await.expect("a put");
+    let writers: Vec<_> = [first, connect_to(&namespace).await, connect_to(&namespace).await]
+        .into_iter()
+        .map(|client| {
+            tokio::spawn(async move {
+                let mut versions = Vec::new();
+                while versions.len() < 40 {
+                    let entry = client.find("/n").await.expect("an entry");
+                    let next = String::from_utf8_lossy(&entry.value).parse::<u32>().expect("a number") + 1;
+                    let check = [Check::Version(key("/n"), entry.version)];
+                    match client.txn(&check, &[put("/n", &next.to_string())]).await {
+                        Ok(committed) => versions.extend(committed.version(0)),
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::ConditionFailed, "{error}"),
+                    }
+                }
+                (client, versions)
+            })
+        })
+        .collect();
+    let mut all = HashSet::new();
+    let mut last = None;
+    for writer in writers {
+        let (client, versions) = writer.await.expect("no panic");
+        assert!(versions.is_sorted());
+        all.extend(versions);
+        last = client.find("/n").await;
+    }
+    let last = last.expect("an entry");
+    assert_eq!((all.len(), &last.value[..]), (120, &b"120"[..]));
+    assert_eq!(all.into_iter().max(), Some(last.version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_make_one_entry_one_succeeds() {
+    let namespace = fresh();
+    let clients = [Arc::new(connect_to(&namespace).await), Arc::new(connect_to(&namespace).await)];
+    for deep in ["/one", "/a/b/one"] {
+        let writers: Vec<_> = (0..32)
+            .map(|n| {
+                let client = clients[n % 2].clone();
+                tokio::spawn(async move { client.txn(&[Check::Absent(key(deep))], &[ephemeral(deep, "")]).await })
+            })
+            .collect();
+        let mut made = 0;
+        for writer in writers {
+            match writer.await.expect("no panic") {
+                Ok(_) => made += 1,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::ConditionFailed, "{error}"),
+            }
+        }
+        assert_eq!(made, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_put_outlasts_others_that_delete_its_ancestors() {
+    let namespace = fresh();
+    let client = connect_to(&namespace).await;
+    let busy = Busy::begin(connect_to(&namespace).await, async |client| {
+        client.write(&[Operation::DeleteRecursive(key("/a"))]).await.expect("a delete");
+    });
+    for number in 0..200 {
+        let value = number.to_string();
+        for operation in [put("/a/b/c/d", &value), ephemeral("/a/b/e", &value)] {
+            client.write(&[operation]).await.expect("a put");
+        }
+    }
+    assert!(busy.end().await > 0);
+}
+
+/// Somebody deletes the entry again and again, and makes it anew with the same counter.
+async fn remaking(namespace: &str, operation: Operation<'static>) -> Busy {
+    Busy::begin(connect_to(namespace).await, move |client| async move {
+        client.write(&[delete("/a")]).await.expect("a delete");
+        client.write(&[operation]).await.expect("a put");
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conditional_put_on_another_life_of_the_entry_is_told() {
+    let namespace = fresh();
+    let client = connect_to(&namespace).await;
+    let busy = remaking(&namespace, put("/a", "theirs")).await;
+    let raced = timeout(LIMIT, async {
+        loop {
+            let Some(entry) = client.find("/a").await else { continue };
+            let check = [Check::Version(key("/a"), entry.version)];
+            match client.txn(&check, &[put("/a", "mine")]).await {
+                Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+    });
+    let error = raced.await.expect("a race in time");
+    assert_eq!((error.kind(), error.outcome(), error.key()), (ErrorKind::VersionRace, Outcome::Applied, Some("/a")));
+    busy.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_put_on_what_became_anothers_ephemeral_is_written_again() {
+    let namespace = fresh();
+    let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
+    // Often enough that it is written without a look, and then by the other as often.
+    for _ in 0..5 {
+        client.write(&[put("/a", "mine")]).await.expect("a put");
+    }
+    other.write(&[delete("/a")]).await.expect("a delete");
+    for _ in 0..5 {
+        other.write(&[ephemeral("/a", "theirs")]).await.expect("a put");
+    }
+    let theirs = other.find("/a").await.expect("an entry");
+    let version = client.write(&[put("/a", "mine again")]).await.expect("a put").version(0);
+    let entry = client.find("/a").await.expect("an entry");
+    assert_eq!((entry.ephemeral, &entry.value[..]), (None, &b"mine again"[..]));
+    assert_eq!(Some(entry.version), version);
+    assert!(entry.created > theirs.created, "it could only be made anew");
+    other.close().await.expect("a close");
+    assert_eq!(client.find("/a").await, Some(entry), "it doesn't go with the other's session");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_others_remake_all_the_time_is_put_as_it_should_be() {
+    let namespace = fresh();
+    let client = connect_to(&namespace).await;
+    let busy = remaking(&namespace, ephemeral("/a", "theirs")).await;
+    for _ in 0..300 {
+        client.write(&[put("/a", "mine")]).await.expect("a put");
+        if let Some(entry) = client.find("/a").await {
+            assert_eq!(&entry.value[..] == b"mine", entry.ephemeral.is_none(), "{entry:?}");
+        }
+    }
+    assert!(busy.end().await > 0);
+}
+
+#[tokio::test]
+async fn what_was_written_by_others_since_is_written_all_the_same() {
+    let namespace = fresh();
+    let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
+    for _ in 0..4 {
+        client.write(&[put("/a", ""), put("/b", "")]).await.expect("puts");
+    }
+    other.write(&[put("/a", "theirs")]).await.expect("a put");
+    other.write(&[delete("/b")]).await.expect("a delete");
+    client.write(&[put("/a", "mine"), put("/b", "mine")]).await.expect("puts");
+    assert_eq!(other.find("/a").await.map(|entry| entry.value), Some("mine".into()));
+    assert_eq!(other.find("/b").await.map(|entry| entry.value), Some("mine".into()));
+    let absent = client.txn(&[Check::Present(key("/a"))], &[put("/a", "")]).await.expect("a put");
+    other.write(&[delete("/a")]).await.expect("a delete");
+    let late = client.txn(&[Check::Present(key("/a"))], &[put("/a", "")]).await.map_err(|error| error.kind());
+    assert_eq!(late, Err(ErrorKind::ConditionFailed), "after {absent:?}");
+}
+
+#[tokio::test]
+async fn the_namespace_is_made_again_after_somebody_has_deleted_it() {
+    let (namespace, outside) = (fresh(), connect_to("").await);
+    let client = connect_to(&format!("{namespace}/in/side")).await;
+    let top = format!("/{namespace}");
+    let wipe = [Operation::DeleteRecursive(key(&top))];
+    for (checks, operations) in [
+        (&[][..], &[put("/a/b", "")][..]),
+        (&[], &[ephemeral("/e", "")]),
+        (&[Check::Absent(key("/a"))], &[put("/a", "")]),
+        (&[Check::Absent(key("/x")), Check::Absent(key("/y/z"))], &[put("/a", ""), delete("/b/c")]),
+        (&[Check::Absent(key("/x"))], &[]),
+        (&[], &[delete("/b/c")]),
+        (&[], &[delete("/b/c"), delete("/d")]),
+        (&[Check::Absent(key("/x"))], &[Operation::DeleteRecursive(key("/b/c"))]),
+    ] {
+        outside.write(&wipe).await.expect("a delete");
+        let done = timeout(Duration::from_secs(20), client.txn(checks, operations)).await;
+        assert!(matches!(&done, Ok(Ok(_))), "{operations:?}: {done:?}");
+    }
+    client.write(&[put("/a", "")]).await.expect("a put");
+    outside.write(&wipe).await.expect("a delete");
+    assert_eq!(outside.write(&wipe).await.expect("a delete").deleted(), 0);
+}
