@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     config::{Config, Settings},
     error::{Effect, of_read, silent},
-    lock::Numbered,
+    lock::{Numbered, release},
     paths::Paths,
     read,
     session::Session,
@@ -86,6 +86,10 @@ impl Backend for Zookeeper {
     async fn lock(self: Arc<Self>, request: LockRequest) -> Result<Held> {
         let place = Numbered::new(self.session.clone(), &self.paths, request)?;
         contend(self, place).await
+    }
+
+    async fn unlock(self: Arc<Self>, held: Held) -> Result<()> {
+        release(&self.session, &self.paths, &held).await
     }
 
     async fn close(&self) -> Result<()> {

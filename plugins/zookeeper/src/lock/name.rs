@@ -23,11 +23,10 @@ pub(super) fn longest(unique: &str) -> String {
 /// Where an entry stands in the queue; nothing if the name is no queue entry's.
 pub(super) fn number(name: &str) -> Option<Number> {
     let (_, digits) = name.rsplit_once(LOCK)?;
-    let digits = digits.strip_prefix('-').map_or((false, digits), |digits| (true, digits));
-    let number: i64 = digits.1.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.1.parse().ok())??;
-    // Only the low half counts, see `Number`.
-    #[expect(clippy::cast_possible_truncation, reason = "what is cut off says only how often the server began anew")]
-    Some(Number(if digits.0 { number.wrapping_neg() } else { number } as i32))
+    // Parsing would let a plus pass.
+    let number: i64 = if digits.starts_with('+') { None } else { digits.parse().ok() }?;
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half only says how often the numbers began anew")]
+    Some(Number(number as i32))
 }
 
 /// The number that the server gave an entry.
@@ -40,9 +39,9 @@ pub(super) fn number(name: &str) -> Option<Number> {
 pub(super) struct Number(i32);
 
 impl Number {
-    /// How far before `other` this is; nothing if it isn't.
-    pub(super) fn before(self, other: Number) -> Option<u32> {
-        u32::try_from(other.0.wrapping_sub(self.0)).ok().filter(|way| *way > 0)
+    /// How far it is from here on to `other`; nothing if that is before.
+    pub(super) fn way_to(self, other: Number) -> Option<u32> {
+        u32::try_from(other.0.wrapping_sub(self.0)).ok()
     }
 }
 
@@ -80,9 +79,9 @@ mod tests {
         for (first, then, way) in
             [(0, 1, 1), (3, 10, 7), (i32::MAX, i32::MIN, 1), (i32::MAX - 1, i32::MIN + 1, 3), (-1, 0, 1)]
         {
-            assert_eq!(Number(first).before(Number(then)), Some(way));
-            assert_eq!(Number(then).before(Number(first)), None);
+            assert_eq!(Number(first).way_to(Number(then)), Some(way));
+            assert_eq!(Number(then).way_to(Number(first)), None);
         }
-        assert_eq!(Number(5).before(Number(5)), None);
+        assert_eq!(Number(5).way_to(Number(5)), Some(0));
     }
 }

@@ -111,7 +111,7 @@ impl Numbered {
                 if error.outcome() == Outcome::NotApplied {
                     self.stage = Stage::Outside;
                 }
-                Err(error)
+                self.session.watched(Err(error))
             }
         }
     }
@@ -195,8 +195,7 @@ impl Place for Numbered {
 
     async fn stand(&mut self) -> Result<Turn> {
         loop {
-            let looked = self.look().await;
-            let Some((queue, mine)) = self.session.watched(looked)? else { continue };
+            let Some((queue, mine)) = self.look().await? else { continue };
             let Some(before) = queue.before(&mine.name) else {
                 return Ok(Turn::Come(Held::new(self.request.key().child(&mine.name), mine.created)));
             };

@@ -1,5 +1,7 @@
 //! A lock's queue as it was at one look.
 
+use std::cmp::Reverse;
+
 use registry_plugin::{Error, ErrorKind, Key, Result};
 
 use super::name::{Number, number};
@@ -29,8 +31,10 @@ impl Queue {
     /// Who stands right before an entry; nothing for the holder.
     pub(super) fn before(&self, name: &str) -> Option<&str> {
         let mine = number(name)?;
-        let before = self.0.iter().filter_map(|(number, name)| Some((number.before(mine)?, name)));
-        before.min().map(|(_, name)| &**name)
+        let ways = self.0.iter().filter_map(|(number, other)| Some((number.way_to(mine)?, &**other)));
+        // The server gives no number twice, but anybody can make an entry of that name.
+        let before = ways.filter(|(way, other)| *way > 0 || *other < name);
+        before.min_by_key(|(way, other)| (*way, Reverse(*other))).map(|(_, other)| other)
     }
 
     /// Anyone who stands in it.
@@ -71,6 +75,16 @@ mod tests {
         assert_eq!(queue.before("_c_b-lock-2147483647"), None);
         assert_eq!(queue.before("_c_a-lock--2147483648"), Some("_c_b-lock-2147483647"));
         assert_eq!(queue.before("_c_c-lock--2147483647"), Some("_c_a-lock--2147483648"));
+    }
+
+    #[test]
+    fn of_two_with_one_number_one_is_first() {
+        let queue = queue(&["b-lock-1", "a-lock-1", "c-lock-1", "a-lock-2"]);
+        assert_eq!(
+            ["a-lock-1", "b-lock-1", "c-lock-1"].map(|name| queue.before(name)),
+            [None, Some("a-lock-1"), Some("b-lock-1")]
+        );
+        assert_eq!(queue.before("a-lock-2"), Some("c-lock-1"));
     }
 
     #[test]

@@ -25,6 +25,15 @@ impl LockRequest {
         LockRequest { key, value, wait, number, context, session: SessionId(0), limit: None, end: None }
     }
 
+    /// A request without a host and without a limit in the session that is now, for tests of a backend.
+    pub fn detached(context: &Context, key: &str, value: Bytes, wait: bool, number: u64) -> Self {
+        let mut request = LockRequest::new(key.to_owned(), value, wait, number, context.clone());
+        if let Some((session, _)) = context.session().current() {
+            request.begin_in(session);
+        }
+        request
+    }
+
     /// The lock's key.
     pub fn key(&self) -> Key<'_> {
         Key::from_checked(&self.key)
