@@ -18,7 +18,10 @@ ARGS :=
 # The servers for `matrix`: etcd, zookeeper, or either with a version, as in etcd@3.6.5.
 SERVERS :=
 
-.PHONY: help run test interop matrix bench lint audit install-build install-lint install-servers install-matrix install-clients
+# How long `chaos` plays.
+SECONDS ?= 600
+
+.PHONY: help run test chaos interop matrix bench lint audit install-build install-lint install-servers install-matrix install-clients
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +33,10 @@ run: install-build ## Build host and plugins, then run three servers on the memo
 test: install-build install-servers lint ## Run every check and every test, on real servers
 	$(BUILD)
 	$(CARGO) test --locked --workspace
+
+chaos: install-build install-servers ## Play random histories on every backend, far more than `test` does (SECONDS=3600 says for how long)
+	$(BUILD)
+	HISTORIES_SECONDS=$(SECONDS) $(CARGO) test --locked -p registry-suite --test histories
 
 interop: install-build install-servers install-clients ## Meet the servers' other clients: Go's, Curator, kazoo, which it fetches (ARGS='...' names trials)
 	$(BUILD)

@@ -22,7 +22,16 @@ impl Mirror {
     ///
     /// If that does not come.
     pub async fn of(registry: &Registry, key: &str) -> Self {
-        let watch = registry.watch(key, Scope::Subtree).await.expect("the watch opens");
+        Mirror::covering(registry, key, Scope::Subtree).await
+    }
+
+    /// Watches a key, up to the first `Synced`.
+    ///
+    /// # Panics
+    ///
+    /// If that does not come.
+    pub async fn covering(registry: &Registry, key: &str, scope: Scope) -> Self {
+        let watch = registry.watch(key, scope).await.expect("the watch opens");
         let mut mirror = Mirror { watch, state: BTreeMap::new(), synced: 0 };
         mirror.until("synced", |mirror| mirror.synced == 1).await;
         mirror

@@ -1,30 +1,54 @@
 //! The registry as the contract describes it, with no thought for speed.
+//!
+//! Versions, creations and tokens are whatever numbers the caller gives, such as that of the step: how those of a backend
+//! go with them is for the caller to tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use registry_host::ErrorKind;
+use registry_host::{Capabilities, Capability, ErrorKind};
 
-use crate::history::{Check, CheckKind, Operation, OperationKind};
+use crate::operation::{Operation, OperationKind};
 
 /// A client in one of its sessions.
 pub(crate) type Owner = (usize, usize);
 
 /// What a key holds (1.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Kept {
     pub(crate) value: Vec<u8>,
     pub(crate) version: u64,
     pub(crate) created: u64,
     pub(crate) owner: Option<Owner>,
+    /// Every version of this life of the key.
+    pub(crate) versions: Vec<u64>,
+}
+
+/// Who holds a lock (6.2, 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Holder {
+    pub(crate) owner: Owner,
+    pub(crate) token: u64,
 }
 
 /// The whole registry.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Model {
     pub(crate) entries: BTreeMap<String, Kept>,
-    /// Every version and creation that a key has had, the newest last.
-    history: BTreeMap<String, Vec<(u64, u64)>>,
-    revision: u64,
+    /// By the lock's key. The queues are no part of the entries here.
+    pub(crate) holders: BTreeMap<String, Holder>,
+    stable_created: bool,
+}
+
+/// A check of a Txn, in the model's numbers; nothing for a number that nothing ever had.
+#[derive(Clone, Debug)]
+pub(crate) enum Condition {
+    Absent(String),
+    Present(String),
+    Version(String, Option<u64>),
+    /// The entry lives, is ephemeral and was created then.
+    Lives(String, Option<u64>),
+    /// The lock is held with that token.
+    Holds(String, Option<u64>),
 }
 
 /// The answer to an operation.
@@ -46,37 +70,56 @@ pub(crate) enum Refusal {
 }
 
 impl Model {
-    /// The version and creation that a key had that many changes ago; nothing if it was not there so long ago.
-    pub(crate) fn former(&self, key: &str, back: usize) -> Option<(u64, u64)> {
-        self.history.get(key)?.iter().rev().nth(back).copied()
+    /// An empty registry of a backend with these capabilities.
+    pub(crate) fn new(capabilities: &Capabilities) -> Self {
+        let stable_created = capabilities.has(Capability::StableCreated);
+        Model { entries: BTreeMap::new(), holders: BTreeMap::new(), stable_created }
     }
 
     /// Applies a Txn, or refuses it and changes nothing (3.1).
     pub(crate) fn commit(
         &mut self,
+        at: u64,
         owner: Owner,
-        checks: &[Check],
+        conditions: &[Condition],
         operations: &[Operation],
     ) -> Result<Vec<Answer>, Refusal> {
         if breaks_the_limits(operations) {
             return Err(Refusal::InvalidTxn);
         }
-        let failed: BTreeSet<usize> = (0..checks.len()).filter(|number| !self.holds(&checks[*number])).collect();
+        let failed: BTreeSet<usize> =
+            (0..conditions.len()).filter(|number| !self.holds(&conditions[*number])).collect();
         if !failed.is_empty() {
             return Err(Refusal::Checks(failed));
         }
         let mut after = self.clone();
-        after.revision += 1;
-        let answers = operations.iter().map(|operation| after.apply(owner, operation)).collect::<Result<_, _>>()?;
-        after.remember();
+        let answers = operations.iter().map(|operation| after.apply(at, owner, operation)).collect::<Result<_, _>>()?;
         *self = after;
         Ok(answers)
     }
 
     /// Ends a session: what it owns goes (4.2).
     pub(crate) fn end(&mut self, owner: Owner) {
-        self.revision += 1;
         self.entries.retain(|_, kept| kept.owner != Some(owner));
+        self.holders.retain(|_, holder| holder.owner != owner);
+    }
+
+    /// Gives a lock to whoever asks, if nobody holds it; tells whether it was had (6.2).
+    pub(crate) fn lock(&mut self, lock: &str, holder: Holder) -> bool {
+        let free = !self.holders.contains_key(lock);
+        self.holders.entry(lock.to_owned()).or_insert(holder);
+        free
+    }
+
+    /// Makes an entry a lock for a moment, which leaves it with those above it (6.7).
+    pub(crate) fn lock_entry(&mut self, at: u64, key: &str) -> Result<(), Refusal> {
+        if self.has_children(key) {
+            return Err(Refusal::Met(ErrorKind::HasChildren, key.to_owned()));
+        }
+        let mut after = self.clone();
+        after.ensure(at, ancestors(key).chain([key]), key)?;
+        *self = after;
+        Ok(())
     }
 
     /// The direct children's names (2.2).
@@ -95,33 +138,35 @@ impl Model {
         self.entries.iter().filter(|(other, _)| *other == key || below(key, other)).collect()
     }
 
-    fn holds(&self, check: &Check) -> bool {
-        let kept = self.entries.get(&check.key);
-        match check.kind {
-            CheckKind::Absent => kept.is_none(),
-            CheckKind::Present => kept.is_some(),
-            CheckKind::Version(back) => {
-                let version = self.former(&check.key, back).map(|(version, _)| version);
-                kept.is_some_and(|kept| Some(kept.version) == version)
+    /// Whether a check holds.
+    pub(crate) fn holds(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::Absent(key) => !self.entries.contains_key(key),
+            Condition::Present(key) => self.entries.contains_key(key),
+            Condition::Version(key, version) => {
+                self.entries.get(key).is_some_and(|kept| Some(kept.version) == *version)
             }
-            CheckKind::Held(back) => {
-                let created = self.former(&check.key, back).map(|(_, created)| created);
-                kept.is_some_and(|kept| kept.owner.is_some() && Some(kept.created) == created)
+            Condition::Lives(key, created) => {
+                self.entries.get(key).is_some_and(|kept| kept.owner.is_some() && Some(kept.created) == *created)
             }
+            Condition::Holds(lock, token) => self.holders.get(lock).is_some_and(|holder| Some(holder.token) == *token),
         }
     }
 
-    fn apply(&mut self, owner: Owner, operation: &Operation) -> Result<Answer, Refusal> {
+    fn has_children(&self, key: &str) -> bool {
+        self.entries.keys().any(|other| below(key, other))
+    }
+
+    fn apply(&mut self, at: u64, owner: Owner, operation: &Operation) -> Result<Answer, Refusal> {
         let key = &operation.key;
         let met = |kind| Err(Refusal::Met(kind, key.clone()));
-        let has_children = self.entries.keys().any(|other| below(key, other));
         match &operation.kind {
-            OperationKind::Put(value) => self.put(key, value, None),
+            OperationKind::Put(value) => self.put(at, key, value, None),
             // 3.4
-            OperationKind::PutEphemeral(_) if has_children => met(ErrorKind::HasChildren),
-            OperationKind::PutEphemeral(value) => self.put(key, value, Some(owner)),
+            OperationKind::PutEphemeral(_) if self.has_children(key) => met(ErrorKind::HasChildren),
+            OperationKind::PutEphemeral(value) => self.put(at, key, value, Some(owner)),
             // 3.5
-            OperationKind::Delete if has_children => met(ErrorKind::HasChildren),
+            OperationKind::Delete if self.has_children(key) => met(ErrorKind::HasChildren),
             OperationKind::Delete | OperationKind::DeleteRecursive => {
                 let before = self.entries.len();
                 self.entries.retain(|other, _| other != key && !below(key, other));
@@ -130,24 +175,25 @@ impl Model {
         }
     }
 
-    fn put(&mut self, key: &str, value: &[u8], owner: Option<Owner>) -> Result<Answer, Refusal> {
-        let version = self.revision;
-        for ancestor in ancestors(key) {
-            let empty = Kept { value: Vec::new(), version, created: version, owner: None };
-            // 3.2 and 3.4
+    fn put(&mut self, version: u64, key: &str, value: &[u8], owner: Option<Owner>) -> Result<Answer, Refusal> {
+        self.ensure(version, ancestors(key), key)?;
+        let before = self.entries.get(key);
+        let lived_on = before.filter(|before| self.stable_created || before.owner == owner);
+        let created = lived_on.map_or(version, |before| before.created);
+        let versions = lived_on.map_or(&[][..], |before| &before.versions).iter().copied().chain([version]).collect();
+        self.entries.insert(key.to_owned(), Kept { value: value.to_vec(), version, created, owner, versions });
+        Ok(Answer::Put { version })
+    }
+
+    /// Makes those that are missing above a put of `key` (3.2), unless one that is there is ephemeral (3.4).
+    fn ensure<'a>(&mut self, at: u64, above: impl Iterator<Item = &'a str>, key: &str) -> Result<(), Refusal> {
+        for ancestor in above {
+            let empty = Kept { value: Vec::new(), version: at, created: at, owner: None, versions: vec![at] };
             if self.entries.entry(ancestor.to_owned()).or_insert(empty).owner.is_some() {
                 return Err(Refusal::Met(ErrorKind::EphemeralParent, key.to_owned()));
             }
         }
-        let created = self.entries.get(key).map_or(version, |kept| kept.created);
-        self.entries.insert(key.to_owned(), Kept { value: value.to_vec(), version, created, owner });
-        Ok(Answer::Put { version })
-    }
-
-    fn remember(&mut self) {
-        for (key, kept) in self.entries.iter().filter(|(_, kept)| kept.version == self.revision) {
-            self.history.entry(key.clone()).or_default().push((kept.version, kept.created));
-        }
+        Ok(())
     }
 }
 

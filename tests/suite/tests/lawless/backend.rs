@@ -56,6 +56,8 @@ faults! {
     MiscountsDeletes = "miscounts-deletes",
     /// Checks are taken to hold.
     IgnoresChecks = "ignores-checks",
+    /// Checks are judged a moment before the Txn is applied.
+    JudgesTooEarly = "judges-too-early",
     /// The first check is blamed for all.
     NamesWrongChecks = "names-wrong-checks",
     /// Each operation is applied by itself.
@@ -203,6 +205,11 @@ impl Backend for Lawless {
     async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
         match self.fault {
             Fault::IgnoresChecks => self.memory.commit(Txn::new(&[], txn.operations)).await,
+            Fault::JudgesTooEarly => {
+                self.memory.commit(Txn::new(txn.checks, &[])).await?;
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                self.memory.commit(Txn::new(&[], txn.operations)).await
+            }
             Fault::SplitsTxns if !txn.operations.is_empty() => self.split(txn).await,
             Fault::MiscountsDeletes => {
                 let mut committed = self.memory.commit(txn).await?;

@@ -46,6 +46,10 @@ const BROKEN_BY: &[(Fault, &[&str])] = &[
             "a_write_by_a_holder_that_was_pushed_out_is_refused",
         ],
     ),
+    (
+        Fault::JudgesTooEarly,
+        &["of_many_that_create_a_key_one_succeeds", "of_many_that_write_at_one_version_one_succeeds"],
+    ),
     (Fault::NamesWrongChecks, &["a_failed_txn_names_the_checks_that_failed"]),
     (
         Fault::SplitsTxns,

@@ -1,0 +1,172 @@
+//! Records made by hand, so that the judgement is known to tell right from wrong.
+
+use std::collections::BTreeMap;
+
+use registry_host::{Applied, Capabilities, Capability, Entry, SessionId};
+
+use super::{
+    call::{Answer, Claim, What},
+    record::{Record, is_linearizable},
+    specification::Specification,
+};
+use crate::{
+    model::Owner,
+    operation::{Operation, OperationKind},
+};
+
+const ONE: Owner = (1, 0);
+const OTHER: Owner = (2, 0);
+
+/// Adds a call that is answered before anything else is asked.
+fn add(record: &Record, (client, _): Owner, what: What, answer: Answer) {
+    let id = record.ask((client, 0), what);
+    record.answer(id, answer);
+}
+
+fn put(owner: Owner, claims: &[Claim], value: u8) -> What {
+    write(owner, claims, OperationKind::Put(vec![value]))
+}
+
+fn write(owner: Owner, claims: &[Claim], kind: OperationKind) -> What {
+    What::Commit { owner, claims: claims.to_vec(), operations: vec![Operation { key: "/k".to_owned(), kind }] }
+}
+
+fn get() -> What {
+    What::Get("/k".to_owned())
+}
+
+fn version(version: u64) -> Answer {
+    Answer::Applied(vec![Applied::Put { version }])
+}
+
+fn found(value: u8, version: u64, created: u64, owner: Option<Owner>) -> Answer {
+    Answer::Entry(Some(Entry::new("/k", vec![value], version, created, owner.map(session))))
+}
+
+fn session((client, _): Owner) -> SessionId {
+    SessionId(client as u64)
+}
+
+fn holds(record: &Record) -> bool {
+    holds_with(record, &Capabilities::all())
+}
+
+fn holds_with(record: &Record, capabilities: &Capabilities) -> bool {
+    let sessions = BTreeMap::from([ONE, OTHER].map(|owner| (owner, session(owner))));
+    is_linearizable(&record.asked(), Specification::new(capabilities, sessions))
+}
+
+#[test]
+fn a_read_shows_the_last_write_that_has_ended() {
+    for (value, told, right) in [(8, 4, true), (7, 3, false)] {
+        let record = Record::default();
+        add(&record, ONE, put(ONE, &[], 7), version(3));
+        add(&record, ONE, put(ONE, &[], 8), version(4));
+        add(&record, OTHER, get(), found(value, told, 3, None));
+        assert_eq!(holds(&record), right, "{value}");
+    }
+}
+
+#[test]
+fn of_two_writes_at_one_version_one_succeeds() {
+    for (answer, right) in [(Answer::Failed(vec![0]), true), (version(5), false)] {
+        let record = Record::default();
+        add(&record, ONE, put(ONE, &[], 7), version(3));
+        let at_once = record.ask((2, 0), put(OTHER, &[Claim::Version("/k".to_owned(), 3)], 8));
+        add(&record, ONE, put(ONE, &[Claim::Version("/k".to_owned(), 3)], 9), version(4));
+        record.answer(at_once, answer);
+        assert_eq!(holds(&record), right);
+    }
+}
+
+#[test]
+fn a_version_of_a_former_life_passes_only_where_versions_are_not_exact() {
+    let record = Record::default();
+    add(&record, ONE, put(ONE, &[], 7), version(3));
+    add(&record, ONE, write(ONE, &[], OperationKind::Delete), Answer::Applied(vec![Applied::Deleted { count: 1 }]));
+    add(&record, ONE, put(ONE, &[], 8), version(5));
+    add(&record, OTHER, put(OTHER, &[Claim::Version("/k".to_owned(), 3)], 9), version(6));
+    assert!(!holds(&record));
+    assert!(holds_with(&record, &Capabilities::all().without(Capability::ExactVersions, "may pass wrongly")));
+}
+
+#[test]
+fn what_has_no_answer_was_done_or_was_not_or_is_done_later() {
+    let former = || found(7, 3, 3, None);
+    let written = || found(8, 4, 3, None);
+    for (reads, right) in [
+        ([former(), former()], true),
+        ([former(), written()], true),
+        ([written(), written()], true),
+        ([written(), former()], false),
+    ] {
+        let record = Record::default();
+        add(&record, ONE, put(ONE, &[], 7), version(3));
+        record.ask((1, 0), put(ONE, &[], 8));
+        for answer in reads {
+            add(&record, OTHER, get(), answer);
+        }
+        assert_eq!(holds(&record), right, "{record:?}");
+    }
+}
+
+#[test]
+fn an_ephemeral_entry_goes_when_its_session_closes() {
+    for (answer, right) in [(Answer::Entry(None), true), (found(7, 3, 3, Some(ONE)), false)] {
+        let record = Record::default();
+        add(&record, ONE, write(ONE, &[], OperationKind::PutEphemeral(vec![7])), version(3));
+        add(&record, OTHER, get(), found(7, 3, 3, Some(ONE)));
+        add(&record, ONE, What::Close(ONE), Answer::Done);
+        add(&record, OTHER, get(), answer);
+        assert_eq!(holds(&record), right);
+    }
+}
+
+#[test]
+fn a_write_without_an_answer_makes_no_ephemeral_entry_of_a_session_that_has_ended() {
+    let record = Record::default();
+    record.ask((1, 0), write(ONE, &[], OperationKind::PutEphemeral(vec![7])));
+    add(&record, OTHER, What::Close(ONE), Answer::Done);
+    add(&record, OTHER, get(), found(7, 3, 3, Some(ONE)));
+    assert!(!holds(&record));
+}
+
+#[test]
+fn a_lock_has_one_holder_and_its_tokens_grow() {
+    for (unlocked, token, right) in [(true, 6, true), (true, 5, false), (false, 6, false)] {
+        let record = Record::default();
+        add(&record, ONE, What::Lock(ONE), Answer::Token(5));
+        if unlocked {
+            add(&record, ONE, What::Unlock(5), Answer::Done);
+        }
+        add(&record, OTHER, What::Lock(OTHER), Answer::Token(token));
+        assert_eq!(holds(&record), right, "{record:?}");
+    }
+}
+
+#[test]
+fn a_lock_that_is_free_is_had_unless_others_ask_for_it() {
+    let record = Record::default();
+    add(&record, ONE, What::Lock(ONE), Answer::NotAcquired);
+    assert!(!holds(&record));
+
+    let record = Record::default();
+    let at_once = record.ask((2, 0), What::Lock(OTHER));
+    add(&record, ONE, What::Lock(ONE), Answer::NotAcquired);
+    record.answer(at_once, Answer::NotAcquired);
+    assert!(holds(&record));
+}
+
+#[test]
+fn a_former_holder_writes_nothing() {
+    for (answer, right) in [(Answer::Failed(vec![0]), true), (version(8), false)] {
+        let record = Record::default();
+        add(&record, ONE, What::Lock(ONE), Answer::Token(5));
+        add(&record, ONE, put(ONE, &[Claim::Holds(5)], 1), version(6));
+        // The guard is dropped, and nobody says when the lock is left.
+        record.ask((1, 0), What::Unlock(5));
+        add(&record, OTHER, What::Lock(OTHER), Answer::Token(7));
+        add(&record, (3, 0), put(ONE, &[Claim::Holds(5)], 2), answer);
+        assert_eq!(holds(&record), right);
+    }
+}

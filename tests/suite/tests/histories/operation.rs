@@ -1,0 +1,51 @@
+//! The writes that a Txn of a history is made of.
+
+use proptest::{collection::vec, prelude::*};
+use registry_host::TxnBuilder;
+
+/// All keys lie here, so that one listing shows everything; locks lie elsewhere.
+pub(crate) const TOP: &str = "/h";
+
+/// An operation of a Txn.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    /// What is written.
+    pub(crate) key: String,
+    /// How.
+    pub(crate) kind: OperationKind,
+}
+
+/// What is done to the key.
+#[derive(Clone, Debug)]
+pub(crate) enum OperationKind {
+    /// A persistent entry.
+    Put(Vec<u8>),
+    /// One that goes with the session.
+    PutEphemeral(Vec<u8>),
+    /// One entry goes.
+    Delete,
+    /// It goes with all below it.
+    DeleteRecursive,
+}
+
+/// An operation on one of these keys.
+pub(crate) fn operation(key: impl Strategy<Value = String>) -> impl Strategy<Value = Operation> {
+    let value = || vec(any::<u8>(), 0..3);
+    let kind = prop_oneof![
+        4 => value().prop_map(OperationKind::Put),
+        4 => value().prop_map(OperationKind::PutEphemeral),
+        4 => Just(OperationKind::Delete),
+        1 => Just(OperationKind::DeleteRecursive),
+    ];
+    (key, kind).prop_map(|(key, kind)| Operation { key, kind })
+}
+
+/// Puts operations into a Txn.
+pub(crate) fn written<'a>(txn: TxnBuilder<'a>, operations: &'a [Operation]) -> TxnBuilder<'a> {
+    operations.iter().fold(txn, |txn, Operation { key, kind }| match kind {
+        OperationKind::Put(value) => txn.put(key, value),
+        OperationKind::PutEphemeral(value) => txn.put_ephemeral(key, value),
+        OperationKind::Delete => txn.delete(key),
+        OperationKind::DeleteRecursive => txn.delete_recursive(key),
+    })
+}
