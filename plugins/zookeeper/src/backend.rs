@@ -6,16 +6,20 @@ use registry_plugin::{
     Backend, Capabilities, Capability, Committed, ConfigKey, Context, Entry, Error, ErrorKind, Held, Key, Listing,
     LockRequest, Outcome, Page, Result, Scope, Txn, WatchSink, lock::recipe::contend,
 };
-use tokio::time::{sleep, timeout};
+use tokio::join;
+use zookeeper_client::Client;
 
 use crate::{
     config::{Config, Settings},
-    error::{Effect, of_read, silent},
+    error::of_read,
+    freshness::Freshness,
     lock::{Numbered, release},
+    opening,
     paths::Paths,
     read,
     session::Session,
     txn::{Known, Writer},
+    word,
 };
 
 /// A connection to ZooKeeper servers, and the one session on it.
@@ -28,6 +32,16 @@ pub struct Zookeeper {
     pub(crate) paths: Arc<Paths>,
     pub(crate) session: Arc<Session>,
     known: Known,
+    freshness: Freshness,
+}
+
+impl Zookeeper {
+    /// A read, with what must be answered before it sent ahead; both travel together.
+    async fn fresh<T>(&self, client: &Client, read: impl Future<Output = Result<T>>) -> Result<T> {
+        let (ahead, read) = join!(self.freshness.ahead(client).answered(), read);
+        ahead.map_err(of_read)?;
+        read
+    }
 }
 
 impl Backend for Zookeeper {
@@ -39,7 +53,6 @@ impl Backend for Zookeeper {
 
     fn claims() -> Capabilities {
         Capabilities::all()
-            .without(Capability::LinearizableReads, "a read may lag behind what other clients have written, never behind what this one has")
             .without(Capability::SnapshotLists, "each entry is as it was at some moment of the call")
             .without(Capability::AtomicRecursiveDelete, "from the leaves up, until nothing is left; at once while it fits one request")
             .without(Capability::ExactVersions, "a check may pass wrongly if the entry was deleted, made anew and written as often as before, between the read and the write")
@@ -48,26 +61,38 @@ impl Backend for Zookeeper {
 
     async fn connect(config: Config, context: Context) -> Result<Self> {
         let settings = Settings::new(config, &context)?;
-        let paths = Arc::new(Paths::new(&settings.chroot, context.namespace()));
-        let _ = (silent(Effect::Write), sleep, timeout::<std::future::Ready<()>>);
-        let session = Session::open(settings.dial, paths.clone(), &context).await?;
-        Ok(Zookeeper { paths, session, known: Known::new() })
+        let session = opening::open(&settings, &context).await?;
+        Ok(Zookeeper {
+            paths: settings.paths,
+            session,
+            known: Known::new(),
+            freshness: Freshness::new(settings.sync_reads),
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.freshness.within(Self::claims())
     }
 
     async fn server(&self) -> Result<String> {
         let client = self.session.client()?;
-        client.sync("/").await.map_err(of_read)?;
-        Ok(format!("ZooKeeper at {}", self.session.dial().servers()))
+        self.session.watched(client.sync("/").await.map_err(of_read))?;
+        let dial = self.session.dial();
+        Ok(match word::version(dial).await {
+            Some(version) => format!("ZooKeeper {version} at {}", dial.addresses()),
+            // The word may be forbidden.
+            None => format!("ZooKeeper at {}", dial.addresses()),
+        })
     }
 
     async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
         let client = self.session.client()?;
-        self.session.watched(read::get(&client, &self.paths, key).await)
+        self.session.watched(self.fresh(&client, read::get(&client, &self.paths, key)).await)
     }
 
     async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {
         let client = self.session.client()?;
-        self.session.watched(read::children(&client, &self.paths, key).await)
+        self.session.watched(self.fresh(&client, read::children(&client, &self.paths, key)).await)
     }
 
     async fn list(&self, _key: Key<'_>, _page: Page) -> Result<Listing> {

@@ -50,6 +50,7 @@ pub(crate) fn translate(error: ZkError, effect: Effect) -> Error {
         | ZkError::RuntimeInconsistent => {
             refused(ErrorKind::Unavailable, "the tree changed meanwhile").with_retryable(true)
         }
+        ZkError::NoHosts => refused(ErrorKind::Unavailable, "no ZooKeeper server gives a session"),
         ZkError::Timeout => {
             Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(unknown(effect))
         }

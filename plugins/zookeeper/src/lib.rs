@@ -9,11 +9,14 @@
 mod backend;
 mod config;
 mod error;
+mod freshness;
 mod lock;
+mod opening;
 mod paths;
 mod read;
 mod session;
 mod txn;
+mod word;
 
 #[cfg(test)]
 mod tests;

@@ -1,26 +1,43 @@
 //! From the configuration to what is dialled, all checked before anything is sent (contract 7.3).
 
-use std::{fmt, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use registry_plugin::{Context, Error, ErrorKind, Result};
-use zookeeper_client::{Acls, Client, Connector, Error as ZkError, SessionInfo};
+use registry_plugin::{
+    Context, Result,
+    config::{Secret, invalid},
+};
+use rustls::pki_types::ServerName;
+use zookeeper_client::{Acls, Client, Connector, Error as ZkError, SaslOptions, SessionInfo};
 
-use super::Config;
+use super::{Config, Server, SyncReads, Trust, servers::ConnectString, user::User};
+use crate::paths::Paths;
+
+/// The longest that anything may take. What is longer was not meant.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Two ticks are the shortest session that a server grants, and no server has shorter ones than these.
+const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 
 /// A configuration that was checked.
 pub(crate) struct Settings {
-    pub(crate) dial: Dial,
-    pub(crate) chroot: String,
+    pub(crate) dial: Arc<Dial>,
+    pub(crate) paths: Arc<Paths>,
+    /// How long opening may take in all.
     pub(crate) block_until_connected: Duration,
+    /// How many attempts follow the first.
+    pub(crate) max_retries: usize,
+    pub(crate) sync_reads: Option<SyncReads>,
 }
 
 /// How to reach the servers, as whom, and who may see what is put.
 pub(crate) struct Dial {
-    servers: String,
-    digest: Option<Vec<u8>>,
+    servers: Vec<Server>,
+    user: User,
+    trust: Option<Trust>,
     session_timeout: Duration,
-    connection_timeout: Duration,
+    pub(super) connection_timeout: Duration,
+    backoff: ExponentialBuilder,
 }
 
 impl Settings {
@@ -30,71 +47,161 @@ impl Settings {
     ///
     /// `InvalidConfig`, naming the key.
     pub(crate) fn new(config: Config, context: &Context) -> Result<Self> {
-        let text = config.connect_string.trim();
-        let (servers, chroot) = text.find('/').map_or((text, ""), |at| text.split_at(at));
-        if servers.is_empty() {
-            return Err(invalid(context, "connect-string", "names no server; accepted: host:port,host:port/chroot"));
-        }
         let session_timeout = context.session_timeout();
+        if !(SHORTEST_SESSION..=LONGEST).contains(&session_timeout) {
+            let what = format_args!(
+                "is {session_timeout:?} (or registry.session-timeout is); accepted: from {SHORTEST_SESSION:?} to 24h"
+            );
+            return Err(invalid(context, "session-timeout", what));
+        }
+        let retry = &config.retry_policy;
+        for (name, duration, shortest) in [
+            ("connection-timeout", config.connection_timeout, Duration::from_millis(100)),
+            ("block-until-connected", config.block_until_connected, Duration::from_millis(100)),
+            ("retry-policy.base-sleep-time", retry.base_sleep_time, Duration::from_millis(1)),
+            ("retry-policy.max-sleep", retry.max_sleep, Duration::from_millis(1)),
+        ] {
+            if !(shortest..=LONGEST).contains(&duration) {
+                let what = format_args!("is {duration:?}; accepted: from {shortest:?} to 24h");
+                return Err(invalid(context, name, what));
+            }
+        }
+        let user = User::new(&config, context)?;
+        let ConnectString { servers, chroot } = ConnectString::read(&config.connect_string)
+            .map_err(|refused| invalid(context, "connect-string", refused))?;
+        let trust = config.tls.read(context)?;
+        // The client takes it for granted that every host can stand in a certificate.
+        if let Some(server) =
+            servers.iter().find(|server| trust.is_some() && ServerName::try_from(&*server.host).is_err())
+        {
+            let what = format_args!(
+                "{:?} is no name that a certificate could have; accepted with TLS: DNS names and addresses",
+                server.host
+            );
+            return Err(invalid(context, "connect-string", what));
+        }
+        let paths = Paths::new(&chroot, context.namespace());
+        if paths.root() == "/zookeeper" || paths.root().starts_with("/zookeeper/") {
+            let what = format_args!(
+                "and registry.namespace put the keys below {}, which is ZooKeeper's own; accepted: another path",
+                paths.root()
+            );
+            return Err(invalid(context, "connect-string", what));
+        }
         Ok(Settings {
-            dial: Dial {
-                servers: servers.to_owned(),
-                digest: config.digest.as_ref().map(|digest| digest.expose().as_bytes().to_vec()),
+            dial: Arc::new(Dial {
+                servers,
+                user,
+                trust,
                 session_timeout,
                 // A server that is silent for longer leaves no time to try another before the session is lost.
                 connection_timeout: config.connection_timeout.min(session_timeout / 4),
-            },
-            chroot: chroot.trim_end_matches('/').to_owned(),
+                backoff: ExponentialBuilder::new()
+                    .with_min_delay(retry.base_sleep_time)
+                    .with_max_delay(retry.max_sleep.max(retry.base_sleep_time))
+                    .with_jitter()
+                    .without_max_times(),
+            }),
+            paths: Arc::new(paths),
             block_until_connected: config.block_until_connected,
+            max_retries: retry.max_retries.try_into().unwrap_or(usize::MAX),
+            sync_reads: config.sync_reads,
         })
     }
 }
 
 impl Dial {
-    /// The servers, for messages.
-    pub(crate) fn servers(&self) -> &str {
+    /// The servers.
+    pub(crate) fn servers(&self) -> &[Server] {
         &self.servers
+    }
+
+    /// The servers, for messages.
+    pub(crate) fn addresses(&self) -> String {
+        self.joined(", ")
+    }
+
+    /// What servers are trusted by, where they are spoken to in TLS.
+    pub(crate) fn trust(&self) -> Option<&Trust> {
+        self.trust.as_ref()
+    }
+
+    /// The keys that say who to be, for messages.
+    pub(crate) fn user_keys(&self) -> &str {
+        &self.user.keys
+    }
+
+    /// Whether no user is configured.
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.user.is_nobody()
+    }
+
+    /// Whether the servers are to know the user by SASL.
+    pub(crate) fn uses_sasl(&self) -> bool {
+        self.user.sasl.is_some()
+    }
+
+    /// The session timeout that is asked for.
+    pub(crate) fn session_timeout(&self) -> Duration {
+        self.session_timeout
     }
 
     /// The access list of all that is put.
     pub(crate) fn acls(&self) -> Acls<'static> {
-        if self.digest.is_some() { Acls::creator_all() } else { Acls::anyone_all() }
+        if self.user.is_nobody() { Acls::anyone_all() } else { Acls::creator_all() }
     }
 
     /// Tries every server once to open a session.
     pub(crate) async fn open(&self) -> Result<Client, ZkError> {
         // Dropped, a client ends no session: whatever drops it has not been told to.
-        self.connector().with_detached().connect(&self.servers).await
+        self.connect(self.connector().with_detached()).await
     }
 
     /// Tries every server once to take a session over from a client that has dropped it; the new client ends it when it is dropped.
     pub(crate) async fn resume(&self, session: SessionInfo) -> Result<Client, ZkError> {
-        self.connector().with_session(session).connect(&self.servers).await
+        self.connect(self.connector().with_session(session)).await
     }
 
-    /// Pauses between attempts, without end.
-    pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> + Send {
-        ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(60))
-            .with_max_delay(Duration::from_millis(300))
-            .without_max_times()
-            .with_jitter()
-            .build()
+    /// Pauses between attempts, growing and with jitter, without end.
+    pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
+        self.backoff.build()
+    }
+
+    /// The same pauses, for as many attempts after the first.
+    pub(crate) fn retries(&self, most: usize) -> ExponentialBuilder {
+        self.backoff.with_max_times(most)
+    }
+
+    async fn connect(&self, connector: Connector) -> Result<Client, ZkError> {
+        let servers = self.joined(",");
+        match self.trust {
+            Some(_) => connector.secure_connect(&servers).await,
+            None => connector.connect(&servers).await,
+        }
     }
 
     fn connector(&self) -> Connector {
-        let connector = Client::connector()
+        let mut connector = Client::connector()
             .with_fail_eagerly()
             .with_session_timeout(self.session_timeout)
             .with_connection_timeout(self.connection_timeout);
-        match &self.digest {
-            Some(digest) => connector.with_auth("digest", digest),
+        if let Some(digest) = &self.user.digest {
+            connector = connector.with_auth("digest", digest.expose().as_bytes());
+        }
+        if let Some((user, password)) = &self.user.sasl {
+            connector = connector.with_sasl(SaslOptions::digest_md5(user.clone(), exposed(password)));
+        }
+        match &self.trust {
+            Some(trust) => connector.with_tls(trust.options.clone()),
             None => connector,
         }
     }
+
+    fn joined(&self, between: &str) -> String {
+        self.servers.iter().map(Server::to_string).collect::<Vec<_>>().join(between)
+    }
 }
 
-/// A configuration key that is refused, by its full path.
-fn invalid(context: &Context, name: &str, what: impl fmt::Display) -> Error {
-    Error::new(ErrorKind::InvalidConfig, format!("{} {what}", context.config_key(name)))
+fn exposed(secret: &Secret) -> String {
+    secret.expose().to_owned()
 }

@@ -2,6 +2,7 @@
 
 mod close;
 mod keep;
+mod prepare;
 
 use std::{
     mem,
@@ -11,13 +12,13 @@ use std::{
 
 use registry_plugin::{Contact, Context, Error, ErrorKind, Moment, Result, SessionId, SessionReporter};
 use tokio::sync::{Notify, watch};
-use zookeeper_client::{Client, CreateMode, Error as ZkError};
+use zookeeper_client::Client;
 
-use crate::{config::Dial, error::of_read, paths::Paths};
+use crate::{config::Dial, paths::Paths};
 
 /// The connection's one session, or the ones after it when it is lost.
 pub(crate) struct Session {
-    dial: Dial,
+    dial: Arc<Dial>,
     paths: Arc<Paths>,
     reporter: SessionReporter,
     /// How long one request may take in the background.
@@ -43,7 +44,7 @@ impl Session {
     /// # Errors
     ///
     /// Those of the last attempt, of which there is one only.
-    pub(crate) async fn open(dial: Dial, paths: Arc<Paths>, context: &Context) -> Result<Arc<Self>> {
+    pub(crate) async fn open(dial: Arc<Dial>, paths: Arc<Paths>, context: &Context) -> Result<Arc<Self>> {
         let opened = open(&dial, &paths).await?;
         let (client, sent) = (Arc::new(opened.client), opened.sent);
         let session = Arc::new(Session {
@@ -94,6 +95,14 @@ impl Session {
     fn begin(&self, client: &Client, sent: Moment) {
         let (id, timeout) = (id(client), client.session_timeout());
         tracing::debug!(session = %id, ?timeout, "the session is open");
+        let asked = self.dial.session_timeout();
+        if timeout != asked {
+            tracing::info!(
+                ?asked,
+                granted = ?timeout,
+                "the ZooKeeper server grants another session timeout than was asked for: usually 2 to 20 of its ticks"
+            );
+        }
         self.reporter.connected(id, timeout, Contact::Sent(sent));
     }
 
@@ -115,8 +124,8 @@ pub(crate) fn id(client: &Client) -> SessionId {
 /// Opens a session that can be relied on: it has seen what was written before, and what the keys lie below is there.
 async fn open(dial: &Dial, paths: &Paths) -> Result<Opened> {
     let sent = Moment::now();
-    let client = dial.open().await.map_err(of_read)?;
-    match prepare(&client, dial, paths).await {
+    let client = dial.open().await.map_err(|error| prepare::refused(dial, error))?;
+    match prepare::prepare(&client, dial, paths).await {
         Ok(()) => Ok(Opened { client, sent }),
         Err(error) => {
             // Nothing hangs on it yet. If it can't be ended it ends by itself.
@@ -124,24 +133,4 @@ async fn open(dial: &Dial, paths: &Paths) -> Result<Opened> {
             Err(error)
         }
     }
-}
-
-async fn prepare(client: &Client, dial: &Dial, paths: &Paths) -> Result<()> {
-    // The server may lag behind what this client's last session, or another client, has written.
-    let (synced, there) = (client.sync(paths.root()), client.check_stat(paths.root()));
-    synced.await.map_err(of_read)?;
-    if there.await.map_err(of_read)?.is_some() {
-        return Ok(());
-    }
-    for path in paths.above() {
-        match client.create(path, b"", &CreateMode::Persistent.with_acls(dial.acls())).await {
-            Ok(_) | Err(ZkError::NodeExists) => {}
-            Err(error) => {
-                let refused = of_read(error);
-                let message = format!("{path}, which the keys lie below, is not there and can't be made");
-                return Err(Error::new(refused.kind(), message).with_outcome(refused.outcome()).with_cause(&refused));
-            }
-        }
-    }
-    Ok(())
 }

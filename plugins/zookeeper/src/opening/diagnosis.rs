@@ -1,0 +1,134 @@
+//! Why a server gives no session: the client doesn't say, so each server is looked at once more.
+
+use std::{fmt, io::Error, time::Duration};
+
+use futures_util::future::join_all;
+use registry_plugin::Context;
+use tokio::time::timeout;
+
+use crate::{
+    config::{Dial, Server},
+    word,
+};
+
+/// What was found out about each server.
+pub(super) struct Diagnosis {
+    findings: Vec<(String, Finding)>,
+    in_tls: bool,
+}
+
+enum Finding {
+    /// No connection came about.
+    Unreachable(Error),
+    /// No connection came about in time.
+    Lost(Duration),
+    /// It takes connections and says nothing.
+    Silent,
+    /// It ends the connection without a word.
+    Closes,
+    /// It answers in TLS what was asked in plain text.
+    WantsTls,
+    /// It answers in plain text, though TLS is configured.
+    PlainText,
+    /// One of the two doesn't trust the other.
+    Handshake(Error),
+    /// It answers as ZooKeeper does: the first line.
+    Answers(String),
+    /// It answers, but not as ZooKeeper does.
+    Foreign,
+}
+
+/// Looks at every server, all at the same time.
+pub(super) async fn of(dial: &Dial, within: Duration) -> Diagnosis {
+    let looks =
+        dial.servers().iter().map(|server| async move { (server.to_string(), look(dial, server, within).await) });
+    Diagnosis { findings: join_all(looks).await, in_tls: dial.trust().is_some() }
+}
+
+impl Diagnosis {
+    /// A line for each server.
+    pub(super) fn findings(&self) -> impl Iterator<Item = String> {
+        self.findings.iter().map(|(server, finding)| format!("{server} {finding}"))
+    }
+
+    /// What may help.
+    pub(super) fn advice(&self, context: &Context) -> String {
+        let any = |which: fn(&Finding) -> bool| self.findings.iter().any(|(_, finding)| which(finding));
+        let key = context.config_key("tls.ca-file");
+        if any(|finding| matches!(finding, Finding::PlainText)) {
+            format!(", which speak plain text, while {key} asks for TLS")
+        } else if any(|finding| matches!(finding, Finding::Handshake(_))) {
+            let (cert, key) = (context.config_key("tls.cert-file"), context.config_key("tls.key-file"));
+            format!(
+                ", whether {} signed their certificate, and whether they want another than {cert} and {key} give",
+                context.config_key("tls.ca-file")
+            )
+        } else if !self.in_tls && any(|finding| matches!(finding, Finding::Closes | Finding::WantsTls)) {
+            format!(", and whether they want TLS ({key})")
+        } else {
+            String::new()
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Finding::Unreachable(error) => write!(f, "can't be connected to: {error}"),
+            Finding::Lost(within) => write!(f, "lets no connection come about within {within:?}"),
+            Finding::Silent => f.write_str("takes connections and stays silent"),
+            Finding::Closes => f.write_str("closes connections in plain text without an answer"),
+            Finding::WantsTls => f.write_str("answers plain text in TLS"),
+            Finding::PlainText => f.write_str("answers in plain text, not in TLS"),
+            Finding::Handshake(error) => write!(f, "and this client don't come to terms in TLS: {error}"),
+            Finding::Answers(line) => write!(f, "answers, but gives no session: {line}"),
+            Finding::Foreign => f.write_str("does not answer as ZooKeeper does"),
+        }
+    }
+}
+
+async fn look(dial: &Dial, server: &Server, within: Duration) -> Finding {
+    let Some(trust) = dial.trust() else { return look_in_plain_text(server, within).await };
+    let within = within / 2;
+    let in_tls = async { word::ask_in_tls(word::connect(server).await?, server, trust).await };
+    let in_tls = timeout(within, in_tls).await;
+    if let Ok(Ok(answer)) = &in_tls {
+        return understand(answer);
+    }
+    match (look_in_plain_text(server, within).await, in_tls) {
+        (Finding::Answers(_), _) => Finding::PlainText,
+        (Finding::Closes | Finding::WantsTls | Finding::Silent | Finding::Foreign, Ok(Err(error))) => {
+            Finding::Handshake(error)
+        }
+        (finding, _) => finding,
+    }
+}
+
+async fn look_in_plain_text(server: &Server, within: Duration) -> Finding {
+    let within = within / 2;
+    let stream = match timeout(within, word::connect(server)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Finding::Unreachable(error),
+        Err(_) => return Finding::Lost(within),
+    };
+    match timeout(within, word::ask(stream)).await {
+        Ok(Ok(answer)) => understand(&answer),
+        Ok(Err(_)) => Finding::Closes,
+        Err(_) => Finding::Silent,
+    }
+}
+
+fn understand(answer: &str) -> Finding {
+    let line = answer.lines().next().unwrap_or_default();
+    // The first byte of an alert.
+    if answer.starts_with('\u{15}') {
+        Finding::WantsTls
+    } else if line.starts_with("Zookeeper version: ")
+        || line.starts_with("This ZooKeeper instance")
+        || line.starts_with("srvr ")
+    {
+        Finding::Answers(line.trim_end().to_owned())
+    } else {
+        Finding::Foreign
+    }
+}

@@ -1,0 +1,83 @@
+//! Making sure that a session can be used before anybody relies on it.
+
+use registry_plugin::{Error, ErrorKind, Outcome, Result};
+use zookeeper_client::{Client, CreateMode, Error as ZkError};
+
+use crate::{config::Dial, error::of_read, paths::Paths};
+
+/// Makes sure that the session has seen what was written before, that it acts as the configured user, that this user may read, and
+/// that what the keys lie below is there.
+///
+/// # Errors
+///
+/// `Unauthenticated` and `PermissionDenied`, naming what to look at; others as the server's.
+pub(super) async fn prepare(client: &Client, dial: &Dial, paths: &Paths) -> Result<()> {
+    // The server may lag behind what this client's last session, or another client, has written.
+    let synced = client.sync(paths.root());
+    let users = dial.uses_sasl().then(|| client.list_auth_users());
+    let read = client.get_data(paths.root());
+    synced.await.map_err(of_read)?;
+    if let Some(users) = users {
+        match users.await {
+            Ok(users) if users.iter().any(|user| user.scheme() == "sasl") => {}
+            // Before 3.7 nobody can ask.
+            Err(ZkError::Unimplemented) => {}
+            // A server that knows no users lets everybody in as nobody.
+            Ok(_) => return Err(unknown(dial)),
+            Err(error) => return Err(of_read(error)),
+        }
+    }
+    match read.await {
+        Ok(_) => Ok(()),
+        Err(ZkError::NoNode) => make(client, dial, paths).await,
+        // The digest scheme knows no wrong password: it only makes another user of it.
+        Err(error @ ZkError::NoAuth) => Err(denied(dial, paths.root(), "may not be read", error)),
+        Err(error) => Err(of_read(error)),
+    }
+}
+
+/// The error of a session that doesn't come about.
+pub(super) fn refused(dial: &Dial, error: ZkError) -> Error {
+    match error {
+        ZkError::AuthFailed => unknown(dial).with_cause(&error),
+        error => of_read(error),
+    }
+}
+
+/// Makes the paths that the keys lie below.
+async fn make(client: &Client, dial: &Dial, paths: &Paths) -> Result<()> {
+    for path in paths.above() {
+        match client.create(path, b"", &CreateMode::Persistent.with_acls(dial.acls())).await {
+            Ok(_) | Err(ZkError::NodeExists) => {}
+            // Who may not make it may still use it.
+            Err(ZkError::NoAuth) if matches!(client.check_stat(path).await, Ok(Some(_))) => {}
+            Err(error @ ZkError::NoAuth) => return Err(denied(dial, path, "may not be made", error)),
+            Err(ZkError::InvalidAcl) => return Err(unknown(dial)),
+            Err(error) => {
+                let refused = of_read(error);
+                let message = format!("{path}, which the keys lie below, is not there and can't be made");
+                return Err(Error::new(refused.kind(), message).with_outcome(refused.outcome()).with_cause(&refused));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The servers don't know the user.
+fn unknown(dial: &Dial) -> Error {
+    let message = match dial.is_nobody() {
+        true => format!("the ZooKeeper servers let nobody in without a user; set {}", dial.user_keys()),
+        false => format!("the ZooKeeper servers refuse the user or password; check {}", dial.user_keys()),
+    };
+    Error::new(ErrorKind::Unauthenticated, message).with_outcome(Outcome::NotApplied)
+}
+
+/// The servers don't let the user at a path.
+fn denied(dial: &Dial, path: &str, what: &str, cause: ZkError) -> Error {
+    let set = if dial.is_nobody() { "set" } else { "check" };
+    let message = format!(
+        "{path}, which the keys lie below, {what} by this user; {set} {} and its access list",
+        dial.user_keys()
+    );
+    Error::new(ErrorKind::PermissionDenied, message).with_outcome(Outcome::NotApplied).with_cause(&cause)
+}
