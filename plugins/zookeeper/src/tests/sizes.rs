@@ -70,7 +70,7 @@ async fn the_heaviest_txns_are_taken() {
 
 #[tokio::test]
 async fn a_txn_that_a_long_chroot_makes_too_large_is_not_sent() {
-    let chroot = "/chroot".repeat(250);
+    let chroot = format!("/{}", "chroot".repeat(10)).repeat(30);
     let section = json!({ "connect-string": server().connect_string() + &chroot });
     let client = connect_with(section, options(&fresh())).await.expect("a connection");
     let connections = *client.session.connections().borrow();
