@@ -85,7 +85,7 @@ impl ZooKeeper {
     /// # Errors
     /// If no member that answers leads.
     pub fn leader(&self) -> Result<&Member> {
-        let leads = |words| word::mode(words).is_some_and(|mode| mode == "leader" || mode == "standalone");
+        let leads = |words| word::mode(words, word::ANY).is_some_and(|mode| mode == "leader" || mode == "standalone");
         let mut members = self.members.iter().zip(&self.words);
         let leader = members.find(|(_, words)| leads(**words)).map(|(member, _)| member);
         leader.ok_or_else(|| Error::new("no member of this ZooKeeper leads"))
@@ -142,7 +142,7 @@ impl ZooKeeper {
     /// # Errors
     /// If it does not answer.
     pub fn ask(&self, word: &str) -> Result<String> {
-        word::ask(self.words[0], word).map_err(Error::during(format!("asking ZooKeeper {word}")))
+        word::ask(self.words[0], word, word::SURELY).map_err(Error::during(format!("asking ZooKeeper {word}")))
     }
 
     /// The server's version, such as `3.8.0`.

@@ -82,7 +82,7 @@ pub(super) fn member(index: usize, ports: Ports, ensemble: &Ensemble<'_>) -> Res
     let process = Process::new(ensemble.install.java.clone(), arguments, log);
     let (address, words) = (ports.clients.address(), ports.words());
     // With TLS the clients' port comes after the words'.
-    let is_ready = Box::new(move || word::mode(words).is_some() && word::is_open(address));
+    let is_ready = Box::new(move || word::mode(words, word::STARTING).is_some() && word::is_open(address));
     let ports = [ports.clients, ports.peers, ports.votes].into_iter().chain(ports.words).collect();
     Ok(Member::new(process, address, address.to_string(), is_ready, ports))
 }

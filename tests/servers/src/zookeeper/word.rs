@@ -4,14 +4,18 @@ use std::io::{Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A server that is starting may leave the connection open for ever.
-const LIMIT: Duration = Duration::from_secs(2);
+/// For a server that is starting: it may leave a question open for ever, and is asked again.
+pub(super) const STARTING: Duration = Duration::from_secs(2);
+/// For one of several servers, of which some may be stopped.
+pub(super) const ANY: Duration = Duration::from_secs(5);
+/// For a server that should answer, however busy the machine.
+pub(super) const SURELY: Duration = Duration::from_secs(20);
 
-/// What the server answers to `word`.
-pub(super) fn ask(server: SocketAddr, word: &str) -> Result<String> {
-    let mut stream = TcpStream::connect_timeout(&server, LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
-    stream.set_write_timeout(Some(LIMIT))?;
+/// What the server answers to `word`, if each step of that takes less than `limit`.
+pub(super) fn ask(server: SocketAddr, word: &str, limit: Duration) -> Result<String> {
+    let mut stream = TcpStream::connect_timeout(&server, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
     stream.write_all(word.as_bytes())?;
     let mut answer = String::new();
     stream.take(1024 * 1024).read_to_string(&mut answer)?;
@@ -20,12 +24,12 @@ pub(super) fn ask(server: SocketAddr, word: &str) -> Result<String> {
 
 /// Whether the server takes connections there.
 pub(super) fn is_open(server: SocketAddr) -> bool {
-    TcpStream::connect_timeout(&server, LIMIT).is_ok()
+    TcpStream::connect_timeout(&server, STARTING).is_ok()
 }
 
 /// `standalone`, `leader`, `follower` or `observer`; none of a server that does not answer or can't be used yet.
-pub(super) fn mode(server: SocketAddr) -> Option<String> {
-    let answer = ask(server, "srvr").ok()?;
+pub(super) fn mode(server: SocketAddr, limit: Duration) -> Option<String> {
+    let answer = ask(server, "srvr", limit).ok()?;
     answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
 }
 
