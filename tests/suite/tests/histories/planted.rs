@@ -24,7 +24,7 @@ const MANY: u32 = 400;
 /// How many are played where there is no fault.
 const FEW: u32 = 15;
 
-/// What even a single client at a time meets.
+/// What even a single client at a time meets. A watch that tells too little is found, too, but only after a long wait.
 const MET_STEP_BY_STEP: &[Fault] = &[
     Fault::RepeatsFirstReads,
     Fault::IgnoresChecks,

@@ -1,7 +1,7 @@
 //! What reads promise even where they are not linearizable (2.1): a client sees what it has completed, and nothing goes
 //! back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use registry_host::{Applied, Entry};
 
@@ -9,14 +9,21 @@ use super::{
     call::{Answer, What},
     record::Asked,
 };
-use crate::operation::OperationKind;
+use crate::operation::{Operation, OperationKind};
 
-/// Looks through the calls of one client.
+/// Looks through the calls of each client.
 ///
 /// # Errors
 ///
 /// What went back.
-pub(crate) fn grow<'a>(asked: impl Iterator<Item = &'a Asked>, deleted: impl Fn(&str) -> bool) -> Result<(), String> {
+pub(crate) fn grow(asked: &[Asked]) -> Result<(), String> {
+    let clients: BTreeSet<_> = asked.iter().map(|asked| asked.lane.0).collect();
+    clients
+        .iter()
+        .try_for_each(|client| grow_for(asked.iter().filter(|asked| asked.lane.0 == *client), |key| may_go(asked, key)))
+}
+
+fn grow_for<'a>(asked: impl Iterator<Item = &'a Asked>, deleted: impl Fn(&str) -> bool) -> Result<(), String> {
     let mut newest = BTreeMap::<String, u64>::new();
     for Asked { call, answered, .. } in asked {
         let Some((_, answer)) = answered else { continue };
@@ -42,18 +49,17 @@ pub(crate) fn grow<'a>(asked: impl Iterator<Item = &'a Asked>, deleted: impl Fn(
     Ok(())
 }
 
-/// Whether anybody may have deleted a key: by a delete, or by the end of a session.
-pub(crate) fn may_go(asked: &[Asked], key: &str) -> bool {
-    let goes = |what: &What| match what {
-        What::Close(_) => true,
-        What::Commit { operations, .. } => operations.iter().any(|operation| match operation.kind {
-            OperationKind::Delete => operation.key == key,
-            OperationKind::DeleteRecursive => key.starts_with(&operation.key),
-            _ => false,
-        }),
-        _ => false,
+/// Whether a key may go: by a delete, or with the session that it was put in.
+fn may_go(asked: &[Asked], key: &str) -> bool {
+    let goes = |operation: &Operation| match operation.kind {
+        OperationKind::Delete | OperationKind::PutEphemeral(_) => operation.key == key,
+        OperationKind::DeleteRecursive => key.starts_with(&operation.key),
+        OperationKind::Put(_) => false,
     };
-    asked.iter().any(|asked| goes(&asked.call.what))
+    asked.iter().any(|asked| match &asked.call.what {
+        What::Commit { operations, .. } => operations.iter().any(goes),
+        _ => false,
+    })
 }
 
 fn see(newest: &mut BTreeMap<String, u64>, entry: &Entry) -> Result<(), String> {

@@ -63,10 +63,7 @@ async fn part(mut client: Client, actions: Vec<Action>, start: Arc<Barrier>) -> 
 
 /// Holds what came against what may come.
 fn judge(capabilities: &Capabilities, asked: &[Asked], sessions: Sessions) -> Did {
-    let clients = sessions.keys().map(|(client, _)| *client).max().unwrap_or(0);
-    for client in 0..=clients {
-        own_reads::grow(asked.iter().filter(|asked| asked.lane.0 == client), |key| own_reads::may_go(asked, key))?;
-    }
+    own_reads::grow(asked)?;
     let reads = capabilities.has(Capability::LinearizableReads);
     let lists = reads && capabilities.has(Capability::SnapshotLists);
     let counts = |asked: &&Asked| match asked.call.what {

@@ -80,7 +80,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::List),
         1 => Just(Action::Reopen),
         3 => any::<bool>().prop_map(|wait| Action::Lock { wait }),
-        2 => any::<bool>().prop_map(|release| Action::Unlock { release }),
+        4 => any::<bool>().prop_map(|release| Action::Unlock { release }),
     ]
 }
 

@@ -6,6 +6,7 @@ use registry_host::{Applied, Capabilities, Capability, Entry, SessionId};
 
 use super::{
     call::{Answer, Claim, What},
+    own_reads,
     record::{Record, is_linearizable},
     specification::Specification,
 };
@@ -168,5 +169,26 @@ fn a_former_holder_writes_nothing() {
         add(&record, OTHER, What::Lock(OTHER), Answer::Token(7));
         add(&record, (3, 0), put(ONE, &[Claim::Holds(5)], 2), answer);
         assert_eq!(holds(&record), right);
+    }
+}
+
+#[test]
+fn a_client_reads_what_it_has_written_or_what_came_later() {
+    for (answer, right) in [
+        (found(8, 4, 3, None), true),
+        (found(9, 5, 3, None), true),
+        (found(7, 3, 3, None), false),
+        (Answer::Entry(None), false),
+    ] {
+        let record = Record::default();
+        add(&record, ONE, put(ONE, &[], 7), version(3));
+        add(&record, ONE, put(ONE, &[], 8), version(4));
+        // What others read may lag.
+        add(&record, OTHER, get(), found(7, 3, 3, None));
+        add(&record, ONE, get(), answer);
+        assert_eq!(own_reads::grow(&record.asked()).is_ok(), right, "{record:?}");
+        record.ask((2, 0), write(OTHER, &[], OperationKind::Delete));
+        let gone = matches!(record.asked()[3].answered, Some((_, Answer::Entry(None))));
+        assert_eq!(own_reads::grow(&record.asked()).is_ok(), right || gone, "{record:?}");
     }
 }
