@@ -8,7 +8,7 @@ use tokio::{
     select,
     time::{Duration, sleep},
 };
-use zookeeper_client::{Client, Error as ZkError, MultiWriteError, Stat};
+use zookeeper_client::{Client, MultiWriteError, Stat};
 
 use super::{
     Writer,
@@ -80,7 +80,7 @@ impl Writer<'_> {
             };
             match send(&client, self.session.dial(), &steps, effect).await? {
                 Answer::Done(stats) => return Ok(self.done(txn, &steps, &stats)),
-                Answer::Refused(at, cause) => refused(txn, &steps[at], &cause)?,
+                Answer::Refused(at, cause) => refused(txn, self.paths, &steps[at], &cause)?,
             }
             self.known.forget(txn, self.paths);
             // The refusal came from the server that leads, and what is read next is no older.
@@ -102,8 +102,7 @@ impl Writer<'_> {
         };
         match answer? {
             Answer::Done(stats) => return Ok(Guessed::New(self.done(txn, &steps, &stats))),
-            Answer::Refused(_, ZkError::NodeExists) if !txn.checks.is_empty() => return Err(failed(txn, vec![0])),
-            Answer::Refused(_, cause) => refused(txn, &steps[0], &cause)?,
+            Answer::Refused(_, cause) => refused(txn, self.paths, &steps[0], &cause)?,
         }
         Ok(Guessed::Seen(match early {
             Some(seen) => seen?,

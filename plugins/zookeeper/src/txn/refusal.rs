@@ -4,6 +4,7 @@ use registry_plugin::{Check, Error, ErrorKind, Key, Operation, Result, Txn};
 use zookeeper_client::Error as ZkError;
 
 use super::step::Step;
+use crate::paths::Paths;
 
 /// Whether every check and operation is known.
 ///
@@ -30,12 +31,23 @@ pub(super) fn understood(txn: &Txn<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether what the server said against a step is final: all checks held, and an operation can't be done.
+/// Whether what the server said against a step is final.
 ///
 /// # Errors
 ///
-/// `HasChildren` and `EphemeralParent`. Without an error what was seen has changed.
-pub(super) fn refused(txn: &Txn<'_>, step: &Step<'_>, cause: &ZkError) -> Result<()> {
+/// `ConditionFailed` if it contradicts a check, `HasChildren` and `EphemeralParent` if all checks held and an operation can't be done.
+/// Without an error what was seen has changed.
+pub(super) fn refused(txn: &Txn<'_>, paths: &Paths, step: &Step<'_>, cause: &ZkError) -> Result<()> {
+    let contradicts = |check: &Check<'_>| match (check, cause) {
+        (Check::Absent(_), ZkError::NodeExists)
+        | (Check::Present(_) | Check::Version(..) | Check::Held { .. }, ZkError::NoNode)
+        // The counter was the one of that version, and never is again in the same life.
+        | (Check::Version(..), ZkError::BadVersion) => paths.path(check.key()) == step.path,
+        _ => false,
+    };
+    if let Some(number) = txn.checks.iter().position(contradicts) {
+        return Err(failed(txn, vec![number]));
+    }
     let Some(key) = step.breaks.map(|number| txn.operations[number].key()) else { return Ok(()) };
     match cause {
         ZkError::NotEmpty => Err(has_children(key)),
