@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use registry_plugin::{
-    Backend, Capabilities, Capability, Committed, ConfigKey, Context, Entry, Error, ErrorKind, Held, Key, Listing,
-    LockRequest, Outcome, Page, Result, Scope, Txn, WatchSink, lock::recipe::contend,
+    Backend, Capabilities, Capability, Committed, ConfigKey, Context, Entry, Held, Key, Listing, LockRequest, Page,
+    Result, Scope, Txn, WatchSink, lock::recipe::contend,
 };
 use tokio::join;
 use zookeeper_client::Client;
@@ -16,9 +16,10 @@ use crate::{
     lock::{Numbered, release},
     opening,
     paths::Paths,
-    read,
+    read::{self, Reader},
     session::Session,
     txn::{Known, Writer},
+    watch::{Hub, Watch},
     word,
 };
 
@@ -33,6 +34,8 @@ pub struct Zookeeper {
     pub(crate) session: Arc<Session>,
     known: Known,
     freshness: Freshness,
+    hub: Arc<Hub>,
+    context: Context,
 }
 
 impl Zookeeper {
@@ -62,11 +65,14 @@ impl Backend for Zookeeper {
     async fn connect(config: Config, context: Context) -> Result<Self> {
         let settings = Settings::new(config, &context)?;
         let session = opening::open(&settings, &context).await?;
+        let hub = Hub::new(session.clone(), settings.paths.clone());
         Ok(Zookeeper {
             paths: settings.paths,
             session,
             known: Known::new(),
             freshness: Freshness::new(settings.sync_reads),
+            hub,
+            context,
         })
     }
 
@@ -95,8 +101,10 @@ impl Backend for Zookeeper {
         self.session.watched(self.fresh(&client, read::children(&client, &self.paths, key)).await)
     }
 
-    async fn list(&self, _key: Key<'_>, _page: Page) -> Result<Listing> {
-        Err(unfinished())
+    async fn list(&self, key: Key<'_>, _page: Page) -> Result<Listing> {
+        let client = self.session.client()?;
+        let reader = Reader { client: &client, paths: &self.paths, patience: self.context.operation_timeout() };
+        self.session.watched(self.fresh(&client, reader.list(key)).await).map(Listing::last)
     }
 
     async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
@@ -104,8 +112,8 @@ impl Backend for Zookeeper {
         self.session.watched(writer.commit(txn).await)
     }
 
-    async fn watch(&self, _key: Key<'_>, _scope: Scope, _sink: WatchSink) -> Result<()> {
-        Err(unfinished())
+    async fn watch(&self, key: Key<'_>, scope: Scope, sink: WatchSink) -> Result<()> {
+        Watch { hub: &self.hub, context: &self.context, key, scope, sink: &sink }.run().await
     }
 
     async fn lock(self: Arc<Self>, request: LockRequest) -> Result<Held> {
@@ -120,8 +128,4 @@ impl Backend for Zookeeper {
     async fn close(&self) -> Result<()> {
         self.session.close().await
     }
-}
-
-fn unfinished() -> Error {
-    Error::new(ErrorKind::Unsupported, "not there yet").with_outcome(Outcome::NotApplied)
 }

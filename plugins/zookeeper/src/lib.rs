@@ -16,6 +16,7 @@ mod paths;
 mod read;
 mod session;
 mod txn;
+mod watch;
 mod word;
 
 #[cfg(test)]

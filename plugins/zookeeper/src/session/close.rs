@@ -22,6 +22,8 @@ impl Session {
         let (info, within) = (client.session().clone(), client.session_timeout());
         let left = ended(client.state_watcher());
         drop(client);
+        // Watches let go of it, too.
+        self.reconnected();
         // It would complain when the server ends its session. Calls that are on their way may still use it.
         let _ = timeout(self.patience / 10, left).await;
         let ended = timeout(self.patience, end(&self.dial, info)).await;

@@ -1,6 +1,9 @@
 //! The backend on a real ZooKeeper, without a host.
 
+mod breaks;
 mod deleting;
+mod jute;
+mod lists;
 mod members;
 mod model;
 mod races;
@@ -9,3 +12,6 @@ mod sizes;
 mod support;
 mod trips;
 mod txns;
+mod watches;
+mod watching;
+mod writer;

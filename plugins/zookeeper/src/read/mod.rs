@@ -1,7 +1,12 @@
 //! Reading entries (contract 2).
 
+mod sweep;
+mod tree;
+
 use registry_plugin::{Entry, Error, ErrorKind, Key, Result, SessionId};
 use zookeeper_client::{Client, Error as ZkError, Stat};
+
+pub(crate) use tree::{Now, Reader};
 
 use crate::{error::of_read, paths::Paths};
 

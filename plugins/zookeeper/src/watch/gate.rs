@@ -1,0 +1,65 @@
+//! The order of what is asked of the server about watches.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::{select, sync::RwLock};
+use zookeeper_client::{AddWatchMode, Client, Error as ZkError, PersistentWatcher};
+
+/// Keeps additions and removals of server watches apart.
+///
+/// # Behavior
+///
+/// A client answers an event that it has no watcher for with a removal of any watch on the event's path, so that what is
+/// still told of a watch that was removed can end another one that is being added below it. And it mixes up two removals of
+/// a path that is being added. So a removal is made only while nothing is being added, and nothing is added before the
+/// server has answered what was asked after the removal: then it has told all that it had to tell of that watch.
+#[derive(Default)]
+pub(super) struct Gate {
+    order: RwLock<()>,
+    leaving: Mutex<Vec<(Arc<Client>, PersistentWatcher)>>,
+}
+
+impl Gate {
+    /// Has the server tell the client what happens at a path and below it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the server.
+    ///
+    /// # Cancellation
+    ///
+    /// It must not be dropped before it is ready, unless the client is not used any more.
+    pub(super) async fn add(&self, client: &Client, path: &str) -> Result<PersistentWatcher, ZkError> {
+        let _adding = self.order.read().await;
+        client.watch(path, AddWatchMode::PersistentRecursive).await
+    }
+
+    /// Removes a watch of that client; many that leave at the same time are removed in one go.
+    ///
+    /// # Behavior
+    ///
+    /// It waits no longer than the client is used.
+    pub(super) async fn remove(
+        &self,
+        client: Arc<Client>,
+        watcher: PersistentWatcher,
+        replaced: impl Future<Output = ()>,
+    ) {
+        self.leaving().push((client.clone(), watcher));
+        let _removing = self.order.write().await;
+        let removed: Vec<_> = self.leaving().extract_if(.., |(other, _)| Arc::ptr_eq(other, &client)).collect();
+        if removed.is_empty() {
+            return;
+        }
+        drop(removed);
+        select! {
+            // Without an answer the connection is gone, and all watches that were on it.
+            _ = client.check_stat("/") => {}
+            () = replaced => {}
+        }
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, Vec<(Arc<Client>, PersistentWatcher)>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

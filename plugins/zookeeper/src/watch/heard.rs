@@ -1,0 +1,133 @@
+//! What a watch has heard and not looked at yet.
+
+use std::{
+    collections::BTreeSet,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use registry_plugin::{Error, Key, Result, Scope};
+use tokio::sync::Notify;
+use zookeeper_client::Client;
+
+/// How many changed keys are remembered. When there are more, all is read anew.
+const MOST: usize = 100_000;
+
+/// What one watch is told by the server, each key once, however late the watch looks at it.
+pub(super) struct Heard {
+    key: String,
+    scope: Scope,
+    state: Mutex<State>,
+    news: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// The client that the server tells changes, and that sees no state older than those; nothing while it tells none.
+    client: Option<Arc<Client>>,
+    /// Whether changes may have been missed since the whole state was read.
+    missed: bool,
+    changed: BTreeSet<Arc<str>>,
+    error: Option<Error>,
+}
+
+/// What is to be read, by that client.
+pub(super) enum News {
+    /// All that the watch covers.
+    All(Arc<Client>),
+    /// Some keys, which were put or deleted.
+    Some(Arc<Client>, BTreeSet<Arc<str>>),
+}
+
+impl Heard {
+    pub(super) fn new(key: Key<'_>, scope: Scope) -> Self {
+        Heard { key: key.as_str().to_owned(), scope, state: Mutex::default(), news: Notify::new() }
+    }
+
+    /// From now on the server tells that client what changes.
+    pub(super) fn begin(&self, client: Arc<Client>) {
+        self.tell(|state| {
+            state.client = Some(client);
+            state.miss();
+        });
+    }
+
+    /// The server tells nothing any more.
+    pub(super) fn pause(&self) {
+        self.tell(|state| {
+            state.client = None;
+            state.miss();
+        });
+    }
+
+    /// What was read can't be relied on.
+    pub(super) fn miss(&self) {
+        self.tell(State::miss);
+    }
+
+    /// Whether the watch tells of a key.
+    pub(super) fn covers(&self, key: Key<'_>) -> bool {
+        // The root is no entry.
+        !key.is_root() && self.scope.covers(Key::from_checked(&self.key), key)
+    }
+
+    /// Something has become of a key that the watch tells of.
+    pub(super) fn change(&self, key: &Arc<str>) {
+        self.tell(|state| {
+            if state.missed {
+                return;
+            }
+            state.changed.insert(key.clone());
+            if state.changed.len() > MOST {
+                state.miss();
+            }
+        });
+    }
+
+    /// Nothing can be told, now or later.
+    pub(super) fn fail(&self, error: Error) {
+        self.tell(|state| state.error = Some(error));
+    }
+
+    /// Waits until there is something to be read, while the server tells what changes.
+    ///
+    /// # Errors
+    ///
+    /// What [`fail`](Self::fail) was told.
+    pub(super) async fn news(&self) -> Result<News> {
+        loop {
+            if let Some(news) = self.lock().take() {
+                return news;
+            }
+            self.news.notified().await;
+        }
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+        self.news.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn miss(&mut self) {
+        self.missed = true;
+        self.changed.clear();
+    }
+
+    fn take(&mut self) -> Option<Result<News>> {
+        if let Some(error) = self.error.take() {
+            return Some(Err(error));
+        }
+        let client = self.client.clone()?;
+        if mem::take(&mut self.missed) {
+            return Some(Ok(News::All(client)));
+        }
+        let changed = mem::take(&mut self.changed);
+        (!changed.is_empty()).then_some(Ok(News::Some(client, changed)))
+    }
+}
