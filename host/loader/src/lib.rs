@@ -7,7 +7,10 @@ mod registry;
 
 pub use config::{DisconnectStrategy, PluginKey, Section, Setting, Settings, SettingsBuilder, Source};
 pub use plugin::Plugin;
-pub use registry::{Delete, Guard, Leader, Lock, Observer, Put, Registry, Session, States, TxnBuilder, Watch};
+pub use registry::{
+    Delete, EphemeralEvent, Ephemerals, Guard, Leader, Lock, Observer, Put, Registry, Session, States, TxnBuilder,
+    Watch,
+};
 pub use registry_api::{
     Applied, Capabilities, Capability, Committed, Entry, Error, ErrorKind, Event, Held, Key, Outcome, Result, Scope,
     SessionId, SessionState, limits,

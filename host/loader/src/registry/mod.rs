@@ -1,6 +1,7 @@
 //! The handle that host servers use.
 
 mod delete;
+mod ephemerals;
 mod guard;
 mod leader;
 mod lock;
@@ -10,14 +11,18 @@ mod session;
 mod txn;
 mod watch;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use registry_abi::{Connection, RVec, RawOptions};
 use registry_api::{Capabilities, Capability, Error, ErrorKind, Key, Result};
+use tokio::runtime::Handle;
 
-use self::session::Hearing;
 pub use self::{
     delete::Delete,
+    ephemerals::{EphemeralEvent, Ephemerals},
     guard::Guard,
     leader::{Leader, Observer},
     lock::Lock,
@@ -26,6 +31,7 @@ pub use self::{
     txn::TxnBuilder,
     watch::Watch,
 };
+use self::{ephemerals::Upkeep, session::Hearing};
 use crate::{
     Plugin, PluginKey, Settings,
     layers::{Layers, Operation},
@@ -73,6 +79,7 @@ struct Inner {
     capabilities: Capabilities,
     timeout: Duration,
     layers: Arc<Layers>,
+    upkeep: Arc<Upkeep>,
 }
 
 impl Registry {
@@ -113,7 +120,8 @@ impl Registry {
             .await
             .map_err(|error| section.locate(error))?;
         let capabilities = capabilities(&connection);
-        Ok(Registry(Arc::new(Inner {
+        let runtime = Handle::current();
+        Ok(Registry(Arc::new_cyclic(|registry| Inner {
             connection,
             plugin,
             session,
@@ -121,6 +129,7 @@ impl Registry {
             capabilities,
             timeout: settings.operation_timeout(),
             layers,
+            upkeep: Upkeep::new(runtime, Weak::clone(registry)),
         })))
     }
 
@@ -181,6 +190,7 @@ impl Registry {
     ///
     /// For tests of what the others then see.
     pub fn abandon(&self) {
+        self.0.upkeep.end();
         self.0.connection.abandon();
     }
 
@@ -206,6 +216,12 @@ impl Registry {
             return Err(error.with_operation(operation.name()).with_key(key).with_plugin(self.0.plugin.name()));
         }
         Ok(key)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.upkeep.end();
     }
 }
 

@@ -15,7 +15,15 @@ impl Registry {
     /// `InvalidKey`, `ValueTooLarge`, `InvalidTxn` before anything is sent; `ConditionFailed`, `EphemeralParent`,
     /// `HasChildren` (an ephemeral put over an entry with children), `Timeout`, `Unavailable`, `Closed`.
     pub fn put<'a, V: AsRef<[u8]> + Send + Sync + 'a>(&'a self, key: &'a str, value: V) -> Put<'a, V> {
-        Put { registry: self, key, value, mode: Mode::Persistent, condition: Condition::None, timeout: None }
+        Put {
+            registry: self,
+            key,
+            value,
+            mode: Mode::Persistent,
+            kept: false,
+            condition: Condition::None,
+            timeout: None,
+        }
     }
 }
 
@@ -27,6 +35,7 @@ pub struct Put<'a, V> {
     key: &'a str,
     value: V,
     mode: Mode,
+    kept: bool,
     condition: Condition,
     timeout: Option<Duration>,
 }
@@ -42,6 +51,14 @@ impl<V> Put<'_, V> {
     /// The entry goes with this registry's session.
     pub fn ephemeral(mut self) -> Self {
         self.mode = Mode::Ephemeral;
+        self
+    }
+
+    /// An ephemeral entry is made anew also when somebody has deleted it, and not only with the next session.
+    ///
+    /// See [`Registry::ephemerals`]; the next put of the key decides again.
+    pub fn kept(mut self) -> Self {
+        self.kept = true;
         self
     }
 
@@ -72,9 +89,12 @@ impl<'a, V: AsRef<[u8]> + Send + Sync + 'a> IntoFuture for Put<'a, V> {
         Box::pin(async move {
             let key = self.registry.entry_key(Operation::Put, self.key)?;
             let operations = [Write::Put { key, value: self.value.as_ref(), mode: self.mode }];
-            let committed =
-                one(&self.registry.0, Operation::Put, key, self.condition, &operations, self.timeout).await?;
-            Ok(committed)
+            let inner = &*self.registry.0;
+            let version = one(inner, Operation::Put, key, self.condition, &operations, self.timeout).await?;
+            if self.mode == Mode::Ephemeral {
+                inner.upkeep.book().keep(key.as_str(), self.kept);
+            }
+            Ok(version)
         })
     }
 }

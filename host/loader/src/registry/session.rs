@@ -1,6 +1,7 @@
 //! The session as its host sees it (contract 4.3).
 
 use std::{
+    collections::VecDeque,
     fmt,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,6 +18,9 @@ use crate::layers::logging;
 
 /// How many transitions a reader of [`States`] may be behind before it is told of the newest ones only.
 const BEHIND: usize = 256;
+
+/// How many of the sessions before are remembered: what an older one owned has long gone.
+const EARLIER: usize = 64;
 
 /// The one session of a registry; its handles stay good when it is replaced by another.
 #[derive(Clone)]
@@ -130,6 +134,8 @@ pub(super) struct Hearing(Mutex<Heard>);
 
 struct Heard {
     now: Now,
+    /// The sessions before, the latest last.
+    earlier: VecDeque<SessionId>,
     transitions: broadcast::Sender<SessionState>,
 }
 
@@ -145,18 +151,35 @@ impl Default for Hearing {
         Hearing(Mutex::new(Heard {
             // A connection is handed out only after its plugin has told of `Connected`.
             now: Now { state: SessionState::Suspended, id: SessionId(0), timeout: Duration::ZERO },
+            earlier: VecDeque::new(),
             transitions: broadcast::Sender::new(BEHIND),
         }))
     }
 }
 
 impl Hearing {
+    pub(super) fn id(&self) -> SessionId {
+        self.lock().now.id
+    }
+
+    /// Whether an earlier session of this registry had this id.
+    pub(super) fn was(&self, id: SessionId) -> bool {
+        self.lock().earlier.contains(&id)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Heard> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hear(&self, raw: RawSession) {
         let mut heard = self.lock();
+        let last = heard.now.id;
+        if last != SessionId(raw.id) && last != SessionId(0) {
+            heard.earlier.push_back(last);
+            if heard.earlier.len() > EARLIER {
+                heard.earlier.pop_front();
+            }
+        }
         heard.now = Now { state: raw.state.into(), id: SessionId(raw.id), timeout: raw.timeout.into() };
         // Nobody may be listening.
         let _ = heard.transitions.send(raw.state.into());

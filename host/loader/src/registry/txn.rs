@@ -121,7 +121,7 @@ impl<'a> TxnBuilder<'a> {
 }
 
 impl Inner {
-    /// Holds a Txn against the limits and sends it.
+    /// Holds a Txn against the limits and sends it; what it does to ephemeral entries is remembered.
     pub(super) async fn commit(
         &self,
         operation: Operation,
@@ -129,8 +129,27 @@ impl Inner {
         txn: Txn<'_>,
         timeout: Option<Duration>,
     ) -> Result<Committed> {
+        txn.validate(&self.namespace).map_err(|error| failed(error, operation, key, self.plugin.name()))?;
+        let writing = self.upkeep.book().begin(&txn, || self.session.id());
+        let committed = self.send(operation, key, txn, timeout).await;
+        if let Some(writing) = writing {
+            match &committed {
+                Ok(committed) => writing.applied(txn.operations, committed, |key| self.upkeep.tend(key)),
+                Err(error) => writing.failed(error.outcome()),
+            }
+        }
+        committed
+    }
+
+    /// Sends a Txn.
+    pub(super) async fn send(
+        &self,
+        operation: Operation,
+        key: Option<Key<'_>>,
+        txn: Txn<'_>,
+        timeout: Option<Duration>,
+    ) -> Result<Committed> {
         let plugin = self.plugin.name();
-        txn.validate(&self.namespace).map_err(|error| failed(error, operation, key, plugin))?;
         let timeout = timeout.unwrap_or(self.timeout);
         let applied = if let ([], [write]) = (txn.checks, txn.operations) {
             // By far the most Txns are one operation, and need no list.

@@ -1,0 +1,173 @@
+//! What is known of the ephemeral entries that were put.
+
+use std::{
+    collections::{HashMap, hash_map::Entry as Place},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use registry_api::{Committed, Key, Mode, Operation as Write, Outcome, SessionId, Txn};
+use tokio::task::AbortHandle;
+
+/// The ephemeral entries that were put and neither deleted nor taken over since, as far as is known.
+#[derive(Default)]
+pub(in crate::registry) struct Book {
+    /// Whether there was ever one: most registries put none, and their writes should not pay for it.
+    used: AtomicBool,
+    entries: Mutex<HashMap<String, Declared>>,
+}
+
+/// An entry that was put.
+pub(super) struct Declared {
+    pub(super) value: Bytes,
+    pub(super) version: u64,
+    /// The session that it was put in.
+    pub(super) session: SessionId,
+    /// Whether it is made anew when somebody deletes it.
+    pub(super) kept: bool,
+    /// Who looks after it; ends when the entry is given up.
+    _tending: Tending,
+}
+
+/// The task that looks after an entry.
+struct Tending(AbortHandle);
+
+impl Drop for Tending {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What was put of one entry, as its keeper needs it.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) value: Bytes,
+    pub(super) version: u64,
+    pub(super) session: SessionId,
+    pub(super) kept: bool,
+}
+
+/// A Txn on its way that touches ephemeral entries.
+///
+/// # Behavior
+///
+/// What it deletes, or makes persistent, is given up as soon as it may be sent, and taken back only if it was certainly not
+/// applied: an entry that its host may have deleted must not come back.
+#[must_use = "what comes of the Txn has to be told"]
+pub(in crate::registry) struct Writing<'b> {
+    book: &'b Book,
+    session: SessionId,
+    given_up: Vec<(String, Declared)>,
+}
+
+impl Book {
+    /// A Txn is about to be sent in a session; nothing if it touches no ephemeral entry.
+    pub(in crate::registry) fn begin(&self, txn: &Txn<'_>, session: impl FnOnce() -> SessionId) -> Option<Writing<'_>> {
+        let puts = txn.operations.iter().any(is_ephemeral);
+        if !puts && !self.used.load(Ordering::Acquire) {
+            return None;
+        }
+        self.used.store(true, Ordering::Release);
+        let mut given_up = Vec::new();
+        let mut entries = self.lock();
+        for operation in txn.operations.iter().filter(|operation| !is_ephemeral(operation)) {
+            let key = operation.key();
+            given_up.extend(entries.remove_entry(key.as_str()));
+            if let Write::DeleteRecursive(_) = operation {
+                given_up.extend(entries.extract_if(|entry, _| key.contains(Key::from_checked(entry))));
+            }
+        }
+        drop(entries);
+        Some(Writing { book: self, session: session(), given_up })
+    }
+
+    /// What was put of an entry; nothing if it was given up.
+    pub(super) fn known(&self, key: &str) -> Option<Known> {
+        let entries = self.lock();
+        let Declared { value, version, session, kept, .. } = entries.get(key)?;
+        Some(Known { value: value.clone(), version: *version, session: *session, kept: *kept })
+    }
+
+    /// The entry was made anew; whether it was still wanted.
+    pub(super) fn renewed(&self, key: &str, session: SessionId, version: u64) -> bool {
+        let mut entries = self.lock();
+        let Some(declared) = entries.get_mut(key) else { return false };
+        if declared.version < version {
+            (declared.session, declared.version) = (session, version);
+        }
+        true
+    }
+
+    /// Gives an entry up, unless it has been put anew since; whether it did.
+    pub(super) fn give_up(&self, key: &str, version: u64) -> bool {
+        let mut entries = self.lock();
+        let known = entries.get(key).is_some_and(|declared| declared.version <= version);
+        known && entries.remove(key).is_some()
+    }
+
+    /// Whether the entry is to be made anew when somebody deletes it.
+    pub(in crate::registry) fn keep(&self, key: &str, kept: bool) {
+        if let Some(declared) = self.lock().get_mut(key) {
+            declared.kept = kept;
+        }
+    }
+
+    /// Gives all entries up.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Declared>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writing<'_> {
+    /// The Txn was applied; `tend` is asked for a task for each entry that is new here.
+    pub(in crate::registry) fn applied(
+        self,
+        operations: &[Write<'_>],
+        committed: &Committed,
+        tend: impl Fn(String) -> AbortHandle,
+    ) {
+        let mut entries = self.book.lock();
+        for (number, operation) in operations.iter().enumerate() {
+            let (Write::Put { key, value, mode: Mode::Ephemeral }, Some(version)) =
+                (operation, committed.version(number))
+            else {
+                continue;
+            };
+            match entries.entry(key.as_str().to_owned()) {
+                // Of two puts at once the later one may be heard of first.
+                Place::Occupied(mut known) if known.get().version < version => {
+                    let known = known.get_mut();
+                    (known.value, known.version, known.session) =
+                        (Bytes::copy_from_slice(value), version, self.session);
+                }
+                Place::Occupied(_) => {}
+                Place::Vacant(new) => {
+                    let tending = Tending(tend(new.key().clone()));
+                    let value = Bytes::copy_from_slice(value);
+                    new.insert(Declared { value, version, session: self.session, kept: false, _tending: tending });
+                }
+            }
+        }
+    }
+
+    /// The Txn failed.
+    pub(in crate::registry) fn failed(self, outcome: Outcome) {
+        if outcome == Outcome::NotApplied {
+            let mut entries = self.book.lock();
+            for (key, declared) in self.given_up {
+                entries.entry(key).or_insert(declared);
+            }
+        }
+    }
+}
+
+fn is_ephemeral(operation: &Write<'_>) -> bool {
+    matches!(operation, Write::Put { mode: Mode::Ephemeral, .. })
+}

@@ -1,0 +1,126 @@
+//! What hosts are told of their ephemeral entries.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+use registry_api::{Entry, Error};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+/// How many reports a reader may be behind before it is told of the newest ones only.
+const BEHIND: usize = 1_024;
+
+/// What has become of an ephemeral entry, without its host's doing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum EphemeralEvent {
+    /// It went with its session, or was deleted and is [kept](crate::Put::kept), and is there again.
+    Renewed {
+        /// Its key.
+        key: String,
+        /// The version that it has now.
+        version: u64,
+    },
+    /// Somebody has deleted it.
+    Deleted {
+        /// Its key.
+        key: String,
+    },
+    /// Somebody else has put an entry of this key; it is theirs now.
+    TakenOver {
+        /// Their entry.
+        by: Entry,
+    },
+    /// It can't be made anew, say because what was above it has become ephemeral; it is given up.
+    Refused {
+        /// Its key.
+        key: String,
+        /// Why.
+        error: Error,
+    },
+}
+
+/// What becomes of the ephemeral entries of a registry: a [`Stream`] that ends with it.
+///
+/// # Behavior
+///
+/// Nothing is skipped, unless the reader falls 1,024 behind: then it is told of the newest ones.
+#[must_use = "events are told to whoever asks"]
+pub struct Ephemerals(Receiving);
+
+type Receiving =
+    Pin<Box<dyn Future<Output = (Option<EphemeralEvent>, broadcast::Receiver<EphemeralEvent>)> + Send + Sync>>;
+
+impl Ephemerals {
+    /// The next event; nothing once the registry is gone.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<EphemeralEvent> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
+impl Stream for Ephemerals {
+    type Item = EphemeralEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<EphemeralEvent>> {
+        let (event, later) = std::task::ready!(self.0.as_mut().poll(cx));
+        self.0 = Box::pin(receive(later));
+        Poll::Ready(event)
+    }
+}
+
+impl fmt::Debug for Ephemerals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ephemerals").finish_non_exhaustive()
+    }
+}
+
+async fn receive(
+    mut later: broadcast::Receiver<EphemeralEvent>,
+) -> (Option<EphemeralEvent>, broadcast::Receiver<EphemeralEvent>) {
+    loop {
+        match later.recv().await {
+            Ok(event) => return (Some(event), later),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return (None, later),
+        }
+    }
+}
+
+/// Where the events come from.
+pub(super) struct Reports(broadcast::Sender<EphemeralEvent>);
+
+impl Default for Reports {
+    fn default() -> Self {
+        Reports(broadcast::Sender::new(BEHIND))
+    }
+}
+
+impl Reports {
+    pub(super) fn stream(&self) -> Ephemerals {
+        Ephemerals(Box::pin(receive(self.0.subscribe())))
+    }
+
+    pub(super) fn tell(&self, event: EphemeralEvent) {
+        match &event {
+            EphemeralEvent::Renewed { key, version } => {
+                tracing::info!(key, version, "an ephemeral entry was made anew")
+            }
+            EphemeralEvent::Deleted { key } => tracing::warn!(key, "an ephemeral entry was deleted by somebody else"),
+            EphemeralEvent::TakenOver { by } => {
+                tracing::warn!(key = by.key, "an ephemeral entry was taken over by somebody else");
+            }
+            EphemeralEvent::Refused { key, error } => {
+                tracing::warn!(key, %error, "an ephemeral entry can't be made anew");
+            }
+        }
+        // Nobody may be listening.
+        let _ = self.0.send(event);
+    }
+}

@@ -1,0 +1,157 @@
+//! Ephemeral entries are made anew when their session was lost, and only then (contract 4.4).
+
+use std::{future::IntoFuture as _, time::Duration};
+
+use registry_host::{Entry, EphemeralEvent, Ephemerals, Registry, SettingsBuilder};
+use registry_suite::{SOON, etcd, eventually, memory, open, within};
+use registry_test_servers::Etcd;
+
+/// A registry, and another one that sees the same entries.
+async fn two(settings: impl Fn() -> SettingsBuilder) -> (Registry, Registry) {
+    let namespace = registry_suite::unique("ephemerals");
+    let named = || settings().set_value("registry.namespace", &namespace).set("registry.session-timeout=2s");
+    (open(named()).await.expect("a registry"), open(named()).await.expect("another"))
+}
+
+fn on_etcd() -> SettingsBuilder {
+    etcd(Etcd::shared().expect("an etcd server"))
+}
+
+/// The server ends the registry's session.
+async fn end_session(registry: &Registry) {
+    let lost = registry.session().id();
+    Etcd::shared().and_then(|server| server.etcdctl(["lease", "revoke", &lost.to_string()])).expect("a revocation");
+    eventually("another session follows", SOON, async || (registry.session().id() != lost).then_some(())).await;
+}
+
+async fn next(events: &mut Ephemerals) -> EphemeralEvent {
+    within("an event is told", SOON, events.next()).await.expect("the registry is there")
+}
+
+async fn get(registry: &Registry, key: &str) -> Option<Entry> {
+    registry.get(key).await.expect("an answer")
+}
+
+/// Once this is told, all that came before it was seen to.
+async fn settle(registry: &Registry, events: &mut Ephemerals) {
+    registry.put("/settled", "").ephemeral().await.expect("a put");
+    end_session(registry).await;
+    loop {
+        if let EphemeralEvent::Renewed { key, .. } = next(events).await
+            && key == "/settled"
+        {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_lost_session_owned_is_made_anew_in_the_next_one() {
+    let (registry, other) = two(on_etcd).await;
+    let mut events = registry.ephemerals();
+    registry.put("/a/e", "value").ephemeral().await.expect("a put");
+    registry.txn().put_ephemeral("/a/f", "one").put("/a/p", "").commit().await.expect("a Txn");
+    registry.put("/a/f", "two").ephemeral().await.expect("a put");
+    for _ in 0..2 {
+        end_session(&registry).await;
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            let EphemeralEvent::Renewed { key, version } = next(&mut events).await else { panic!("not made anew") };
+            assert_eq!(get(&other, &key).await.map(|entry| entry.version), Some(version));
+            told.push(key);
+        }
+        told.sort();
+        assert_eq!(told, ["/a/e", "/a/f"]);
+        for (key, value) in [("/a/e", "value"), ("/a/f", "two")] {
+            let entry = get(&other, key).await.expect(key);
+            assert_eq!((&entry.value[..], entry.ephemeral), (value.as_bytes(), Some(registry.session().id())));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_its_host_has_deleted_or_made_persistent_does_not_come_back() {
+    let (registry, other) = two(on_etcd).await;
+    let mut events = registry.ephemerals();
+    for key in ["/deleted", "/tree/below", "/persistent", "/expected"] {
+        registry.put(key, "value").ephemeral().await.expect("a put");
+    }
+    registry.delete("/deleted").await.expect("a delete");
+    registry.delete_recursive("/tree").await.expect("a delete");
+    registry.put("/persistent", "value").await.expect("a put");
+    // What certainly did not happen changes nothing.
+    registry.delete("/expected").if_version(1).await.expect_err("another version");
+    settle(&registry, &mut events).await;
+    assert_eq!(get(&other, "/deleted").await, None);
+    assert_eq!(get(&other, "/tree/below").await, None);
+    assert!(get(&other, "/persistent").await.is_some_and(|entry| !entry.is_ephemeral()));
+    eventually("what was not deleted is there", SOON, async || get(&other, "/expected").await).await;
+}
+
+#[tokio::test]
+async fn a_put_that_was_given_up_is_not_made_anew() {
+    let (registry, other) = two(on_etcd).await;
+    let mut events = registry.ephemerals();
+    registry.put("/late", "value").ephemeral().timeout(Duration::ZERO).await.expect_err("no time");
+    drop(polled_once(registry.put("/dropped", "value").ephemeral().into_future()));
+    settle(&registry, &mut events).await;
+    // Whether they were written at all is not known; after a loss they are not there.
+    assert_eq!(get(&other, "/late").await, None);
+    assert_eq!(get(&other, "/dropped").await, None);
+}
+
+/// Polls a future once, and drops it.
+fn polled_once<F: Future>(future: F) -> Option<F::Output> {
+    futures_util::FutureExt::now_or_never(future)
+}
+
+#[tokio::test]
+async fn what_another_has_taken_over_is_theirs_and_told_at_once() {
+    for (registry, other) in [two(memory_of_one).await, two(on_etcd).await] {
+        let mut events = registry.ephemerals();
+        registry.put("/a/e", "mine").ephemeral().await.expect("a put");
+        registry.put("/a/p", "mine").ephemeral().await.expect("a put");
+        let version = other.put("/a/e", "theirs").ephemeral().await.expect("a take-over");
+        let EphemeralEvent::TakenOver { by } = next(&mut events).await else { panic!("not told") };
+        assert_eq!((&*by.key, by.version, by.ephemeral), ("/a/e", version, Some(other.session().id())));
+        other.put("/a/p", "theirs").await.expect("a take-over");
+        let EphemeralEvent::TakenOver { by } = next(&mut events).await else { panic!("not told") };
+        assert_eq!((&*by.key, by.ephemeral), ("/a/p", None));
+        // It may be had back, and is looked after again.
+        registry.put("/a/e", "mine").ephemeral().await.expect("a put");
+        other.put("/a/e", "theirs").await.expect("a take-over");
+        assert!(matches!(next(&mut events).await, EphemeralEvent::TakenOver { .. }));
+    }
+}
+
+#[tokio::test]
+async fn what_was_lost_and_is_anothers_by_then_stays_theirs() {
+    let (registry, other) = two(on_etcd).await;
+    let mut events = registry.ephemerals();
+    registry.put("/e", "mine").ephemeral().await.expect("a put");
+    other.put("/e", "theirs").ephemeral().await.expect("a take-over");
+    assert!(matches!(next(&mut events).await, EphemeralEvent::TakenOver { .. }));
+    settle(&registry, &mut events).await;
+    assert_eq!(get(&registry, "/e").await.expect("it is there").value, "theirs");
+}
+
+#[tokio::test]
+async fn what_another_has_deleted_is_told_and_comes_back_only_if_it_is_kept() {
+    for (registry, other) in [two(memory_of_one).await, two(on_etcd).await] {
+        let mut events = registry.ephemerals();
+        registry.put("/kept", "value").ephemeral().kept().await.expect("a put");
+        other.delete("/kept").await.expect("a delete");
+        assert!(matches!(next(&mut events).await, EphemeralEvent::Deleted { key } if key == "/kept"));
+        assert!(matches!(next(&mut events).await, EphemeralEvent::Renewed { key, .. } if key == "/kept"));
+        assert_eq!(get(&other, "/kept").await.expect("it is back").value, "value");
+        registry.put("/given", "value").ephemeral().await.expect("a put");
+        other.delete("/given").await.expect("a delete");
+        assert!(matches!(next(&mut events).await, EphemeralEvent::Deleted { key } if key == "/given"));
+        assert_eq!(get(&other, "/given").await, None);
+    }
+}
+
+/// One tree for all that ask in this process.
+fn memory_of_one() -> SettingsBuilder {
+    memory().set("registry.memory.name=ephemerals")
+}
