@@ -14,19 +14,32 @@ pub(crate) const TYPE: &str = "type";
 pub(crate) const NAMESPACE: &str = "namespace";
 pub(crate) const SESSION_TIMEOUT: &str = "session-timeout";
 const DISCONNECT_STRATEGY: &str = "disconnect-strategy";
+const DISCONNECT_GRACE: &str = "disconnect-grace";
+const DISCONNECT_MAX_WAIT: &str = "disconnect-max-wait";
 pub(crate) const PLUGIN_DIRS: &str = "plugin-dirs";
 const PLUGIN_SHA256: &str = "plugin-sha256";
 const OPERATION_TIMEOUT: &str = "operation-timeout";
 
 /// Every key directly below `registry` that is the host's own.
-pub(crate) const HOST_KEYS: [&str; 7] =
-    [TYPE, NAMESPACE, DISCONNECT_STRATEGY, PLUGIN_DIRS, PLUGIN_SHA256, OPERATION_TIMEOUT, SESSION_TIMEOUT];
+pub(crate) const HOST_KEYS: [&str; 9] = [
+    TYPE,
+    NAMESPACE,
+    DISCONNECT_STRATEGY,
+    DISCONNECT_GRACE,
+    DISCONNECT_MAX_WAIT,
+    PLUGIN_DIRS,
+    PLUGIN_SHA256,
+    OPERATION_TIMEOUT,
+    SESSION_TIMEOUT,
+];
 
 /// What holds where a key is written nowhere.
-pub(crate) const DEFAULTS: [(&str, &str); 5] = [
+pub(crate) const DEFAULTS: [(&str, &str); 7] = [
     (TYPE, "memory"),
     (NAMESPACE, "dolphinscheduler"),
     (DISCONNECT_STRATEGY, "stop"),
+    (DISCONNECT_GRACE, "0s"),
+    (DISCONNECT_MAX_WAIT, "100s"),
     (OPERATION_TIMEOUT, "5s"),
     (SESSION_TIMEOUT, "30s"),
 ];
@@ -37,14 +50,30 @@ const NAMESPACE_PLACES: &[(bool, &str)] = &[(true, NAMESPACE), (false, NAMESPACE
 /// DolphinScheduler's name for the session timeout, beside its other keys for etcd.
 const TTL: &str = "ttl";
 
-/// What a host server does when it loses the registry.
+/// What a host server does when its session is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectStrategy {
-    /// It stops.
-    Stop,
-    /// It waits for the registry to come back.
-    Wait,
+    /// It stops, unless another session is open within the grace period.
+    Stop {
+        /// `registry.disconnect-grace`.
+        grace: Duration,
+    },
+    /// It does no work until another session is open, and stops only if that takes too long.
+    Wait {
+        /// `registry.disconnect-max-wait`.
+        at_most: Duration,
+    },
+}
+
+impl DisconnectStrategy {
+    /// How long a host is without a session before it is to stop.
+    pub(crate) fn limit(self) -> Duration {
+        match self {
+            DisconnectStrategy::Stop { grace } => grace,
+            DisconnectStrategy::Wait { at_most } => at_most,
+        }
+    }
 }
 
 /// Whether a backend's session timeout may stand under this name directly below `registry`.
@@ -133,11 +162,14 @@ impl<'a> HostKeys<'a> {
     }
 
     pub(crate) fn disconnect_strategy(&self) -> Result<DisconnectStrategy> {
+        // Both are read, whichever counts: a slip in the other one is a slip.
+        let stop = DisconnectStrategy::Stop { grace: self.period(&[(false, DISCONNECT_GRACE)], DISCONNECT_GRACE)? };
+        let at_most = self.duration(&[(false, DISCONNECT_MAX_WAIT)], DISCONNECT_MAX_WAIT)?;
         match self.first(&[(false, DISCONNECT_STRATEGY)])? {
-            None => Ok(DisconnectStrategy::Stop),
+            None => Ok(stop),
             Some(written) => match written.text {
-                "stop" => Ok(DisconnectStrategy::Stop),
-                "wait" => Ok(DisconnectStrategy::Wait),
+                "stop" => Ok(stop),
+                "wait" => Ok(DisconnectStrategy::Wait { at_most }),
                 _ => Err(written.refused("is no strategy; accepted: stop, wait")),
             },
         }
@@ -183,13 +215,20 @@ impl<'a> HostKeys<'a> {
     }
 
     fn duration(&self, places: &[(bool, &str)], name: &str) -> Result<Duration> {
-        let Some(written) = self.first(places)? else {
-            return config::duration(default(name)).map_err(|problem| ConfigError::at(name, problem));
-        };
-        match config::duration(written.text) {
-            Ok(Duration::ZERO) => Err(written.refused("must be longer than nothing")),
-            Ok(duration) => Ok(duration),
-            Err(problem) => Err(written.refused(problem)),
+        match self.period(places, name)? {
+            Duration::ZERO => match self.first(places)? {
+                Some(written) => Err(written.refused("must be longer than nothing")),
+                None => Err(ConfigError::at(name, "must be longer than nothing")),
+            },
+            duration => Ok(duration),
+        }
+    }
+
+    /// A duration that may be nothing.
+    fn period(&self, places: &[(bool, &str)], name: &str) -> Result<Duration> {
+        match self.first(places)? {
+            Some(written) => config::duration(written.text).map_err(|problem| written.refused(problem)),
+            None => config::duration(default(name)).map_err(|problem| ConfigError::at(name, problem)),
         }
     }
 

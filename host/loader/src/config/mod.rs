@@ -95,7 +95,7 @@ impl Settings {
         &self.namespace
     }
 
-    /// `registry.disconnect-strategy`.
+    /// `registry.disconnect-strategy`, with the period that belongs to it.
     pub fn disconnect_strategy(&self) -> DisconnectStrategy {
         self.disconnect_strategy
     }

@@ -112,7 +112,7 @@ impl Registry {
             operation_timeout: settings.operation_timeout().into(),
             more: RVec::new(),
         };
-        let session = Arc::new(Hearing::default());
+        let session = Arc::new(Hearing::new(settings.disconnect_strategy().limit()));
         let layers = Arc::new(Layers::new(plugin.name()));
         let opening = plugin.root().connect()(options, session::host_end(plugin.name(), Arc::clone(&session)));
         let connection = layers

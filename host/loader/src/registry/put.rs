@@ -56,7 +56,7 @@ impl<V> Put<'_, V> {
 
     /// An ephemeral entry is made anew also when somebody has deleted it, and not only with the next session.
     ///
-    /// See [`Registry::ephemerals`]; the next put of the key decides again.
+    /// The entry is watched for that. See [`Registry::ephemerals`]; the next put of the key decides again.
     pub fn kept(mut self) -> Self {
         self.kept = true;
         self
@@ -92,7 +92,7 @@ impl<'a, V: AsRef<[u8]> + Send + Sync + 'a> IntoFuture for Put<'a, V> {
             let inner = &*self.registry.0;
             let version = one(inner, Operation::Put, key, self.condition, &operations, self.timeout).await?;
             if self.mode == Mode::Ephemeral {
-                inner.upkeep.book().keep(key.as_str(), self.kept);
+                inner.upkeep.keep(key, self.kept);
             }
             Ok(version)
         })

@@ -6,12 +6,12 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_core::Stream;
 use registry_abi::{Host, RawHost, RawHost_TO, RawLevel, RawLog, RawSession, TD_Opaque};
-use registry_api::{SessionId, SessionState};
+use registry_api::{Error, ErrorKind, SessionId, SessionState};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::layers::logging;
@@ -130,10 +130,18 @@ async fn receive(later: &mut broadcast::Receiver<SessionState>) -> Option<Sessio
 }
 
 /// What the plugin has told of the session.
-pub(super) struct Hearing(Mutex<Heard>);
+pub(super) struct Hearing {
+    /// How long the host may be without a session.
+    limit: Duration,
+    heard: Mutex<Heard>,
+}
 
 struct Heard {
     now: Now,
+    /// Since when there has been no session.
+    lost: Option<Instant>,
+    /// Whether there was none for longer than the host allows.
+    stops: bool,
     /// The sessions before, the latest last.
     earlier: VecDeque<SessionId>,
     transitions: broadcast::Sender<SessionState>,
@@ -146,18 +154,19 @@ struct Now {
     timeout: Duration,
 }
 
-impl Default for Hearing {
-    fn default() -> Self {
-        Hearing(Mutex::new(Heard {
+impl Hearing {
+    pub(super) fn new(limit: Duration) -> Self {
+        let heard = Heard {
             // A connection is handed out only after its plugin has told of `Connected`.
             now: Now { state: SessionState::Suspended, id: SessionId(0), timeout: Duration::ZERO },
+            lost: None,
+            stops: false,
             earlier: VecDeque::new(),
             transitions: broadcast::Sender::new(BEHIND),
-        }))
+        };
+        Hearing { limit, heard: Mutex::new(heard) }
     }
-}
 
-impl Hearing {
     pub(super) fn id(&self) -> SessionId {
         self.lock().now.id
     }
@@ -168,7 +177,7 @@ impl Hearing {
     }
 
     fn lock(&self) -> MutexGuard<'_, Heard> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hear(&self, raw: RawSession) {
@@ -181,8 +190,54 @@ impl Hearing {
             }
         }
         heard.now = Now { state: raw.state.into(), id: SessionId(raw.id), timeout: raw.timeout.into() };
+        match heard.now.state {
+            SessionState::Lost => heard.lost = heard.lost.or(Some(Instant::now())),
+            SessionState::Connected => {
+                heard.stops |= heard.lost.take().is_some_and(|lost| lost.elapsed() >= self.limit);
+            }
+            _ => {}
+        }
         // Nobody may be listening.
         let _ = heard.transitions.send(raw.state.into());
+    }
+}
+
+impl Session {
+    /// Waits until the host is to stop for want of a session, as `registry.disconnect-strategy` says; tells why.
+    ///
+    /// # Behavior
+    ///
+    /// It does when the registry was without a session, from `Lost` on, for longer than `registry.disconnect-grace` if it is to
+    /// `stop`, or than `registry.disconnect-max-wait` if it is to `wait`; also when it was closed. Once it is so it stays so, and
+    /// whoever asks later is told at once. A host that waits does no work that needs the registry while its
+    /// [state](Session::state) is another than `Connected`.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub fn stop_wanted(&self) -> impl Future<Output = Error> + Send + 'static {
+        let hearing = Arc::clone(&self.0);
+        async move {
+            loop {
+                let (mut later, state, lost, stops) = {
+                    let heard = hearing.lock();
+                    (heard.transitions.subscribe(), heard.now.state, heard.lost, heard.stops)
+                };
+                if state == SessionState::Closed {
+                    return Error::new(ErrorKind::Closed, "the registry is closed");
+                }
+                let over = lost.map(|lost| (lost + hearing.limit).saturating_duration_since(Instant::now()));
+                if stops || over == Some(Duration::ZERO) {
+                    let limit = hearing.limit;
+                    let message = format!("the session was lost, and no other was open within {limit:?}");
+                    return Error::new(ErrorKind::SessionLost, message);
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(over.unwrap_or_default()), if over.is_some() => {}
+                    _ = later.recv() => {}
+                }
+            }
+        }
     }
 }
 

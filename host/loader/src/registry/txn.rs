@@ -130,15 +130,8 @@ impl Inner {
         timeout: Option<Duration>,
     ) -> Result<Committed> {
         txn.validate(&self.namespace).map_err(|error| failed(error, operation, key, self.plugin.name()))?;
-        let writing = self.upkeep.book().begin(&txn, || self.session.id());
-        let committed = self.send(operation, key, txn, timeout).await;
-        if let Some(writing) = writing {
-            match &committed {
-                Ok(committed) => writing.applied(txn.operations, committed, |key| self.upkeep.tend(key)),
-                Err(error) => writing.failed(error.outcome()),
-            }
-        }
-        committed
+        let sent = self.send(operation, key, txn, timeout);
+        self.upkeep.remembering(self, txn, sent).await
     }
 
     /// Sends a Txn.

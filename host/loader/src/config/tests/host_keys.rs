@@ -51,6 +51,8 @@ fn bad_values_of_the_hosts_keys_are_refused() {
         ("registry.type", "", "memory or etcd"),
         ("registry.type", "namespace", "no registry type"),
         ("registry.disconnect-strategy", "panic", "stop, wait"),
+        ("registry.disconnect-grace", "5", "has no unit"),
+        ("registry.disconnect-max-wait", "0s", "longer than nothing"),
         ("registry.operation-timeout", "5", "has no unit"),
         ("registry.operation-timeout", "0s", "longer than nothing"),
         ("registry.session-timeout", "1M", "not a duration"),

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -8,7 +10,7 @@ fn nothing_written_gives_the_defaults() {
     let settings = Settings::builder().build().unwrap();
     assert_eq!(settings.registry_type(), "memory");
     assert_eq!(settings.namespace(), "dolphinscheduler");
-    assert_eq!(settings.disconnect_strategy(), DisconnectStrategy::Stop);
+    assert_eq!(settings.disconnect_strategy(), DisconnectStrategy::Stop { grace: Duration::ZERO });
     assert_eq!(settings.operation_timeout().as_secs(), 5);
     assert_eq!(settings.session_timeout().as_secs(), 30);
     assert_eq!(settings.plugin_sha256("memory"), None);

@@ -28,14 +28,14 @@ pub(super) struct Declared {
     pub(super) session: SessionId,
     /// Whether it is made anew when somebody deletes it.
     pub(super) kept: bool,
-    /// Who looks after it; ends when the entry is given up.
-    _tending: Tending,
+    /// Who watches it, if anybody wants to hear of it; ends when the entry is given up.
+    watch: Option<Task>,
 }
 
-/// The task that looks after an entry.
-struct Tending(AbortHandle);
+/// A task that ends with its owner.
+pub(super) struct Task(pub(super) AbortHandle);
 
-impl Drop for Tending {
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -65,7 +65,7 @@ pub(in crate::registry) struct Writing<'b> {
 
 impl Book {
     /// A Txn is about to be sent in a session; nothing if it touches no ephemeral entry.
-    pub(in crate::registry) fn begin(&self, txn: &Txn<'_>, session: impl FnOnce() -> SessionId) -> Option<Writing<'_>> {
+    pub(super) fn begin(&self, txn: &Txn<'_>, session: impl FnOnce() -> SessionId) -> Option<Writing<'_>> {
         let puts = txn.operations.iter().any(is_ephemeral);
         if !puts && !self.used.load(Ordering::Acquire) {
             return None;
@@ -108,11 +108,28 @@ impl Book {
         known && entries.remove(key).is_some()
     }
 
-    /// Whether the entry is to be made anew when somebody deletes it.
-    pub(in crate::registry) fn keep(&self, key: &str, kept: bool) {
+    /// Whether the entry is to be made anew when somebody deletes it; then it is watched.
+    pub(super) fn keep(&self, key: &str, kept: bool, watch: impl FnOnce(String) -> AbortHandle) {
         if let Some(declared) = self.lock().get_mut(key) {
             declared.kept = kept;
+            if kept {
+                declared.watch.get_or_insert_with(|| Task(watch(key.to_owned())));
+            }
         }
+    }
+
+    /// Has every entry watched.
+    pub(super) fn watch_all(&self, watch: impl Fn(String) -> AbortHandle) {
+        for (key, declared) in self.lock().iter_mut() {
+            declared.watch.get_or_insert_with(|| Task(watch(key.clone())));
+        }
+    }
+
+    /// The entries that another session than this one has put.
+    pub(super) fn not_of(&self, session: SessionId) -> Vec<String> {
+        let entries = self.lock();
+        let others = entries.iter().filter(|(_, declared)| declared.session != session);
+        others.map(|(key, _)| key.clone()).collect()
     }
 
     /// Gives all entries up.
@@ -126,14 +143,17 @@ impl Book {
 }
 
 impl Writing<'_> {
-    /// The Txn was applied; `tend` is asked for a task for each entry that is new here.
-    pub(in crate::registry) fn applied(
+    /// The Txn was applied; entries that are new here are watched if that is `asked` for.
+    pub(super) fn applied(
         self,
         operations: &[Write<'_>],
         committed: &Committed,
-        tend: impl Fn(String) -> AbortHandle,
+        asked: &AtomicBool,
+        watch: impl Fn(String) -> AbortHandle,
     ) {
         let mut entries = self.book.lock();
+        // Whoever asks says so first, and then has all watched that are here.
+        let asked = asked.load(Ordering::SeqCst);
         for (number, operation) in operations.iter().enumerate() {
             let (Write::Put { key, value, mode: Mode::Ephemeral }, Some(version)) =
                 (operation, committed.version(number))
@@ -149,16 +169,21 @@ impl Writing<'_> {
                 }
                 Place::Occupied(_) => {}
                 Place::Vacant(new) => {
-                    let tending = Tending(tend(new.key().clone()));
+                    let watch = asked.then(|| Task(watch(new.key().clone())));
                     let value = Bytes::copy_from_slice(value);
-                    new.insert(Declared { value, version, session: self.session, kept: false, _tending: tending });
+                    new.insert(Declared { value, version, session: self.session, kept: false, watch });
                 }
             }
         }
     }
 
+    /// The session that it was sent in.
+    pub(super) fn session(&self) -> SessionId {
+        self.session
+    }
+
     /// The Txn failed.
-    pub(in crate::registry) fn failed(self, outcome: Outcome) {
+    pub(super) fn failed(self, outcome: Outcome) {
         if outcome == Outcome::NotApplied {
             let mut entries = self.book.lock();
             for (key, declared) in self.given_up {

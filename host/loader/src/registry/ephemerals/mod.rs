@@ -1,39 +1,100 @@
 //! The ephemeral entries that this host has put: made anew when their session was lost (contract 4.4).
 
 mod book;
+mod look;
+mod renewal;
 mod reports;
-mod tend;
+mod watching;
 
-use std::sync::{Arc, Weak};
+use std::sync::{
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicBool, Ordering},
+};
 
+use registry_api::{Committed, Error, Key, Result, Txn};
 use tokio::runtime::Handle;
 
-pub(super) use self::book::Book;
-use self::reports::Reports;
 pub use self::reports::{EphemeralEvent, Ephemerals};
+use self::{
+    book::{Book, Task, Writing},
+    reports::Reports,
+};
 use super::{Inner, Registry};
 
 /// What is kept of the ephemeral entries of one registry.
 pub(super) struct Upkeep {
     book: Book,
     reports: Reports,
+    /// Whether anybody has asked for the reports.
+    asked: AtomicBool,
     /// Where the registry was opened: what looks after the entries runs there.
     runtime: Handle,
+    /// Who makes the entries anew, from the first one on.
+    renewal: Mutex<Option<Task>>,
     registry: Weak<Inner>,
 }
 
 impl Upkeep {
     pub(super) fn new(runtime: Handle, registry: Weak<Inner>) -> Arc<Self> {
-        Arc::new(Upkeep { book: Book::default(), reports: Reports::default(), runtime, registry })
+        Arc::new(Upkeep {
+            book: Book::default(),
+            reports: Reports::default(),
+            asked: AtomicBool::new(false),
+            runtime,
+            renewal: Mutex::new(None),
+            registry,
+        })
     }
 
-    pub(super) fn book(&self) -> &Book {
-        &self.book
+    /// Sends a Txn, and remembers what comes of the ephemeral entries in it.
+    pub(super) async fn remembering(
+        self: &Arc<Self>,
+        inner: &Inner,
+        txn: Txn<'_>,
+        sent: impl Future<Output = Result<Committed>>,
+    ) -> Result<Committed> {
+        let writing = self.book.begin(&txn, || inner.session.id());
+        let committed = sent.await;
+        if let Some(writing) = writing {
+            self.remember(inner, txn, writing, committed.as_ref());
+        }
+        committed
+    }
+
+    fn remember(
+        self: &Arc<Self>,
+        inner: &Inner,
+        txn: Txn<'_>,
+        writing: Writing<'_>,
+        committed: Result<&Committed, &Error>,
+    ) {
+        let committed = match committed {
+            Ok(committed) => committed,
+            Err(error) => return writing.failed(error.outcome()),
+        };
+        let put_in = writing.session();
+        writing.applied(txn.operations, committed, &self.asked, |key| self.watch(key));
+        self.renewal().get_or_insert_with(|| Task(self.runtime.spawn(Arc::clone(self).renew()).abort_handle()));
+        if inner.session.id() != put_in {
+            // Its session may have been lost, and another opened, before it was remembered.
+            let upkeep = Arc::clone(self);
+            self.runtime.spawn(async move { upkeep.renew_all().await });
+        }
+    }
+
+    /// Whether an entry that was put is to be made anew when somebody deletes it.
+    pub(super) fn keep(self: &Arc<Self>, key: Key<'_>, kept: bool) {
+        self.book.keep(key.as_str(), kept, |key| self.watch(key));
     }
 
     /// Ends every task, as the registry does.
     pub(super) fn end(&self) {
         self.book.clear();
+        self.renewal().take();
+    }
+
+    fn renewal(&self) -> std::sync::MutexGuard<'_, Option<Task>> {
+        self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -43,15 +104,19 @@ impl Registry {
     /// # Behavior
     ///
     /// When a session was lost and another has followed, every ephemeral entry whose put had succeeded is made anew, unless
-    /// this registry has deleted it since, or put it as persistent. It is written only if there is no such entry, or one that an
-    /// earlier session of this registry still owns. One that somebody else has taken over or deleted is reported and given
-    /// up; [`kept`](super::Put::kept) has it made anew after a deletion, too. A put that failed, was dropped or timed out is not
-    /// made anew.
+    /// this registry has deleted it since, or put it as persistent; whether this stream is asked for or not. It is written only if there
+    /// is no such entry, or one that an earlier session of this registry still owns. A put that failed, was dropped or timed out is
+    /// not made anew.
     ///
-    /// What looks after the entries runs on the runtime that the registry was opened on, with a watch on each of them.
-    ///
-    /// What happened before the stream was asked for is not told.
+    /// From the first time that it is asked for, each of the entries is watched: one that somebody else has taken over is reported at
+    /// once, one that somebody has deleted as soon as it is certain that it hasn't gone with its session; both are then given up.
+    /// [`kept`](super::Put::kept) has an entry made anew after a deletion, too. The work is done on the runtime that the registry was
+    /// opened on.
     pub fn ephemerals(&self) -> Ephemerals {
-        self.0.upkeep.reports.stream()
+        let upkeep = &self.0.upkeep;
+        let events = upkeep.reports.stream();
+        upkeep.asked.store(true, Ordering::SeqCst);
+        upkeep.book.watch_all(|key| upkeep.watch(key));
+        events
     }
 }

@@ -1,0 +1,117 @@
+//! One look at an entry, and what follows from it.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use registry_api::{Check, ErrorKind, Key, Mode, Operation as Write, Result, SessionId, Txn};
+use tokio::time::sleep;
+
+use super::{EphemeralEvent, Upkeep, book::Known};
+use crate::{layers::Operation, registry::Registry};
+
+impl Upkeep {
+    /// Looks at an entry and does what is needed, again until there is an answer; nothing once there is nothing to look after any
+    /// more. `missed` is the session in which the entry was already seen to be missing, a while ago.
+    pub(super) async fn look(&self, key: &str, missed: Option<SessionId>) -> Option<Found> {
+        let mut pauses = pauses();
+        loop {
+            let (registry, known) = (self.registry()?, self.book.known(key)?);
+            match self.look_once(&registry, key, &known, missed).await {
+                Ok(found) => return found,
+                // Somebody was faster: what is there now?
+                Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
+                Err(error) if error.kind() == ErrorKind::Closed => return None,
+                Err(error) if error.is_retryable() => {
+                    tracing::debug!(key, %error, "an ephemeral entry is not looked after yet");
+                }
+                Err(error) => {
+                    if self.book.give_up(key, known.version) {
+                        self.reports.tell(EphemeralEvent::Refused { key: key.to_owned(), error });
+                    }
+                    return None;
+                }
+            }
+            drop(registry);
+            sleep(pauses.next().unwrap_or(LONGEST)).await;
+        }
+    }
+
+    async fn look_once(
+        &self,
+        registry: &Registry,
+        key: &str,
+        known: &Known,
+        missed: Option<SessionId>,
+    ) -> Result<Option<Found>> {
+        let inner = &*registry.0;
+        let at = Key::from_checked(key);
+        let found = registry.get(key).await?;
+        // The answer may have been waited for until another session was open.
+        let session = inner.session.id();
+        let check = match found {
+            Some(entry) if entry.ephemeral == Some(session) => return Ok(Some(Found::Right)),
+            Some(entry) if entry.ephemeral.is_some_and(|owner| inner.session.was(owner)) => {
+                Check::Version(at, entry.version)
+            }
+            Some(entry) => {
+                // Else it is an answer from before our own put.
+                if self.book.give_up(key, entry.version) {
+                    self.reports.tell(EphemeralEvent::TakenOver { by: entry });
+                    return Ok(None);
+                }
+                return Ok(Some(Found::Right));
+            }
+            None if known.session == session && !known.kept => {
+                // It may have gone with a session of which it is not known here yet that it is over.
+                if missed != Some(session) {
+                    return Ok(Some(Found::Missing(session)));
+                }
+                if self.book.give_up(key, known.version) {
+                    self.reports.tell(EphemeralEvent::Deleted { key: key.to_owned() });
+                    return Ok(None);
+                }
+                return Ok(Some(Found::Right));
+            }
+            None => Check::Absent(at),
+        };
+        let put = Write::Put { key: at, value: &known.value, mode: Mode::Ephemeral };
+        let committed = inner.send(Operation::Put, Some(at), Txn::new(&[check], &[put]), None).await?;
+        let version = inner.answer(Operation::Put, at, committed.version(0))?;
+        if !self.book.renewed(key, session, version) {
+            // Its host has deleted it, or put another, while this was on its way.
+            let check = Check::Version(at, version);
+            inner.send(Operation::Delete, Some(at), Txn::new(&[check], &[Write::Delete(at)]), None).await?;
+            return Ok(None);
+        }
+        if known.session == session {
+            self.reports.tell(EphemeralEvent::Deleted { key: key.to_owned() });
+        }
+        self.reports.tell(EphemeralEvent::Renewed { key: key.to_owned(), version });
+        Ok(Some(Found::Right))
+    }
+
+    pub(super) fn registry(&self) -> Option<Registry> {
+        self.registry.upgrade().map(Registry)
+    }
+}
+
+/// What came of a look.
+pub(super) enum Found {
+    /// The entry is there, and ours.
+    Right,
+    /// It is not there, although the session that put it is thought to live.
+    Missing(SessionId),
+}
+
+/// The longest of the [`pauses`].
+pub(super) const LONGEST: Duration = Duration::from_secs(2);
+
+/// Pauses that grow and are never quite the same, so that many who lost their session at once don't come back at once.
+pub(super) fn pauses() -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(LONGEST)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}

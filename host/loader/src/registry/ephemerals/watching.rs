@@ -1,0 +1,81 @@
+//! Watching one ephemeral entry, for a host that wants to hear what others do to it.
+
+use std::sync::Arc;
+
+use registry_api::{ErrorKind, Event, Scope, SessionState};
+use tokio::{task::AbortHandle, time::sleep};
+
+use super::{
+    Upkeep,
+    look::{Found, LONGEST, pauses},
+};
+use crate::registry::{States, Watch};
+
+impl Upkeep {
+    /// Watches an entry in the background, until it is given up or the registry is gone.
+    pub(super) fn watch(self: &Arc<Self>, key: String) -> AbortHandle {
+        let upkeep = Arc::clone(self);
+        self.runtime.spawn(async move { upkeep.watch_over(&key).await }).abort_handle()
+    }
+
+    async fn watch_over(&self, key: &str) {
+        let Some(mut states) = self.registry().map(|registry| registry.session().states()) else { return };
+        // Its state as it is now is no news: the watch begins with the entry's own.
+        states.next().await;
+        let mut waits = pauses();
+        loop {
+            let Some(registry) = self.registry() else { return };
+            let opened = registry.watch(key, Scope::Node).await;
+            drop(registry);
+            match opened {
+                Ok(watch) => {
+                    waits = pauses();
+                    if self.hear(key, watch, &mut states).await.is_none() {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Closed => return,
+                Err(error) => tracing::debug!(key, %error, "an ephemeral entry is not watched yet"),
+            }
+            sleep(waits.next().unwrap_or(LONGEST)).await;
+        }
+    }
+
+    /// Hears what happens to the entry; nothing once there is nothing to look after any more, else the watch has ended.
+    async fn hear(&self, key: &str, mut watch: Watch, states: &mut States) -> Option<()> {
+        let mut owner = None;
+        loop {
+            tokio::select! {
+                event = watch.next() => match event {
+                    Some(Ok(Event::Put { entry, .. })) => owner = entry.ephemeral,
+                    Some(Ok(Event::Delete { .. })) => owner = None,
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return Some(()),
+                },
+                state = states.next() => match state {
+                    Some(SessionState::Connected) => {}
+                    Some(SessionState::Closed) | None => return None,
+                    Some(_) => continue,
+                },
+            }
+            if owner != Some(self.registry()?.0.session.id()) {
+                self.set_right(key, states).await?;
+            }
+        }
+    }
+
+    /// Looks until the entry is as it should be; nothing once there is nothing to look after any more.
+    async fn set_right(&self, key: &str, states: &mut States) -> Option<()> {
+        let mut missed = None;
+        while let Found::Missing(session) = self.look(key, missed).await? {
+            missed = Some(session);
+            // By then the session is known to live, or not to.
+            let timeout = self.registry()?.session().timeout();
+            tokio::select! {
+                () = sleep(timeout / 2 + LONGEST) => {}
+                state = states.next() => if matches!(state, Some(SessionState::Closed) | None) { return None },
+            }
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,80 @@
+//! What a host is told to do when its session is lost (`registry.disconnect-strategy`).
+
+use std::future::Future;
+
+use futures_util::FutureExt as _;
+use registry_host::{ErrorKind, Registry, SessionState, SettingsBuilder};
+use registry_suite::{SOON, etcd, eventually, memory, open, within};
+use registry_test_servers::{Etcd, Proxy};
+
+async fn on_etcd(strategy: &str) -> Registry {
+    let server = Etcd::shared().expect("an etcd server");
+    open(configured(etcd(server), strategy)).await.expect("a registry")
+}
+
+fn configured(settings: SettingsBuilder, strategy: &str) -> SettingsBuilder {
+    strategy.split(' ').fold(settings, |settings, assignment| settings.set(format!("registry.{assignment}")))
+}
+
+async fn end_session(registry: &Registry) {
+    let lost = registry.session().id();
+    Etcd::shared().and_then(|server| server.etcdctl(["lease", "revoke", &lost.to_string()])).expect("a revocation");
+    eventually("another session follows", SOON, async || {
+        (registry.session().id() != lost && registry.session().state() == SessionState::Connected).then_some(())
+    })
+    .await;
+}
+
+fn is_told(registry: &Registry) -> bool {
+    registry.session().stop_wanted().now_or_never().is_some()
+}
+
+async fn told(stop: impl Future<Output = registry_host::Error>) -> ErrorKind {
+    within("the host is told to stop", SOON * 2, stop).await.kind()
+}
+
+#[tokio::test]
+async fn a_host_that_stops_is_told_so_whenever_its_session_is_lost() {
+    let registry = on_etcd("disconnect-strategy=stop").await;
+    let stop = registry.session().stop_wanted();
+    assert!(!is_told(&registry));
+    end_session(&registry).await;
+    assert_eq!(told(stop).await, ErrorKind::SessionLost);
+    assert!(is_told(&registry), "it stays so");
+}
+
+#[tokio::test]
+async fn a_host_with_a_grace_period_or_that_waits_is_not_told_if_a_session_follows_in_time() {
+    for strategy in ["disconnect-grace=60s", "disconnect-strategy=wait"] {
+        let registry = on_etcd(strategy).await;
+        end_session(&registry).await;
+        assert!(!is_told(&registry), "{strategy}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_waits_is_told_to_stop_when_no_session_follows_for_too_long() {
+    let server = Etcd::shared().expect("an etcd server");
+    let proxy = Proxy::to(server.address()).expect("a proxy");
+    let settings = etcd(server).set_value("registry.etcd.endpoints", proxy.url()).set("registry.session-timeout=2s");
+    let registry =
+        open(configured(settings, "disconnect-strategy=wait disconnect-max-wait=1s")).await.expect("a registry");
+    let stop = registry.session().stop_wanted();
+    proxy.cut();
+    assert_eq!(told(stop).await, ErrorKind::SessionLost);
+    assert_eq!(registry.session().state(), SessionState::Lost);
+    proxy.heal();
+    eventually("a session follows", SOON, async || {
+        (registry.session().state() == SessionState::Connected).then_some(())
+    })
+    .await;
+    assert!(is_told(&registry), "it was too late");
+}
+
+#[tokio::test]
+async fn a_host_that_closes_its_registry_is_not_left_waiting() {
+    let registry = open(memory()).await.expect("a registry");
+    let stop = registry.session().stop_wanted();
+    registry.close().await.expect("a close");
+    assert_eq!(told(stop).await, ErrorKind::Closed);
+}
