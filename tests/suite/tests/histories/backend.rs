@@ -1,14 +1,22 @@
 //! The backends that histories are played on.
 
 use registry_host::{Plugin, Registry, Result, SettingsBuilder};
-use registry_suite::{etcd, memory, open, unique};
-use registry_test_servers::Etcd;
+use registry_suite::{etcd, memory, open, unique, zookeeper};
+use registry_test_servers::{Etcd, ZooKeeper};
 
 /// A backend's name, and what reaches it.
 type Reached = (&'static str, fn() -> SettingsBuilder);
 
 /// Every backend. Their servers have one member each, so that whoever reads sees what anybody has completed.
-pub(crate) const BACKENDS: &[Reached] = &[("memory", memory), ("etcd", || etcd(Etcd::shared().expect("an etcd runs")))];
+pub(crate) const BACKENDS: &[Reached] = &[
+    ("memory", memory),
+    ("etcd", || etcd(Etcd::shared().expect("an etcd runs"))),
+    ("zookeeper", || zookeeper(ZooKeeper::shared().expect("a ZooKeeper runs"))),
+    ("zookeeper by quorum", || {
+        let server = ZooKeeper::shared().expect("a ZooKeeper runs");
+        zookeeper(server).set_value("registry.zookeeper.sync-reads", "quorum")
+    }),
+];
 
 /// A backend that clients can be opened on.
 #[derive(Clone)]

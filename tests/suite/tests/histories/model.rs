@@ -111,13 +111,16 @@ impl Model {
         free
     }
 
-    /// Makes an entry a lock for a moment, which leaves it with those above it (6.7).
+    /// Makes an entry a lock for a moment, which leaves it with those above it (6.7), each made at a moment of its own: that
+    /// they share a Txn is promised of puts alone.
     pub(crate) fn lock_entry(&mut self, at: u64, key: &str) -> Result<(), Refusal> {
         if self.has_children(key) {
             return Err(Refusal::Met(ErrorKind::HasChildren, key.to_owned()));
         }
         let mut after = self.clone();
-        after.ensure(at, ancestors(key).chain([key]), key)?;
+        for (later, ancestor) in (0..).zip(ancestors(key).chain([key])) {
+            after.ensure(at + later, [ancestor].into_iter(), key)?;
+        }
         *self = after;
         Ok(())
     }

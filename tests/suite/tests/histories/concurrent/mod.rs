@@ -22,13 +22,13 @@ use crate::{
 };
 
 /// How many programs are played unless something else is asked for.
-const USUAL: u32 = 60;
+const USUAL: u32 = 40;
 
 /// How often each program is played, as what comes of it is not always the same.
 const TIMES: usize = 2;
 
 /// The same for one that has failed, and for what it is made into to find a shorter one that fails.
-const TIMES_ONCE_FAILED: usize = 40;
+const TIMES_ONCE_FAILED: usize = 20;
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/histories/regressions/concurrent");
 

@@ -124,6 +124,8 @@ impl Specification {
         let Claim::Version(key, version) = claim else { return false };
         let Some(kept) = model.entries.get(key) else { return false };
         match numbers.writer(*version) {
+            // It was learnt from another check of the same Txn.
+            Some(writer) if writer == kept.version => true,
             // One of another life may pass wrongly (3.7).
             Some(writer) => !self.rules.exact_versions && !kept.versions.contains(&writer),
             None => numbers.relate_version(key, kept.version, *version),

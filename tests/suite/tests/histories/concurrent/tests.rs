@@ -112,6 +112,19 @@ fn what_has_no_answer_was_done_or_was_not_or_is_done_later() {
 }
 
 #[test]
+fn checks_tell_of_a_version_that_no_answer_told() {
+    for (parent, right) in [(3, true), (2, false)] {
+        let record = Record::default();
+        let operations = vec![Operation { key: "/p/k".to_owned(), kind: OperationKind::Put(Vec::new()) }];
+        record.ask((1, 0), What::Commit { owner: ONE, claims: Vec::new(), operations });
+        let claims = vec![Claim::Version("/p".to_owned(), parent), Claim::Version("/p/k".to_owned(), 3)];
+        let seen = What::Commit { owner: OTHER, claims, operations: Vec::new() };
+        add(&record, OTHER, seen, Answer::Applied(Vec::new()));
+        assert_eq!(holds(&record), right, "{parent}");
+    }
+}
+
+#[test]
 fn an_ephemeral_entry_goes_when_its_session_closes() {
     for (answer, right) in [(Answer::Entry(None), true), (found(7, 3, 3, Some(ONE)), false)] {
         let record = Record::default();

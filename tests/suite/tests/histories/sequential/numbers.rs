@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// How many moments a step has, which may be one and the same on a backend.
+pub(crate) const MOMENTS: u64 = 64;
+
 /// What stands for what, in one history.
 #[derive(Default)]
 pub(crate) struct Numbers {
@@ -38,7 +41,10 @@ impl Numbers {
     /// Takes in a creation that came: they have the same order in the model and on the backend.
     pub(crate) fn relate_creation(&mut self, key: &str, expected: u64, came: u64) -> Result<(), String> {
         let known = *self.creations.entry(expected).or_insert(came);
-        if known == came && self.creations.values().collect::<Vec<_>>().is_sorted_by(|earlier, later| earlier < later) {
+        let grow = |(earlier, was): &(&u64, &u64), (later, is): &(&u64, &u64)| {
+            was < is || was == is && *earlier / MOMENTS == *later / MOMENTS
+        };
+        if known == came && self.creations.iter().collect::<Vec<_>>().is_sorted_by(grow) {
             return Ok(());
         }
         Err(format!("{key} is created at {came}, of {:?}", self.creations))

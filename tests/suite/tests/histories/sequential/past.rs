@@ -13,9 +13,9 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    /// Keeps what was written at that moment.
+    /// Keeps what was written at that moment or later.
     pub(crate) fn remember(&mut self, model: &Model, at: u64) {
-        for (key, kept) in model.entries.iter().filter(|(_, kept)| kept.version == at) {
+        for (key, kept) in model.entries.iter().filter(|(_, kept)| kept.version >= at) {
             self.entries.entry(key.clone()).or_default().push((kept.version, kept.created));
         }
     }

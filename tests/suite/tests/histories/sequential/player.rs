@@ -6,7 +6,7 @@ use registry_host::{Applied, Committed, Entry, Error, ErrorKind, Outcome, Regist
 use super::{
     history::{CLIENTS, Check, History, Step},
     locks::Locks,
-    numbers::Numbers,
+    numbers::{MOMENTS, Numbers},
     past::{Past, lock_name},
     watches::Watches,
 };
@@ -60,7 +60,7 @@ impl Player {
         let (locks, watches) = (Locks::new(), Watches::default());
         let mut play = Play { player: self, model, past, numbers, locks, watches };
         for (number, step) in history.steps.iter().enumerate() {
-            let took = play.take(number as u64 + 1, step, history.clients).await;
+            let took = play.take(number, step, history.clients).await;
             took.map_err(|why| fail(number, why))?;
         }
         play.end().await.map_err(|why| fail(history.steps.len(), why))
@@ -68,7 +68,8 @@ impl Player {
 }
 
 impl Play<'_> {
-    async fn take(&mut self, at: u64, step: &Step, clients: usize) -> Played {
+    async fn take(&mut self, number: usize, step: &Step, clients: usize) -> Played {
+        let at = (number as u64 + 1) * MOMENTS;
         match step {
             Step::Commit { client, checks, operations } => {
                 self.commit(at, *client % clients, checks, operations).await?;
@@ -93,7 +94,7 @@ impl Play<'_> {
             Step::Settle => self.settle().await?,
         }
         self.past.remember(&self.model, at);
-        let reader = &self.player.clients[usize::try_from(at).unwrap_or(0) % clients];
+        let reader = &self.player.clients[number % clients];
         let listed = reader.list(TOP).await.map_err(unexpected)?;
         self.compare(None, &listed)
     }
