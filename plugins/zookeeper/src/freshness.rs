@@ -59,7 +59,7 @@ impl Ahead<'_> {
 
 /// A Txn that changes nothing: the servers put it in order among all writes, as they don't a `sync`, so that only a leader which a
 /// quorum still follows can answer it.
-fn agree(client: &Client) -> impl Future<Output = Result<(), ZkError>> + Send + '_ {
+pub(crate) fn agree(client: &Client) -> impl Future<Output = Result<(), ZkError>> + Send + '_ {
     let mut writer = client.new_multi_writer();
     let added = writer.add_check_version("/", -1);
     let commit = writer.commit();

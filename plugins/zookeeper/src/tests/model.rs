@@ -195,7 +195,7 @@ fn random_txns_do_what_the_contract_says() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let namespace = fresh();
     let clients = runtime.block_on(async { [connect_to(&namespace).await, connect_to(&namespace).await] });
-    let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() };
     let played = TestRunner::new(config).run(&steps(), |steps| {
         runtime.block_on(async {
             let played = play(&clients, steps).await;

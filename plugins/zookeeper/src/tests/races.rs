@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use registry_plugin::{Backend, Check, ErrorKind, Operation, Outcome};
+use registry_plugin::{Backend, Check, ErrorKind, Operation, Outcome, Result};
 use tokio::{task::JoinHandle, time::timeout};
 
 use super::support::*;
@@ -124,7 +124,7 @@ async fn a_put_outlasts_others_that_delete_its_ancestors() {
     let busy = Busy::begin(connect_to(&namespace).await, async |client| {
         client.write(&[Operation::DeleteRecursive(key("/a"))]).await.expect("a delete");
     });
-    for number in 0..200 {
+    for number in 0..100 {
         let value = number.to_string();
         for operation in [put("/a/b/c/d", &value), ephemeral("/a/b/e", &value)] {
             client.write(&[operation]).await.expect("a put");
@@ -167,11 +167,11 @@ async fn a_put_on_what_became_anothers_ephemeral_is_written_again() {
     let namespace = fresh();
     let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
     // Often enough that it is written without a look, and then by the other as often.
-    for _ in 0..5 {
+    for _ in 0..10 {
         client.write(&[put("/a", "mine")]).await.expect("a put");
     }
     other.write(&[delete("/a")]).await.expect("a delete");
-    for _ in 0..5 {
+    for _ in 0..10 {
         other.write(&[ephemeral("/a", "theirs")]).await.expect("a put");
     }
     let theirs = other.find("/a").await.expect("an entry");
@@ -189,7 +189,7 @@ async fn an_entry_that_others_remake_all_the_time_is_put_as_it_should_be() {
     let namespace = fresh();
     let client = connect_to(&namespace).await;
     let busy = remaking(&namespace, ephemeral("/a", "theirs")).await;
-    for _ in 0..300 {
+    for _ in 0..100 {
         client.write(&[put("/a", "mine")]).await.expect("a put");
         if let Some(entry) = client.find("/a").await {
             assert_eq!(&entry.value[..] == b"mine", entry.ephemeral.is_none(), "{entry:?}");
@@ -202,7 +202,7 @@ async fn an_entry_that_others_remake_all_the_time_is_put_as_it_should_be() {
 async fn what_was_written_by_others_since_is_written_all_the_same() {
     let namespace = fresh();
     let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
-    for _ in 0..4 {
+    for _ in 0..10 {
         client.write(&[put("/a", ""), put("/b", "")]).await.expect("puts");
     }
     other.write(&[put("/a", "theirs")]).await.expect("a put");
@@ -239,4 +239,97 @@ async fn the_namespace_is_made_again_after_somebody_has_deleted_it() {
     client.write(&[put("/a", "")]).await.expect("a put");
     outside.write(&wipe).await.expect("a delete");
     assert_eq!(outside.write(&wipe).await.expect("a delete").deleted(), 0);
+}
+
+/// Plays two Txns against each other often enough that they meet in every way.
+async fn duel<T>(what: &str, mut round: impl AsyncFnMut(&Client, &Client) -> (Result<T>, Result<T>)) {
+    let namespace = fresh();
+    let clients = [connect_to(&namespace).await, connect_to(&namespace).await];
+    let (mut first, mut second) = (0, 0);
+    for _ in 0..60 {
+        clients[0].write(&[put("/p", ""), put("/q", ""), delete("/a"), delete("/b")]).await.expect("a fresh start");
+        let (one, other) = round(&clients[0], &clients[1]).await;
+        for refused in [one.as_ref().err(), other.as_ref().err()].into_iter().flatten() {
+            assert_eq!((refused.kind(), refused.outcome()), (ErrorKind::ConditionFailed, Outcome::NotApplied));
+        }
+        assert!(one.is_err() || other.is_err(), "both were applied: {what}");
+        first += u32::from(one.is_ok());
+        second += u32::from(other.is_ok());
+    }
+    assert!(first + second > 0, "none was ever applied: {what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_that_ask_that_the_other_has_not_written_one_is_refused() {
+    duel("either if the other's entry is absent", async |one, other| {
+        tokio::join!(async { one.txn(&[Check::Absent(key("/b"))], &[put("/a", "")]).await }, async {
+            other.txn(&[Check::Absent(key("/a"))], &[put("/b", "")]).await
+        },)
+    })
+    .await;
+    duel("either if the other's entry is as it was", async |one, other| {
+        let (p, q) = (one.find("/p").await.expect("an entry"), one.find("/q").await.expect("an entry"));
+        tokio::join!(async { one.txn(&[Check::Version(key("/q"), q.version)], &[put("/p", "")]).await }, async {
+            other.txn(&[Check::Version(key("/p"), p.version)], &[put("/q", "")]).await
+        },)
+    })
+    .await;
+    duel("either if the other's entry is there still", async |one, other| {
+        tokio::join!(async { one.txn(&[Check::Present(key("/q"))], &[delete("/p")]).await }, async {
+            other.txn(&[Check::Present(key("/p"))], &[delete("/q")]).await
+        },)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_was_deleted_of_was_missing() {
+    let namespace = fresh();
+    let (one, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
+    for _ in 0..60 {
+        one.write(&[delete("/a/b"), delete("/b")]).await.expect("a fresh start");
+        let (deleted, made) = tokio::join!(async { one.write(&[delete("/a/b"), put("/b", "")]).await }, async {
+            other.txn(&[Check::Absent(key("/b"))], &[put("/a/b", "")]).await
+        },);
+        let deleted = deleted.expect("deletes").deleted();
+        // What was made although the put was not there yet, was there to be deleted.
+        assert_eq!(deleted == 1, made.is_ok(), "{made:?}");
+        assert_eq!(one.find("/a/b").await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_put_that_what_was_made_anew_does_not_allow_is_told() {
+    let namespace = fresh();
+    let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
+    for _ in 0..10 {
+        client.write(&[ephemeral("/a", "mine")]).await.expect("a put");
+    }
+    other.write(&[delete("/a")]).await.expect("a delete");
+    for _ in 0..10 {
+        other.write(&[put("/a", "theirs")]).await.expect("a put");
+    }
+    other.write(&[put("/a/b", "")]).await.expect("a put");
+    let error = client.write(&[ephemeral("/a", "mine again")]).await.expect_err("it has children");
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::VersionRace, Outcome::Applied), "{error}");
+    let error = client.write(&[ephemeral("/a", "mine again")]).await.expect_err("it has children");
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::HasChildren, Outcome::NotApplied), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_possible_meanwhile_is_done_whole_or_not_at_all() {
+    let namespace = fresh();
+    let (one, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
+    for _ in 0..60 {
+        one.write(&[put("/p/c", ""), delete("/z")]).await.expect("a fresh start");
+        let (whole, emptied) = tokio::join!(async { one.write(&[delete("/p"), put("/z", "")]).await }, async {
+            other.write(&[delete("/p/c")]).await
+        },);
+        emptied.expect("a delete");
+        match whole {
+            Ok(committed) => assert_eq!(committed.deleted(), 1),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::HasChildren, "{error}"),
+        }
+        assert_ne!(one.find("/p").await.is_some(), one.find("/z").await.is_some(), "one goes with the other");
+    }
 }

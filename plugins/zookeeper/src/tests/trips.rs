@@ -33,7 +33,7 @@ async fn the_usual_txns_are_one_request() {
     let asking = least(&server, async || {}).await;
     let one = asking + 1;
     for (what, operation) in [("a put", put("/a/b", "v")), ("an ephemeral put", ephemeral("/a/e", "v"))] {
-        for _ in 0..4 {
+        for _ in 0..10 {
             client.write(&[operation]).await.expect("a put");
         }
         let took = least(&server, async || drop(client.write(&[operation]).await.expect("a put"))).await;

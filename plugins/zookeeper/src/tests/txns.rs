@@ -178,3 +178,20 @@ async fn an_entry_is_written_on_the_condition_that_it_is_as_it_was() {
     assert_eq!(client.txn(&checks, &[delete("/a/b")]).await.expect("a delete").deleted(), 1);
     assert_eq!(client.txn(&absent, &[delete("/a/b")]).await.expect("a delete").deleted(), 0);
 }
+
+#[tokio::test]
+async fn an_entry_that_was_written_often_changes_mode_and_owner() {
+    let namespace = fresh();
+    let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
+    for _ in 0..12 {
+        client.write(&[put("/a", "")]).await.expect("a put");
+    }
+    for client in [&client, &other, &client] {
+        for _ in 0..12 {
+            client.write(&[ephemeral("/a", "")]).await.expect("a put");
+            assert_eq!(client.find("/a").await.and_then(|entry| entry.ephemeral), Some(client.id()));
+        }
+    }
+    client.write(&[put("/a", "")]).await.expect("a put");
+    assert_eq!(client.find("/a").await.and_then(|entry| entry.ephemeral), None);
+}

@@ -8,7 +8,7 @@ use tokio::{
     select,
     time::{Duration, sleep},
 };
-use zookeeper_client::{Client, MultiWriteError, Stat};
+use zookeeper_client::{Client, Stat};
 
 use super::{
     Writer,
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     error::{Effect, of_read},
+    freshness::agree,
     paths::Paths,
     read::{number, owner},
     session::id,
@@ -61,10 +62,10 @@ impl Writer<'_> {
                     let next = self.session.client()?;
                     current &= id(&next) == id(&client);
                     client = next;
-                    let barrier = (doubted && !current).then(|| barrier(&client, self.paths));
+                    let agreed = (doubted && !current).then(|| agree(&client));
                     let asked = Places::of(txn, self.paths).ask(&client);
-                    if let Some(barrier) = barrier {
-                        barrier.await?;
+                    if let Some(agreed) = agreed {
+                        agreed.await.map_err(of_read)?;
                         current = true;
                     }
                     asked.await?
@@ -156,21 +157,6 @@ fn guess<'a>(txn: &Txn<'a>, paths: &Paths) -> Option<Step<'a>> {
     })
 }
 
-/// Has the server that leads answer: what is asked after this was sent is no older than this. It leaves when this is called.
-pub(super) fn barrier(client: &Client, paths: &Paths) -> impl Future<Output = Result<()>> + Send {
-    let mut multi = client.new_multi_writer();
-    let added = multi.add_check_version(paths.root(), -1);
-    let sent = multi.commit();
-    async move {
-        added.map_err(of_read)?;
-        match sent.await {
-            Err(MultiWriteError::RequestFailed { source }) => Err(of_read(source)),
-            // A refusal comes from there, too.
-            Ok(_) | Err(MultiWriteError::OperationFailed { .. }) => Ok(()),
-        }
-    }
-}
-
 /// Pauses between rounds that others keep spoiling.
 pub(super) struct Pauses(u32, ExponentialBackoff);
 
@@ -184,13 +170,16 @@ impl Pauses {
         Pauses(0, pauses.build())
     }
 
-    pub(super) async fn next(&mut self) {
+    /// Waits before the next round, unless it is one of the first; whether it did.
+    pub(super) async fn next(&mut self) -> bool {
         const AT_ONCE: u32 = 3;
         self.0 = self.0.saturating_add(1);
         if self.0 > AT_ONCE
             && let Some(pause) = self.1.next()
         {
             sleep(pause).await;
+            return true;
         }
+        false
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     num::NonZeroUsize,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use lru::LruCache;
@@ -12,19 +13,28 @@ use zookeeper_client::Stat;
 use super::seen::{Facts, Seen};
 use crate::paths::Paths;
 
-/// What was last seen at the paths that were written or read last.
+/// What was seen last at paths that are written again and again.
 ///
 /// # Behavior
 ///
-/// It may be out of date: what is written on the strength of it says so, and is refused then.
-pub(crate) struct Known(Mutex<LruCache<String, Facts>>);
+/// It may be out of date. What is written on the strength of it says so and is refused then, unless the path was deleted, made anew and
+/// written as often as before (3.7). That this takes many writes in a short time makes it as unlikely as between a read and a write.
+pub(crate) struct Known(Mutex<LruCache<String, Remembered>>);
+
+#[derive(Clone, Copy)]
+struct Remembered {
+    facts: Facts,
+    since: Instant,
+}
 
 /// How many paths are remembered.
 const MOST: NonZeroUsize = NonZeroUsize::new(4_096).expect("some");
 
-/// From which counter on a path is remembered. A path that was made anew begins to count at 0: the longer it takes until it counts
-/// as before, the less likely it is taken for the one it was.
-const OFTEN: i32 = 2;
+/// How often a path must have been written in its life to be remembered.
+const OFTEN: i32 = 8;
+
+/// For how long it is.
+const LONG: Duration = Duration::from_secs(60);
 
 impl Known {
     pub(crate) fn new() -> Self {
@@ -36,12 +46,12 @@ impl Known {
         if stat.version < OFTEN {
             return;
         }
-        let facts = Facts::from(stat);
+        let seen = Remembered { facts: Facts::from(stat), since: Instant::now() };
         let mut paths = self.paths();
         match paths.get_mut(path) {
-            Some(known) if known.written > facts.written => {}
-            Some(known) => *known = facts,
-            None => drop(paths.put(path.to_owned(), facts)),
+            Some(known) if known.facts.written > seen.facts.written => {}
+            Some(known) => *known = seen,
+            None => drop(paths.put(path.to_owned(), seen)),
         }
     }
 
@@ -64,7 +74,10 @@ impl Known {
         let recalled = checks.chain(operations).map(|place| {
             let (key, mode) = place?;
             let path = paths.path(key);
-            let facts = *known.get(&path)?;
+            let Remembered { facts, since } = *known.get(&path)?;
+            if since.elapsed() > LONG {
+                return None;
+            }
             let same = mode.is_none_or(|mode| facts.owner == (mode == Mode::Ephemeral).then_some(session));
             same.then_some((path, facts))
         });
@@ -79,7 +92,7 @@ impl Known {
         }
     }
 
-    fn paths(&self) -> MutexGuard<'_, LruCache<String, Facts>> {
+    fn paths(&self) -> MutexGuard<'_, LruCache<String, Remembered>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

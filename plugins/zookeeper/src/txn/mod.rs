@@ -15,7 +15,7 @@ mod refusal;
 mod seen;
 mod step;
 
-use registry_plugin::{Applied, Committed, Error, ErrorKind, Key, Operation, Outcome, Result, Txn};
+use registry_plugin::{Applied, Committed, ErrorKind, Key, Operation, Outcome, Result, Txn};
 use zookeeper_client::Error as ZkError;
 
 pub(crate) use self::known::Known;
@@ -68,11 +68,13 @@ impl Writer<'_> {
         let puts: Vec<_> = txn.operations.iter().filter(|op| matches!(op, Operation::Put { .. })).copied().collect();
         while let Some(key) = raced {
             if !txn.checks.is_empty() {
-                let message = "it was written, but the entry had been deleted and made anew in between, read it again";
-                return Err(Error::new(ErrorKind::VersionRace, message).with_key(key));
+                return Err(refusal::raced(key));
             }
-            let again =
-                self.apply(&Txn::new(&[], &puts)).await.map_err(|error| error.with_outcome(Outcome::Unknown))?;
+            let again = self.apply(&Txn::new(&[], &puts)).await.map_err(|error| match error.kind() {
+                // What it has become doesn't allow it.
+                ErrorKind::HasChildren | ErrorKind::EphemeralParent => refusal::raced(key).with_cause(&error),
+                _ => error.with_outcome(Outcome::Unknown),
+            })?;
             raced = again.raced;
             let mut again = again.applied.into_iter();
             for put in applied.iter_mut().filter(|applied| matches!(applied, Applied::Put { .. })) {

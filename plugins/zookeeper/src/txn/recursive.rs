@@ -6,7 +6,7 @@ use zookeeper_client::{Client, Error as ZkError};
 
 use super::{
     Writer,
-    apply::{Pauses, barrier},
+    apply::Pauses,
     judge::{Verdict, judge},
     refusal::failed,
     seen::Places,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     error::{Effect, of_read},
+    freshness::agree,
     session::id,
 };
 
@@ -44,8 +45,9 @@ impl Writer<'_> {
             if done {
                 return Ok(Committed::new(vec![Applied::Deleted { count }]));
             }
-            most = (most / 2).max(FEW);
-            pauses.next().await;
+            if pauses.next().await {
+                most = (most / 2).max(FEW);
+            }
         }
     }
 
@@ -59,10 +61,11 @@ impl Writer<'_> {
         count: &mut u64,
     ) -> Result<bool> {
         let client = self.session.client()?;
-        let barrier = barrier(&client, self.paths);
+        // What is asked after this is not out of date.
+        let agreed = agree(&client);
         let asked = Places::of(checks, self.paths).ask(&client);
         let tree = tree(&client, top).await?;
-        barrier.await?;
+        agreed.await.map_err(of_read)?;
         let mut steps = Vec::new();
         if !*checked {
             match judge(checks, self.paths, &asked.await?, id(&client)) {

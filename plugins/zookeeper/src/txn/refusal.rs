@@ -65,6 +65,12 @@ pub(super) fn has_children(key: Key<'_>) -> Error {
     Error::new(ErrorKind::HasChildren, message).with_key(key)
 }
 
+/// A put was applied to another life of the entry.
+pub(super) fn raced(key: Key<'_>) -> Error {
+    let message = "it was written, but the entry had been deleted and made anew in between, read it again";
+    Error::new(ErrorKind::VersionRace, message).with_key(key)
+}
+
 /// These checks don't hold.
 pub(super) fn failed(txn: &Txn<'_>, checks: Vec<usize>) -> Error {
     let key = checks.first().map(|number| txn.checks[*number].key());
