@@ -15,6 +15,7 @@ impl Session {
     /// Keeps a session open until the connection closes.
     pub(super) async fn keep(self: Arc<Self>) {
         let mut closing = self.closing.subscribe();
+        let mut broken_off = BreakOff(Some(&self));
         let keep = async {
             let mut lost = None;
             loop {
@@ -46,6 +47,7 @@ impl Session {
             // The sender lives as long as the session.
             _ = closing.wait_for(|closing| *closing) => {}
         }
+        broken_off.0 = None;
     }
 
     /// Asks the servers again and again whether they are there, until they say that the session is over.
@@ -102,6 +104,20 @@ impl Session {
             if let Some(pause) = pauses.next() {
                 sleep(pause).await;
             }
+        }
+    }
+}
+
+/// Drops the client when the task that keeps its session is ended, as when the connection is abandoned: for as long as it is held,
+/// by a guard perhaps, it would keep the session alive by itself.
+struct BreakOff<'a>(Option<&'a Session>);
+
+impl Drop for BreakOff<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.0 {
+            session.replace(None);
+            // Watches let go of it, too.
+            session.reconnected();
         }
     }
 }
