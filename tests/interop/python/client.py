@@ -11,9 +11,13 @@ LIMIT_SECONDS = 30
 
 
 class CuratorsLock(Lock):
-    """Kazoo's lock under the names of Curator's, without which the two would not see each other."""
+    """Kazoo's lock under the names of Curator's, without which the two would not see each other.
+
+    Both are needed: how its own entry is called, and which others it waits for.
+    """
 
     _NODE_NAME = "-lock-"
+    _EXCLUDE_NAMES = [_NODE_NAME]
 
 
 class Client:

@@ -12,7 +12,7 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 1] = [Self::Etcd];
+    pub(crate) const ALL: [Self; 2] = [Self::Etcd, Self::ZooKeeper];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {

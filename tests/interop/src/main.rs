@@ -27,8 +27,12 @@ use tokio::runtime::Runtime;
 
 use self::backend::Backend;
 
+/// Trials wait for sessions to run out more than they work, so more of them run at once than there are processors.
+const AT_ONCE: usize = 4;
+
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
     if let Err(missing) = clients::all_built() {
         eprintln!("registry-interop: {missing}");
         return ExitCode::FAILURE;
