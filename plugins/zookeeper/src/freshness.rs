@@ -12,7 +12,9 @@ use crate::config::SyncReads;
 pub(crate) struct Freshness(Option<SyncReads>);
 
 /// A request that is on its way already.
-pub(crate) struct Ahead<'a>(Option<Pin<Box<dyn Future<Output = Result<(), ZkError>> + Send + 'a>>>);
+pub(crate) struct Ahead<'a>(Option<Answer<'a>>);
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), ZkError>> + Send + 'a>>;
 
 impl Freshness {
     pub(crate) fn new(configured: Option<SyncReads>) -> Self {

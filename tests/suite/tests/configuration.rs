@@ -1,6 +1,7 @@
 //! What a plugin says of its configuration, through the boundary (contract 7.3).
 
 use registry_host::{ErrorKind, PluginKey, Registry, Settings, SettingsBuilder};
+use registry_test_servers::{Etcd, ZooKeeper};
 
 /// A configuration file, and the plugins beside this test.
 struct Written(tempfile::TempDir);
@@ -81,4 +82,101 @@ fn every_key_that_a_plugin_documents_is_its_own() {
     assert_eq!(names, ["name", "worker-threads"]);
     let keys: Vec<_> = metadata.keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
     assert!(settings.section(&keys).is_ok());
+}
+
+/// What stands in a DolphinScheduler server's `application.yaml` around its registry.
+const AROUND: &str = "
+spring:
+  banner:
+    charset: UTF-8
+  datasource:
+    url: jdbc:postgresql://db:5432/scheduler
+    password: hunter2
+master:
+  listen-port: 5678
+  max-heartbeat-interval: 10s
+management:
+  endpoints:
+    web:
+      exposure:
+        include: health,metrics
+";
+
+/// A file of a DolphinScheduler server, unchanged but for where its servers are.
+async fn opens_as_dolphinscheduler_wrote_it(registry_section: String, name: &str, session_seconds: u64) {
+    let file = Written::new(&(registry_section + AROUND));
+    let registry = Registry::open(file.settings().build().unwrap()).await.unwrap();
+    assert_eq!((registry.plugin().name(), registry.session().timeout().as_secs()), (name, session_seconds));
+    let key = format!("/nodes/master/{}", file.path().display().to_string().replace(['/', '.'], "-"));
+    registry.put(&key, "1").ephemeral().await.unwrap();
+    assert!(registry.get(&key).await.unwrap().is_some());
+    registry.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dolphinscheduler_server_on_zookeeper_needs_no_change() {
+    // The server grants no more than 40 s.
+    let servers = ZooKeeper::shared().unwrap().connect_string();
+    let section = format!(
+        "registry:
+  type: zookeeper
+  zookeeper:
+    namespace: dolphinscheduler
+    connect-string: {servers}
+    retry-policy:
+      base-sleep-time: 1s
+      max-sleep: 3s
+      max-retries: 5
+    session-timeout: 60s
+    connection-timeout: 15s
+    block-until-connected: 15s
+    digest: ~
+"
+    );
+    opens_as_dolphinscheduler_wrote_it(section, "zookeeper", 40).await;
+}
+
+#[tokio::test]
+async fn a_dolphinscheduler_server_on_zookeeper_with_an_authorization_needs_no_change() {
+    let servers = ZooKeeper::shared().unwrap().connect_string();
+    let section = format!(
+        "registry:
+  type: zookeeper
+  zookeeper:
+    namespace: dolphinscheduler-digest
+    connect-string: {servers}
+    retry-policy:
+      base-sleep-time: 60ms
+      max-sleep: 300ms
+      max-retries: 5
+    session-timeout: 30s
+    connection-timeout: 9s
+    block-until-connected: 3s
+    authorization:
+      digest: keeper:secret
+"
+    );
+    opens_as_dolphinscheduler_wrote_it(section, "zookeeper", 30).await;
+}
+
+#[tokio::test]
+async fn a_dolphinscheduler_server_on_etcd_with_its_flat_keys_needs_no_change() {
+    let endpoint = Etcd::shared().unwrap().endpoint();
+    let section = format!(
+        "registry:
+  type: etcd
+  endpoints: \"{endpoint}, {endpoint}\"
+  namespace: dolphinscheduler
+  connection-timeout: 9s
+  ttl: 45s
+  retry-delay: 60ms
+  retry-max-delay: 300ms
+  retry-max-duration: 1500ms
+  user: \"\"
+  password: \"\"
+  authority: \"\"
+  load-balancer-policy: \"\"
+"
+    );
+    opens_as_dolphinscheduler_wrote_it(section, "etcd", 45).await;
 }

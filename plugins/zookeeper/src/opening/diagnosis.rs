@@ -4,7 +4,10 @@ use std::{fmt, io::Error, time::Duration};
 
 use futures_util::future::join_all;
 use registry_plugin::Context;
-use tokio::time::timeout;
+use tokio::{
+    join,
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
     config::{Dial, Server},
@@ -89,29 +92,25 @@ impl fmt::Display for Finding {
 
 async fn look(dial: &Dial, server: &Server, within: Duration) -> Finding {
     let Some(trust) = dial.trust() else { return look_in_plain_text(server, within).await };
-    let within = within / 2;
     let in_tls = async { word::ask_in_tls(word::connect(server).await?, server, trust).await };
-    let in_tls = timeout(within, in_tls).await;
-    if let Ok(Ok(answer)) = &in_tls {
-        return understand(answer);
-    }
-    match (look_in_plain_text(server, within).await, in_tls) {
-        (Finding::Answers(_), _) => Finding::PlainText,
-        (Finding::Closes | Finding::WantsTls | Finding::Silent | Finding::Foreign, Ok(Err(error))) => {
-            Finding::Handshake(error)
-        }
-        (finding, _) => finding,
+    let (in_tls, plain) = join!(timeout(within, in_tls), look_in_plain_text(server, within));
+    match (in_tls, plain) {
+        (Ok(Ok(answer)), _) => understand(&answer),
+        (_, Finding::Answers(_)) => Finding::PlainText,
+        (_, plain @ (Finding::Unreachable(_) | Finding::Lost(_))) => plain,
+        (Ok(Err(error)), _) => Finding::Handshake(error),
+        (Err(_), _) => Finding::Silent,
     }
 }
 
 async fn look_in_plain_text(server: &Server, within: Duration) -> Finding {
-    let within = within / 2;
-    let stream = match timeout(within, word::connect(server)).await {
+    let deadline = Instant::now() + within;
+    let stream = match timeout_at(deadline, word::connect(server)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Finding::Unreachable(error),
         Err(_) => return Finding::Lost(within),
     };
-    match timeout(within, word::ask(stream)).await {
+    match timeout_at(deadline, word::ask(stream)).await {
         Ok(Ok(answer)) => understand(&answer),
         Ok(Err(_)) => Finding::Closes,
         Err(_) => Finding::Silent,

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use backon::Retryable;
 use registry_plugin::{Context, Error, ErrorKind, Outcome, Result};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     config::Settings,
@@ -15,7 +15,10 @@ use crate::{
 };
 
 /// How long it may take to find out why no server could be reached.
-const DIAGNOSIS: Duration = Duration::from_secs(1);
+const DIAGNOSIS: Duration = Duration::from_secs(5);
+
+/// What is kept of the time for that, at most.
+const KEPT: Duration = Duration::from_secs(2);
 
 /// Opens the session.
 ///
@@ -29,20 +32,21 @@ const DIAGNOSIS: Duration = Duration::from_secs(1);
 /// `Unavailable`, with what was found out about each server; `Unauthenticated` and `PermissionDenied` at once.
 pub(crate) async fn open(settings: &Settings, context: &Context) -> Result<Arc<Session>> {
     let (dial, within) = (&settings.dial, settings.block_until_connected);
-    let left = DIAGNOSIS.min(within / 5);
+    let (deadline, kept) = (Instant::now() + within, KEPT.min(within / 4));
     let mut last = None;
     let attempt = || Session::open(dial.clone(), settings.paths.clone(), context);
     let attempts = attempt.retry(dial.retries(settings.max_retries)).when(may_pass).notify(|error, pause| {
         tracing::debug!(%error, ?pause, "no session yet");
         last = Some(error.clone());
     });
-    let error = match timeout(within - left, attempts).await {
+    let error = match timeout(within - kept, attempts).await {
         Ok(Ok(session)) => return Ok(session),
         Ok(Err(error)) if !may_pass(&error) => return Err(error),
         Ok(Err(error)) => error,
         Err(_) => last.unwrap_or_else(|| silent(Effect::Repeatable)),
     };
-    let diagnosis = diagnosis::of(dial, left).await;
+    let left = deadline.saturating_duration_since(Instant::now());
+    let diagnosis = diagnosis::of(dial, left.min(DIAGNOSIS)).await;
     let message = format!(
         "no ZooKeeper server could be reached at {}; check {} and the servers{}",
         dial.addresses(),

@@ -16,7 +16,7 @@ pub(super) async fn prepare(client: &Client, dial: &Dial, paths: &Paths) -> Resu
     let synced = client.sync(paths.root());
     let users = dial.uses_sasl().then(|| client.list_auth_users());
     let read = client.get_data(paths.root());
-    synced.await.map_err(of_read)?;
+    synced.await.map_err(|error| refused(dial, error))?;
     if let Some(users) = users {
         match users.await {
             Ok(users) if users.iter().any(|user| user.scheme() == "sasl") => {}
@@ -24,7 +24,7 @@ pub(super) async fn prepare(client: &Client, dial: &Dial, paths: &Paths) -> Resu
             Err(ZkError::Unimplemented) => {}
             // A server that knows no users lets everybody in as nobody.
             Ok(_) => return Err(unknown(dial)),
-            Err(error) => return Err(of_read(error)),
+            Err(error) => return Err(refused(dial, error)),
         }
     }
     match read.await {
@@ -32,7 +32,7 @@ pub(super) async fn prepare(client: &Client, dial: &Dial, paths: &Paths) -> Resu
         Err(ZkError::NoNode) => make(client, dial, paths).await,
         // The digest scheme knows no wrong password: it only makes another user of it.
         Err(error @ ZkError::NoAuth) => Err(denied(dial, paths.root(), "may not be read", error)),
-        Err(error) => Err(of_read(error)),
+        Err(error) => Err(refused(dial, error)),
     }
 }
 
