@@ -2,7 +2,10 @@
 
 use std::{
     ops::Deref,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// A backend, and the context that keeps its tasks.
 pub(crate) struct Client {
-    pub(crate) backend: Zookeeper,
+    pub(crate) backend: Arc<Zookeeper>,
     pub(crate) context: Context,
 }
 
@@ -63,7 +66,7 @@ pub(crate) async fn connect_with(section: Value, options: Options) -> Result<Cli
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    Ok(Client { backend: Zookeeper::connect(config, context.clone()).await?, context })
+    Ok(Client { backend: Arc::new(Zookeeper::connect(config, context.clone()).await?), context })
 }
 
 /// A connection to the shared server with that namespace.
