@@ -1,6 +1,8 @@
 //! What is asked of the server in one flight: requests are sent when they are made, and done in that order.
 
-use zookeeper_client::{Acls, Client, CreateMode, Error as ZkError, MultiWriteError, Stat};
+use zookeeper_client::{Acls, Client, CreateMode, Error as ZkError, Stat};
+
+use crate::freshness::agree;
 
 /// What an attempt to queue came to.
 pub(super) struct Entered {
@@ -65,21 +67,18 @@ impl Wanted<'_> {
 /// # Behavior
 ///
 /// What was sent before and is not among them will never be: a server that takes a session over closes the connection that it had, and
-/// the leader refuses what still comes from another server. The check, which holds or doesn't, is agreed on by a quorum as a
-/// write is, and the server has seen all before it when it is answered.
+/// the leader refuses what still comes from another server.
 pub(super) async fn settled(client: &Client, lock: &str) -> Result<Vec<String>, ZkError> {
-    let mut check = client.new_multi_writer();
-    check.add_check_version("/", -1)?;
-    let (checked, children) = (check.commit(), client.list_children(lock));
-    if let Err(MultiWriteError::RequestFailed { source }) = checked.await {
-        return Err(source);
-    }
+    let (agreed, children) = (agree(client), client.list_children(lock));
+    agreed.await?;
     or_none(children.await)
 }
 
-/// The names of the children, none if there is no lock yet.
+/// The names of the children, none if there is no lock yet; not older than this call.
 pub(super) async fn children(client: &Client, lock: &str) -> Result<Vec<String>, ZkError> {
-    or_none(client.list_children(lock).await)
+    let (synced, children) = (client.sync(lock), client.list_children(lock));
+    synced.await?;
+    or_none(children.await)
 }
 
 fn or_none(children: Result<Vec<String>, ZkError>) -> Result<Vec<String>, ZkError> {

@@ -2,6 +2,7 @@
 //!
 //! Waiting, limits and what a holder has are the SDK's; here is how a request gets its place in the queue, finds it and leaves it.
 
+mod asking;
 mod flight;
 mod name;
 mod place;
