@@ -240,6 +240,34 @@ async fn only_a_quorum_makes_reads_linearizable() {
     }
 }
 
+/// What the server counts: its transactions, and the requests that it has received.
+fn counted(server: &ZooKeeper) -> (u64, u64) {
+    let answer = server.ask("srvr").unwrap();
+    let find = |name| answer.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let zxid = u64::from_str_radix(find("Zxid: 0x"), 16).unwrap();
+    (zxid, find("Received: ").parse().unwrap())
+}
+
+#[tokio::test]
+async fn what_reads_wait_for_is_sent_ahead_of_each() {
+    const READS: u64 = 50;
+    let server = ZooKeeper::start().unwrap();
+    // A Txn for each read, a request more for each, and nothing.
+    for (sync_reads, transactions, requests) in [("quorum", READS, 2 * READS), ("sync", 0, 2 * READS), ("", 0, READS)] {
+        let settings = zookeeper(&server).set("registry.zookeeper.session-timeout=40s");
+        let registry = open(settings.set(format!("registry.zookeeper.sync-reads={sync_reads}"))).await.unwrap();
+        let before = counted(&server);
+        for _ in 0..READS {
+            registry.get("/a").await.unwrap();
+        }
+        let after = counted(&server);
+        assert_eq!(after.0 - before.0, transactions, "{sync_reads}");
+        registry.close().await.unwrap();
+        // Some more keep the session.
+        assert!((requests..requests + READS).contains(&(after.1 - before.1)), "{sync_reads}: {before:?} {after:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_value_of_the_most_bytes_is_put_and_one_byte_more_is_refused_and_the_session_survives() {
     let registry = open(zookeeper(server())).await.unwrap();
