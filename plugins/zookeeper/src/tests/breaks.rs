@@ -3,7 +3,7 @@ use std::sync::Arc;
 use registry_plugin::{Backend, ErrorKind, Page, Scope, SessionState};
 use registry_test_servers::{Proxy, ZooKeeper};
 use serde_json::json;
-use zookeeper_client::{Acls, Client as Raw};
+use zookeeper_client::{Acls, Client as Raw, SessionState as ClientState};
 
 use super::{support::*, watching::watch, writer::Writer};
 
@@ -23,8 +23,17 @@ impl Cut {
         Cut { proxy, client, writer: Writer::new(&namespace).await }
     }
 
-    async fn until(&self, state: SessionState) {
-        self.client.until_state(state).await;
+    /// Cuts the network for so long that the connection breaks, not the session.
+    async fn cut(&self) {
+        self.proxy.cut();
+        let client = self.client.session.client().expect("it is open");
+        until("the connection is broken", async || client.state() == ClientState::Disconnected).await;
+    }
+
+    /// Makes the network whole. What tried to connect meanwhile is not left to be answered late.
+    fn heal(&self) {
+        self.proxy.reset();
+        self.proxy.heal();
     }
 
     /// Changes something of all kinds, while nobody looks.
@@ -60,13 +69,27 @@ async fn what_changed_while_the_network_was_cut_is_told_then_synced() {
     begin(&cut.writer).await;
     let mut watch = watch(&cut.client, "/a", Scope::Subtree);
     assert_eq!(watch.synced().await.len(), BEFORE.len());
-    cut.proxy.cut();
-    cut.until(SessionState::Suspended).await;
+    cut.cut().await;
     cut.change().await;
-    cut.proxy.heal();
+    cut.heal();
     tells_what_changed(&mut watch).await;
     cut.writer.set("/a/stays", "2").await;
     assert_eq!(watch.next().await, "/a/stays 2", "it goes on, and is synced once");
+}
+
+#[tokio::test]
+async fn a_connection_that_outlives_a_cut_breaks_no_watch() {
+    let cut = Cut::new().await;
+    begin(&cut.writer).await;
+    let mut watch = watch(&cut.client, "/a", Scope::Subtree);
+    watch.synced().await;
+    let client = cut.client.session.client().expect("it is open");
+    let mut states = client.state_watcher();
+    cut.proxy.silent();
+    cut.writer.set("/a/stays", "2").await;
+    cut.proxy.heal();
+    assert_eq!(watch.next().await, "/a/stays 2");
+    assert_eq!(states.state(), ClientState::SyncConnected);
 }
 
 #[tokio::test]
@@ -94,13 +117,14 @@ async fn what_changed_until_another_session_was_open_is_told_then_synced() {
     watch.synced().await;
     let lost = cut.client.id();
     cut.proxy.cut();
-    cut.until(SessionState::Lost).await;
+    cut.client.until_state(SessionState::Lost).await;
     cut.change().await;
-    cut.proxy.heal();
+    cut.heal();
     tells_what_changed(&mut watch).await;
-    assert_ne!(cut.client.id(), lost);
+    until("another session is open", async || cut.client.id() != lost).await;
     cut.writer.set("/a/stays", "2").await;
-    assert_eq!(watch.next().await, "/a/stays 2");
+    // The connection of the lost session may have come back, too: it is synced once for each.
+    while watch.next().await != "/a/stays 2" {}
 }
 
 #[tokio::test]
@@ -119,7 +143,7 @@ async fn a_watch_goes_on_when_the_server_ends_the_session() {
         let mut states = usurper.state_watcher();
         drop(usurper);
         while !states.changed().await.is_terminated() {}
-        cut.proxy.heal();
+        cut.heal();
         until("another session is open", async || cut.client.id() != lost).await;
         cut.writer.set("/a/changes", &round.to_string()).await;
         while watch.next().await != format!("/a/changes {round}") {}
@@ -143,6 +167,25 @@ async fn a_watch_outlives_its_server() {
     while watch.next().await != "/a/stays 2" {}
     writer.set("/a/stays", "3").await;
     while watch.next().await != "/a/stays 3" {}
+}
+
+#[tokio::test]
+async fn a_watch_that_is_dropped_out_of_contact_leaves_nothing() {
+    let cut = Cut::new().await;
+    begin(&cut.writer).await;
+    let mut stays = watch(&cut.client, "/a/changes", Scope::Node);
+    let mut goes = watch(&cut.client, "/a", Scope::Subtree);
+    stays.synced().await;
+    goes.synced().await;
+    cut.cut().await;
+    goes.end().await;
+    let mut comes = watch(&cut.client, "/a", Scope::Children);
+    cut.change().await;
+    cut.heal();
+    assert_eq!(comes.synced().await.len(), BEFORE.len() - 1);
+    assert_eq!(stays.synced().await, ["/a/changes 2"]);
+    cut.writer.set("/a/changes", "3").await;
+    assert_eq!([stays.next().await, comes.next().await], ["/a/changes 3", "/a/changes 3"]);
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) async fn at(servers: &str, namespace: &str) -> Self {
-        let client = Raw::connect(servers).await.expect("a connection");
+        // It takes no part in the faults, nor in what a busy machine makes of short patience.
+        let connector = Raw::connector().with_session_timeout(LIMIT);
+        let client = connector.connect(servers).await.expect("a connection");
         let writer = Writer { client, root: format!("/{namespace}") };
         writer.create("", "").await;
         writer
