@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use registry_host::{Event, Registry, Scope, SettingsBuilder};
-use registry_suite::{etcd, memory, open, within};
-use registry_test_servers::Etcd;
+use registry_suite::{etcd, memory, open, within, zookeeper};
+use registry_test_servers::{Etcd, ZooKeeper};
 
 const MANY: usize = 100_000;
 
@@ -52,4 +52,9 @@ async fn a_hundred_thousand_entries_in_memory_need_no_special_call() {
 #[tokio::test]
 async fn a_hundred_thousand_entries_on_etcd_need_no_special_call() {
     a_hundred_thousand_entries(etcd(Etcd::shared().expect("an etcd runs"))).await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_entries_on_zookeeper_need_no_special_call() {
+    a_hundred_thousand_entries(zookeeper(ZooKeeper::shared().expect("a ZooKeeper runs"))).await;
 }

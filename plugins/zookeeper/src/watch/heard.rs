@@ -131,3 +131,53 @@ impl State {
         (!changed.is_empty()).then_some(Ok(News::Some(client, changed)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(heard: &Heard) -> (bool, Vec<String>) {
+        let state = heard.lock();
+        (state.missed, state.changed.iter().map(|key| key.as_ref().to_owned()).collect())
+    }
+
+    fn following() -> Heard {
+        let heard = Heard::new(Key::from_checked("/a"), Scope::Subtree);
+        heard.lock().missed = false;
+        heard
+    }
+
+    #[test]
+    fn each_changed_key_is_remembered_once() {
+        let heard = following();
+        for key in ["/a/b", "/a", "/a/b"] {
+            heard.change(&key.into());
+        }
+        assert_eq!(state(&heard), (false, vec!["/a".to_owned(), "/a/b".to_owned()]));
+    }
+
+    #[test]
+    fn what_all_is_read_for_is_not_remembered() {
+        for lose in [Heard::miss, Heard::pause] {
+            let heard = following();
+            heard.change(&"/a/b".into());
+            lose(&heard);
+            heard.change(&"/a/c".into());
+            assert_eq!(state(&heard), (true, Vec::new()));
+        }
+    }
+
+    #[test]
+    fn more_than_can_be_remembered_is_read_whole() {
+        let heard = following();
+        (0..=MOST).for_each(|n| heard.change(&format!("/a/{n}").into()));
+        assert_eq!(state(&heard), (true, Vec::new()));
+    }
+
+    #[test]
+    fn the_root_is_no_entry() {
+        let heard = Heard::new(Key::ROOT, Scope::Subtree);
+        assert!(!heard.covers(Key::ROOT));
+        assert!(heard.covers(Key::from_checked("/a")));
+    }
+}
