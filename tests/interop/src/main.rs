@@ -8,6 +8,7 @@
 
 mod backend;
 mod clients;
+mod containers;
 mod contender;
 mod dead_holders;
 mod driver;
@@ -40,13 +41,17 @@ fn main() -> ExitCode {
     let runtime = Arc::new(Runtime::new().expect("a runtime starts"));
     let trials = Backend::ALL.into_iter().flat_map(|backend| {
         let trials = Trials { backend, runtime: Arc::clone(&runtime) };
-        [
+        let mut named = vec![
             trials.named("a_lock_has_one_holder_through_a_thousand_hand_overs", hand_overs::a_thousand),
             trials.named("a_dead_holders_lock_goes_to_the_next", dead_holders::go_to_the_next),
             trials.named("an_ephemeral_is_seen_and_goes_with_its_session", ephemerals::are_seen_and_go),
             trials.named("a_tree_reads_the_same_whoever_made_it", trees::read_the_same),
             trials.named("any_bytes_survive_both_ways", values::survive_both_ways),
-        ]
+        ];
+        if backend == Backend::ZooKeeper {
+            named.push(trials.named("a_lock_goes_on_when_curators_container_is_removed", containers::come_and_go));
+        }
+        named
     });
     let trials: Vec<_> = trials.collect();
     libtest_mimic::run(&arguments, trials).exit_code()
