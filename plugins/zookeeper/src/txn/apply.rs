@@ -158,10 +158,10 @@ fn guess<'a>(txn: &Txn<'a>, paths: &Paths) -> Option<Step<'a>> {
 }
 
 /// Pauses between rounds that others keep spoiling.
-pub(super) struct Pauses(u32, ExponentialBackoff);
+struct Pauses(u32, ExponentialBackoff);
 
 impl Pauses {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(1))
             .with_max_delay(Duration::from_millis(50))
@@ -170,16 +170,14 @@ impl Pauses {
         Pauses(0, pauses.build())
     }
 
-    /// Waits before the next round, unless it is one of the first; whether it did.
-    pub(super) async fn next(&mut self) -> bool {
+    /// Waits before the next round, unless it is one of the first.
+    async fn next(&mut self) {
         const AT_ONCE: u32 = 3;
         self.0 = self.0.saturating_add(1);
         if self.0 > AT_ONCE
             && let Some(pause) = self.1.next()
         {
             sleep(pause).await;
-            return true;
         }
-        false
     }
 }

@@ -6,7 +6,6 @@ use zookeeper_client::{Client, Error as ZkError};
 
 use super::{
     Writer,
-    apply::Pauses,
     judge::{Verdict, judge},
     refusal::failed,
     seen::Places,
@@ -24,8 +23,8 @@ const BYTES: usize = 900_000;
 /// How many deletes are sent at once: the server lets nobody else write meanwhile.
 const DELETES: usize = 8_192;
 
-/// To how many they are cut back when others keep writing below, so that some go at least.
-const FEW: usize = 16;
+/// How often what fits one request is tried whole. Beside others that keep writing below it would never go.
+const WHOLE: u32 = 3;
 
 /// How many lists are asked for in one flight.
 const FLIGHT: usize = 256;
@@ -36,17 +35,14 @@ impl Writer<'_> {
         let top = self.paths.path(key);
         let checks = Txn::new(checks, &[]);
         let (mut count, mut checked) = (0, checks.checks.is_empty());
-        let mut most = DELETES;
-        let mut pauses = Pauses::new();
+        let mut rounds = 0;
         loop {
-            let round = self.round(&checks, &top, most, &mut checked, &mut count).await;
+            let whole = rounds < WHOLE;
+            rounds += 1;
+            let round = self.round(&checks, &top, whole, &mut checked, &mut count).await;
             // A part may be gone, whatever has become of the rest.
-            let done = round.map_err(|error| if count > 0 { error.with_outcome(Outcome::Unknown) } else { error })?;
-            if done {
+            if round.map_err(|error| if count > 0 { error.with_outcome(Outcome::Unknown) } else { error })? {
                 return Ok(Committed::new(vec![Applied::Deleted { count }]));
-            }
-            if pauses.next().await {
-                most = (most / 2).max(FEW);
             }
         }
     }
@@ -56,7 +52,7 @@ impl Writer<'_> {
         &self,
         checks: &Txn<'_>,
         top: &str,
-        most: usize,
+        whole: bool,
         checked: &mut bool,
         count: &mut u64,
     ) -> Result<bool> {
@@ -77,7 +73,7 @@ impl Writer<'_> {
         while rest.peek().is_some() || !*checked {
             let mut bytes: usize = steps.iter().map(Step::weight).sum();
             let mut deletes = 0;
-            while deletes < most
+            while deletes < DELETES
                 && let Some(path) = rest.next_if(|path| deletes == 0 || bytes + path.len() <= BYTES)
             {
                 let step = Step::new(path, Write::Delete(None));
@@ -85,13 +81,28 @@ impl Writer<'_> {
                 deletes += 1;
                 steps.push(step);
             }
-            match send(&client, self.session.dial(), &steps, Effect::Write).await? {
+            let mut answer = send(&client, self.session.dial(), &steps, Effect::Write).await?;
+            let mut left = false;
+            if let Answer::Refused(at, _) = answer
+                && at > steps.len() - deletes
+                && !whole
+            {
+                // What comes before is further down and can go.
+                left = true;
+                deletes -= steps.len() - at;
+                steps.truncate(at);
+                answer = send(&client, self.session.dial(), &steps, Effect::Write).await?;
+            }
+            match answer {
                 Answer::Done(_) => {
                     *checked = true;
                     *count += deletes as u64;
                     steps.clear();
                 }
-                Answer::Refused(..) => return Ok(false),
+                Answer::Refused(..) => left = true,
+            }
+            if left {
+                return Ok(false);
             }
         }
         Ok(true)
