@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use registry_plugin::{Backend, Check, ErrorKind, Key, Operation, Outcome};
+use tokio::time::timeout;
 use zookeeper_client::{Acls, CreateMode};
 
 use super::support::*;
@@ -68,7 +69,7 @@ async fn what_is_written_meanwhile_goes_too() {
     let (starting, stop) = (begun.clone(), done.clone());
     let writer = tokio::spawn(async move {
         let mut written = 0_u64;
-        while !stop.load(Ordering::Relaxed) && written < 2_000 {
+        while !stop.load(Ordering::Relaxed) {
             other.write(&[put(&format!("/a/{}/{written}", written % 5), "")]).await.expect("a put");
             written += 1;
             if written == 50 {
@@ -78,8 +79,8 @@ async fn what_is_written_meanwhile_goes_too() {
         (other, written)
     });
     begun.notified().await;
-    // It ends at a moment at which there was nothing.
-    let mut gone = client.write(&all("/a")).await.expect("a delete").deleted();
+    // It ends at a moment at which there was nothing, and the writer doesn't end before.
+    let mut gone = timeout(LIMIT, client.write(&all("/a"))).await.expect("an end").expect("a delete").deleted();
     done.store(true, Ordering::Relaxed);
     let (other, written) = writer.await.expect("no panic");
     gone += other.write(&all("/a")).await.expect("a delete").deleted();

@@ -81,28 +81,25 @@ impl Writer<'_> {
                 deletes += 1;
                 steps.push(step);
             }
-            let mut answer = send(&client, self.session.dial(), &steps, Effect::Write).await?;
-            let mut left = false;
-            if let Answer::Refused(at, _) = answer
-                && at > steps.len() - deletes
-                && !whole
-            {
-                // What comes before is further down and can go.
-                left = true;
-                deletes -= steps.len() - at;
-                steps.truncate(at);
-                answer = send(&client, self.session.dial(), &steps, Effect::Write).await?;
-            }
-            match answer {
+            let said = steps.len() - deletes;
+            match send(&client, self.session.dial(), &steps, Effect::Write).await? {
                 Answer::Done(_) => {
                     *checked = true;
                     *count += deletes as u64;
                     steps.clear();
                 }
-                Answer::Refused(..) => left = true,
-            }
-            if left {
-                return Ok(false);
+                Answer::Refused(at, _) => {
+                    // What comes before is further down and can go.
+                    steps.truncate(at);
+                    if at > said
+                        && !whole
+                        && let Answer::Done(_) = send(&client, self.session.dial(), &steps, Effect::Write).await?
+                    {
+                        *checked = true;
+                        *count += (at - said) as u64;
+                    }
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
