@@ -1,6 +1,6 @@
 //! The order of what is asked of the server about watches.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::{select, sync::RwLock};
 use zookeeper_client::{AddWatchMode, Client, Error as ZkError, PersistentWatcher};
@@ -16,7 +16,8 @@ use zookeeper_client::{AddWatchMode, Client, Error as ZkError, PersistentWatcher
 #[derive(Default)]
 pub(super) struct Gate {
     order: RwLock<()>,
-    leaving: Mutex<Vec<(Arc<Client>, PersistentWatcher)>>,
+    /// The clients are not held: a removal that is broken off must not keep a session alive.
+    leaving: Mutex<Vec<(Weak<Client>, PersistentWatcher)>>,
 }
 
 impl Gate {
@@ -45,9 +46,10 @@ impl Gate {
         watcher: PersistentWatcher,
         replaced: impl Future<Output = ()>,
     ) {
-        self.leaving().push((client.clone(), watcher));
+        let own = Arc::downgrade(&client);
+        self.leaving().push((own.clone(), watcher));
         let _removing = self.order.write().await;
-        let removed: Vec<_> = self.leaving().extract_if(.., |(other, _)| Arc::ptr_eq(other, &client)).collect();
+        let removed: Vec<_> = self.leaving().extract_if(.., |(other, _)| other.ptr_eq(&own)).collect();
         if removed.is_empty() {
             return;
         }
@@ -59,7 +61,7 @@ impl Gate {
         }
     }
 
-    fn leaving(&self) -> MutexGuard<'_, Vec<(Arc<Client>, PersistentWatcher)>> {
+    fn leaving(&self) -> MutexGuard<'_, Vec<(Weak<Client>, PersistentWatcher)>> {
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
