@@ -42,7 +42,7 @@ enum Guessed<'a> {
 impl Writer<'_> {
     pub(super) async fn apply<'a>(self, txn: &Txn<'a>) -> Result<Done<'a>> {
         let mut client = self.session.client()?;
-        let mut seen = self.known.recall(txn, self.paths, id(&client));
+        let mut seen = self.known.recall(txn, self.paths);
         // Whether what was seen is no older than this call, and whether it has to be.
         let (mut current, mut doubted) = (false, false);
         if seen.is_none()

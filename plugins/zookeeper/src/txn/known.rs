@@ -7,7 +7,7 @@ use std::{
 };
 
 use lru::LruCache;
-use registry_plugin::{Check, Mode, Operation, SessionId, Txn};
+use registry_plugin::{Check, Operation, Txn};
 use zookeeper_client::Stat;
 
 use super::seen::{Facts, Seen};
@@ -55,31 +55,25 @@ impl Known {
         }
     }
 
-    /// Everything that a Txn rests on, if it is known.
+    /// Everything that a Txn of puts rests on, if it is known.
     ///
     /// # Behavior
     ///
-    /// This is for puts that change neither mode nor owner. What is known is too old for a check of versions, which can't tell whether an
-    /// entry was made anew since.
-    pub(super) fn recall(&self, txn: &Txn<'_>, paths: &Paths, session: SessionId) -> Option<Seen> {
+    /// What is known is too old for a check of versions or locks, which couldn't tell that an entry was made anew since.
+    pub(super) fn recall(&self, txn: &Txn<'_>, paths: &Paths) -> Option<Seen> {
         let mut known = self.paths();
         let checks = txn.checks.iter().map(|check| match check {
-            Check::Present(key) if !key.is_root() => Some((*key, None)),
+            Check::Present(key) => Some(*key),
             _ => None,
         });
         let operations = txn.operations.iter().map(|operation| match operation {
-            Operation::Put { key, mode, .. } => Some((*key, Some(*mode))),
+            Operation::Put { key, .. } => Some(*key),
             _ => None,
         });
-        let recalled = checks.chain(operations).map(|place| {
-            let (key, mode) = place?;
-            let path = paths.path(key);
+        let recalled = checks.chain(operations).map(|key| {
+            let path = paths.path(key?);
             let Remembered { facts, since } = *known.get(&path)?;
-            if since.elapsed() > LONG {
-                return None;
-            }
-            let same = mode.is_none_or(|mode| facts.owner == (mode == Mode::Ephemeral).then_some(session));
-            same.then_some((path, facts))
+            (since.elapsed() <= LONG).then_some((path, facts))
         });
         recalled.collect()
     }
