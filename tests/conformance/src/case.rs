@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use registry_host::{ErrorKind, Registry};
+use registry_host::{ErrorKind, Registry, Result};
 
 use crate::{
     Court,
@@ -47,7 +47,12 @@ impl Case {
 
     /// Opens a client on these terms.
     pub(crate) async fn client_on(&self, terms: Terms) -> Verdict<Registry> {
-        let client = self.client_alone(terms).await?;
+        Ok(self.try_client_on(terms).await?)
+    }
+
+    /// The same, where the backend may refuse the terms.
+    pub(crate) async fn try_client_on(&self, terms: Terms) -> Result<Registry> {
+        let client = self.0.court.client(&terms, &[]).await?;
         self.0.opened.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
         Ok(client)
     }
