@@ -1,6 +1,10 @@
 //! Keeping in contact with the servers, and opening another session when one is lost (contract 4.3).
 
-use std::{convert::Infallible, future::pending, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::{pending, ready},
+    sync::Arc,
+};
 
 use registry_plugin::{Moment, SessionState};
 use tokio::{
@@ -56,14 +60,10 @@ impl Session {
         let granted = client.session_timeout();
         loop {
             select! {
-                state = states.changed() => match state {
-                    ClientState::Disconnected => {
-                        self.reporter.suspended();
-                        continue;
-                    }
-                    ClientState::Expired | ClientState::AuthFailed | ClientState::Closed => return,
-                    // That it was disconnected in between may have gone by unseen.
-                    _ => self.reconnected(),
+                state = states.changed() => match self.changed(state) {
+                    Change::Over => return,
+                    Change::Suspended => continue,
+                    Change::Connected => {}
                 },
                 () = sleep(granted / BEATS) => {}
                 () = self.doubt.notified() => {}
@@ -71,13 +71,40 @@ impl Session {
             let sent = Moment::now();
             // It is the leader that ends sessions, so that an answer counts only if it comes from there.
             match timeout(granted / PATIENCE, client.sync("/")).await {
-                Ok(Ok(())) => self.reporter.alive(sent),
+                Ok(Ok(())) => {
+                    let news = select! {
+                        biased;
+                        state = states.changed() => Some(state),
+                        () = ready(()) => None,
+                    };
+                    // The answer may have come over a connection that was not heard of yet.
+                    match news.map_or(Change::Connected, |state| self.changed(state)) {
+                        Change::Over => return,
+                        Change::Suspended => {}
+                        Change::Connected => self.reporter.alive(sent),
+                    }
+                }
                 Ok(Err(ZkError::SessionExpired)) => return,
                 Ok(Err(cause)) => tracing::debug!(%cause, "the session has no contact"),
                 Err(_) => {
                     tracing::debug!("the session has no contact, the server does not answer");
                     self.reporter.suspended();
                 }
+            }
+        }
+    }
+
+    fn changed(&self, state: ClientState) -> Change {
+        match state {
+            ClientState::Disconnected => {
+                self.reporter.suspended();
+                Change::Suspended
+            }
+            ClientState::Expired | ClientState::AuthFailed | ClientState::Closed => Change::Over,
+            // That it was disconnected in between may have gone by unseen.
+            _ => {
+                self.reconnected();
+                Change::Connected
             }
         }
     }
@@ -120,6 +147,13 @@ impl Drop for BreakOff<'_> {
             session.reconnected();
         }
     }
+}
+
+/// What the client has told of its connection.
+enum Change {
+    Connected,
+    Suspended,
+    Over,
 }
 
 /// How many requests are sent in the time of one session timeout. A follower tells the leader of its sessions twice a tick, and
