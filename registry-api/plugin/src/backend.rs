@@ -119,7 +119,11 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// Ends the session: its ephemerals and locks are gone when this returns (4.2).
     fn close(&self) -> impl Future<Output = Result<()>> + Send;
 
-    /// Waits in the lock's queue (6); the default does so over `commit` and `watch`.
+    /// Waits in the lock's queue (6); the default does so over `commit`, `list` and `watch`.
+    ///
+    /// # Behavior
+    ///
+    /// A backend that keeps its queues in another way gives [`contend`](recipe::contend) a [`Place`](crate::lock::Place) of its own.
     ///
     /// # Cancellation
     ///

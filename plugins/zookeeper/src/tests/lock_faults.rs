@@ -40,6 +40,20 @@ async fn a_request_whose_answer_is_lost_has_the_entry_that_it_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_others_took_before_its_answer_came_is_not_ones_own() {
+    let (proxy, client, other) = behind_a_proxy().await;
+    proxy.silent();
+    let asked = client.queue();
+    other.until_queued(1).await;
+    let made = other.queued().await.remove(0);
+    other.write(&[ephemeral(&key(LOCK).child(&made), "mine")]).await.expect("a put");
+    proxy.reset();
+    proxy.heal();
+    assert_eq!(kind(had(asked).await), Some(ErrorKind::LockLost));
+    assert_eq!(other.queued().await, [made], "what others have made is theirs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_was_lost_is_made_again() {
     let (proxy, client, other) = behind_a_proxy().await;
     proxy.cut();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::support::*;
 
-async fn connect_through(server: &Server, member: usize) -> Client {
+pub(crate) async fn connect_through(server: &Server, member: usize) -> Client {
     let section = json!({ "connect-string": server.members()[member].endpoint() });
     connect_with(section, options("ns")).await.expect("a connection")
 }

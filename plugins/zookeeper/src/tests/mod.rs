@@ -5,6 +5,7 @@ mod deleting;
 mod jute;
 mod lists;
 mod lock_faults;
+mod lock_members;
 mod locking;
 mod locks;
 mod members;
