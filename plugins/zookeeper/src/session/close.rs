@@ -1,7 +1,7 @@
 //! Ending a session on purpose (contract 4.2).
 
 use registry_plugin::{Error, Outcome, Result};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zookeeper_client::{Error as ZkError, SessionInfo, SessionState, StateWatcher};
 
 use super::Session;
@@ -26,8 +26,17 @@ impl Session {
         self.reconnected();
         // It would complain when the server ends its session. Calls that are on their way may still use it.
         let _ = timeout(self.patience / 10, left).await;
-        let ended = timeout(self.patience, end(&self.dial, info)).await;
-        ended.unwrap_or_else(|_| Err(silent(Effect::Write))).map_err(|error| {
+        let ending = async {
+            let mut pauses = self.dial.pauses();
+            loop {
+                match end(&self.dial, info.clone()).await {
+                    Err(error) if error.is_retryable() => tracing::debug!(%error, "the session is not ended yet"),
+                    ended => return ended,
+                }
+                sleep(pauses.next().unwrap_or_default()).await;
+            }
+        };
+        timeout(self.patience, ending).await.unwrap_or_else(|_| Err(silent(Effect::Write))).map_err(|error| {
             let message = format!("the session could not be ended, it ends by itself within {within:?}");
             Error::new(error.kind(), message).with_outcome(Outcome::Unknown).with_cause(&error)
         })

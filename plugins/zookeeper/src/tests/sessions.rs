@@ -31,7 +31,7 @@ async fn names(client: &Client) -> Vec<String> {
     client.children(Key::ROOT).await.expect("an answer")
 }
 
-/// The server itself ends the session.
+/// The server itself ends the session. The client must not reach it meanwhile: it would take its session back.
 async fn expire(client: &Client) {
     let info = client.session.client().expect("it is open").session().clone();
     let server = server().connect_string();
@@ -82,11 +82,14 @@ async fn a_session_is_kept_alive_beyond_its_timeout() {
 
 #[tokio::test]
 async fn a_session_that_the_server_ended_is_lost_and_followed_by_another() {
-    let client = connect().await;
+    let proxy = Proxy::to(server().address()).expect("a proxy");
+    let client = connect_for(Duration::from_secs(10), &proxy.address().to_string(), &fresh()).await;
     own(&client, "/e").await;
     let lost = client.id();
     let before = *client.session.connections().borrow();
+    proxy.cut();
     expire(&client).await;
+    proxy.heal();
     until("another session is open", async || client.id() != lost && client.state() == Some(SessionState::Connected))
         .await;
     assert!(*client.session.connections().borrow() > before, "what was watched has to be watched anew");
