@@ -45,11 +45,11 @@ impl Backend for Memory {
     }
 
     async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
-        let place = self.namespace.place(key);
-        self.tree.read(self.session, |entries| {
-            let stored = entries.find(&place)?;
-            Some(stored.entry(self.namespace.strip(place)))
-        })
+        self.find(key)
+    }
+
+    fn get_at_hand(&self, key: Key<'_>) -> Option<Result<Option<Entry>>> {
+        Some(self.find(key))
     }
 
     async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {
@@ -88,6 +88,16 @@ impl Backend for Memory {
         self.tree.end(self.session);
         trees::sweep();
         Ok(())
+    }
+}
+
+impl Memory {
+    fn find(&self, key: Key<'_>) -> Result<Option<Entry>> {
+        let place = self.namespace.place(key);
+        self.tree.read(self.session, |entries| {
+            let stored = entries.find(&place)?;
+            Some(stored.entry(self.namespace.strip(place)))
+        })
     }
 }
 

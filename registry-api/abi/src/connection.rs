@@ -94,6 +94,12 @@ pub trait RawConnection: Send + Sync {
     /// Ends every task of the connection at once and sends nothing, as if the process had died.
     #[sabi(last_prefix_field)]
     fn abandon(&self);
+
+    /// Reads one entry if the answer is at hand; its key is left empty. Nothing if `get` has to be asked, as of any plugin older
+    /// than 1.1.
+    fn get_at_hand<'a>(&'a self, _key: RStr<'a>) -> ROption<RResult<ROption<RawEntry>, RawError>> {
+        ROption::RNone
+    }
 }
 
 /// An owned [`RawConnection`].

@@ -85,6 +85,16 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// Reads one entry (2.1). The root is never asked for. The entry's own `key` may be left empty: the asker knows it.
     fn get(&self, key: Key<'_>) -> impl Future<Output = Result<Option<Entry>>> + Send;
 
+    /// Reads one entry if the answer is at hand; nothing if [`get`](Backend::get) has to be asked.
+    ///
+    /// # Behavior
+    ///
+    /// It is for backends that have their entries in this process: such an answer needs no future, which costs more than a look
+    /// at a map. It must not wait, and the plugin's runtime is not entered. It is asked only while the session is connected.
+    fn get_at_hand(&self, _key: Key<'_>) -> Option<Result<Option<Entry>>> {
+        None
+    }
+
     /// Names the direct children, in any order (2.2).
     ///
     /// # Errors

@@ -7,7 +7,7 @@ mod operation;
 
 use std::time::Duration;
 
-use registry_abi::{RResult, RawError};
+use registry_abi::{RErr, RNone, ROk, ROption, RResult, RSome, RawError};
 use registry_api::{Error, Key, Result};
 use tracing::Instrument as _;
 
@@ -52,6 +52,29 @@ impl Layers {
         let result = result.map_err(|error| failed(error, operation, key, &self.plugin));
         measured.end(&self.metrics, result.as_ref().err());
         result
+    }
+}
+
+impl Layers {
+    /// Runs a call of the plugin whose answer may be at hand; nothing if it isn't.
+    pub(crate) fn at_hand<T>(
+        &self,
+        operation: Operation,
+        key: Key<'_>,
+        call: impl FnOnce() -> ROption<RResult<T, RawError>>,
+    ) -> Option<Result<T>> {
+        // Whoever looks at spans is to see every call in one.
+        if tracing::enabled!(target: "registry", tracing::Level::DEBUG) {
+            return None;
+        }
+        let measured = self.metrics.start(operation);
+        let result = match call() {
+            RNone => return None,
+            RSome(ROk(answer)) => Ok(answer),
+            RSome(RErr(error)) => Err(failed(error.into(), operation, Some(key), &self.plugin)),
+        };
+        measured.end(&self.metrics, result.as_ref().err());
+        Some(result)
     }
 }
 

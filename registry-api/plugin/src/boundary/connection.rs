@@ -7,11 +7,12 @@ use std::{
 
 use bytes::Bytes;
 use registry_abi::{
-    BorrowingFfiFuture, FfiFuture, Guard, RNone, ROption, RResult, RSome, RStr, RString, RVec, RawApplied,
+    BorrowingFfiFuture, FfiFuture, Guard, RErr, RNone, ROk, ROption, RResult, RSome, RStr, RString, RVec, RawApplied,
     RawConnection, RawEntry, RawError, RawLockRequest, RawScope, RawTxn, Timeout, Tuple2, Watch,
 };
 use registry_api::{
-    Capabilities, Capability, Check, Error, ErrorKind, Key, Listing, Operation, Outcome, Page, Result, Scope, Txn,
+    Capabilities, Capability, Check, Entry, Error, ErrorKind, Key, Listing, Operation, Outcome, Page, Result, Scope,
+    Txn,
 };
 
 use super::{
@@ -48,16 +49,18 @@ impl<B: Backend> RawConnection for Connected<B> {
         timeout: Timeout,
     ) -> BorrowingFfiFuture<'a, RResult<ROption<RawEntry>, RawError>> {
         let get = self.0.read(timeout, move |backend| backend.get(Key::from_checked(key.as_str())));
-        self.0.guarded::<ROption<RawEntry>, _, _>(async move {
-            Ok(match get.await? {
-                Some(mut entry) => {
-                    // The host knows it.
-                    entry.key = String::new();
-                    RSome(entry.into())
-                }
-                None => RNone,
-            })
-        })
+        self.0.guarded::<ROption<RawEntry>, _, _>(async move { Ok(nameless(get.await?)) })
+    }
+
+    fn get_at_hand<'a>(&'a self, key: RStr<'a>) -> ROption<RResult<ROption<RawEntry>, RawError>> {
+        if !self.0.context.session().may_send() {
+            return RNone;
+        }
+        match caught(|| self.0.backend.get_at_hand(Key::from_checked(key.as_str()))) {
+            Ok(None) => RNone,
+            Ok(Some(Ok(found))) => RSome(ROk(nameless(found))),
+            Ok(Some(Err(error))) | Err(error) => RSome(RErr(error.into())),
+        }
     }
 
     fn children<'a>(
@@ -141,6 +144,17 @@ impl<B: Backend> Drop for Connected<B> {
                 tracing::warn!(%error, "the session could not be closed, it ends with its timeout");
             }
         });
+    }
+}
+
+/// An entry as it crosses: the host knows its key.
+fn nameless(found: Option<Entry>) -> ROption<RawEntry> {
+    match found {
+        Some(mut entry) => {
+            entry.key = String::new();
+            RSome(entry.into())
+        }
+        None => RNone,
     }
 }
 
