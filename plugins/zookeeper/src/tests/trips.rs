@@ -42,6 +42,17 @@ async fn the_usual_txns_are_one_request() {
         let took = least(&server, async || drop(client.txn(&check, &[operation]).await.expect("a put"))).await;
         assert_eq!(took, one, "{what} on an entry that is put again and again, if there is one");
     }
+    let operation = [put("/a/b", "v")];
+    let at_once = async || {
+        let put = || client.write(&operation);
+        let answers = tokio::join!(put(), put(), put(), put());
+        [answers.0, answers.1, answers.2, answers.3].map(|answer| answer.expect("a put"));
+    };
+    assert_eq!(
+        least(&server, at_once).await,
+        asking + 4,
+        "puts of one entry, each sent before the one before is answered"
+    );
     let took = least(&server, async || drop(client.write(&[delete("/x")]).await.expect("a delete"))).await;
     assert_eq!(took, one, "a delete");
     let took = least(&server, async || drop(client.write(&[delete("/c")]).await.expect_err("a refusal"))).await;

@@ -19,11 +19,16 @@ use crate::paths::Paths;
 ///
 /// It may be out of date. What is written on the strength of it says so and is refused then, unless the path was deleted, made anew and
 /// written as often as before (3.7). That this takes many writes in a short time makes it as unlikely as between a read and a write.
+///
+/// The server takes the requests of a session in order. So a put that follows others which are still on their way expects to find
+/// what they will leave; if one of them fails, those behind it are refused and look first.
 pub(crate) struct Known(Mutex<LruCache<String, Remembered>>);
 
 #[derive(Clone, Copy)]
 struct Remembered {
     facts: Facts,
+    /// What the path will count when all that is on its way has been applied.
+    next: i32,
     since: Instant,
 }
 
@@ -46,11 +51,16 @@ impl Known {
         if stat.version < OFTEN {
             return;
         }
-        let seen = Remembered { facts: Facts::from(stat), since: Instant::now() };
+        let mut seen = Remembered { facts: Facts::from(stat), next: stat.version, since: Instant::now() };
         let mut paths = self.paths();
         match paths.get_mut(path) {
             Some(known) if known.facts.written > seen.facts.written => {}
-            Some(known) => *known = seen,
+            Some(known) => {
+                if known.facts.created == seen.facts.created {
+                    seen.next = seen.next.max(known.next);
+                }
+                *known = seen;
+            }
             None => drop(paths.put(path.to_owned(), seen)),
         }
     }
@@ -63,17 +73,20 @@ impl Known {
     pub(super) fn recall(&self, txn: &Txn<'_>, paths: &Paths) -> Option<Seen> {
         let mut known = self.paths();
         let checks = txn.checks.iter().map(|check| match check {
-            Check::Present(key) => Some(*key),
+            Check::Present(key) => Some((*key, 0)),
             _ => None,
         });
         let operations = txn.operations.iter().map(|operation| match operation {
-            Operation::Put { key, .. } => Some(*key),
+            Operation::Put { key, .. } => Some((*key, 1)),
             _ => None,
         });
-        let recalled = checks.chain(operations).map(|key| {
-            let path = paths.path(key?);
-            let Remembered { facts, since } = *known.get(&path)?;
-            (since.elapsed() <= LONG).then_some((path, facts))
+        let recalled = checks.chain(operations).map(|place| {
+            let (key, writes) = place?;
+            let path = paths.path(key);
+            let remembered = known.get_mut(&path).filter(|remembered| remembered.since.elapsed() <= LONG)?;
+            let facts = Facts { counter: remembered.next, ..remembered.facts };
+            remembered.next = remembered.next.wrapping_add(writes);
+            Some((path, facts))
         });
         recalled.collect()
     }
