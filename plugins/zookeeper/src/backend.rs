@@ -52,6 +52,8 @@ impl Backend for Zookeeper {
     const KEYS: &'static [ConfigKey] = Config::KEYS;
     /// A follower tells the leader of its sessions late, by up to half a tick.
     const MARGIN: u32 = 4;
+    /// It warns of each attempt to connect that fails, of which there are many until a server is back.
+    const QUIETED: &'static [&'static str] = &["zookeeper_client"];
     type Config = Config;
 
     fn claims() -> Capabilities {

@@ -54,6 +54,10 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// What part of its timeout before the server could expire it a session without contact is given up (4.3): a tenth.
     const MARGIN: u32 = 10;
 
+    /// The crates whose log lines are told at the level of `debug` at most: they call out at what is no more than a
+    /// step of this backend's own, which says itself what its host has to know.
+    const QUIETED: &'static [&'static str] = &[];
+
     /// The backend's own configuration: what stands under `registry.<name>`.
     type Config: DeserializeOwned + Send + 'static;
 

@@ -26,7 +26,7 @@ pub(super) fn connect<B: Backend>(
 ) -> FfiFuture<RResult<Connection, RawError>> {
     let host = Arc::new(host);
     if forward {
-        logging::forward_to(&host);
+        logging::forward_to(&host, B::QUIETED);
     }
     let (section, runtime) = match begin::<B>(&options) {
         Ok(begun) => begun,

@@ -16,12 +16,13 @@ use tracing::{
 /// The hosts' ends of the open connections; lines go to the newest.
 static HOSTS: RwLock<Vec<Weak<Host>>> = RwLock::new(Vec::new());
 
-/// Sends what this library logs from now on to `host`, for as long as it lives.
-pub(crate) fn forward_to(host: &Arc<Host>) {
+/// Sends what this library logs from now on to `host`, for as long as it lives; the crates `quieted` are no louder than
+/// `debug`.
+pub(crate) fn forward_to(host: &Arc<Host>, quieted: &'static [&'static str]) {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         // Only a library that was linked in can have one already, and then the lines go there.
-        let _ = tracing::subscriber::set_global_default(Forwarder);
+        let _ = tracing::subscriber::set_global_default(Forwarder { quieted });
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
             tracing::error!(target: "panic", place, "{}", panic.payload_as_str().unwrap_or("no message"));
@@ -36,11 +37,22 @@ fn newest() -> Option<Arc<Host>> {
     HOSTS.read().unwrap_or_else(PoisonError::into_inner).iter().rev().find_map(Weak::upgrade)
 }
 
-struct Forwarder;
+struct Forwarder {
+    quieted: &'static [&'static str],
+}
+
+impl Forwarder {
+    fn level(&self, metadata: &Metadata<'_>) -> RawLevel {
+        let level = *metadata.level();
+        let of = metadata.target().split("::").next();
+        // The quieter a level, the greater.
+        raw(if self.quieted.iter().any(|quieted| Some(*quieted) == of) { level.max(Level::DEBUG) } else { level })
+    }
+}
 
 impl Subscriber for Forwarder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && newest().is_some_and(|host| host.log_enabled(raw(*metadata.level())))
+        metadata.is_event() && newest().is_some_and(|host| host.log_enabled(self.level(metadata)))
     }
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> tracing::subscriber::Interest {
@@ -59,7 +71,7 @@ impl Subscriber for Forwarder {
         let fields: Vec<_> =
             line.fields.iter().map(|(name, value)| Tuple2(RStr::from_str(name), value.as_str().into())).collect();
         host.log(RawLog {
-            level: raw(*event.metadata().level()),
+            level: self.level(event.metadata()),
             target: event.metadata().target().into(),
             message: line.message.as_str().into(),
             fields: RSlice::from_slice(&fields),
