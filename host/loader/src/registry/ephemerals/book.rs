@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry as Place},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -28,6 +28,8 @@ pub(super) struct Declared {
     pub(super) session: SessionId,
     /// Whether it is made anew when somebody deletes it.
     pub(super) kept: bool,
+    /// Whoever looks after it has this meanwhile.
+    turn: Arc<Turn>,
     /// Who watches it, if anybody wants to hear of it; ends when the entry is given up.
     watch: Option<Task>,
 }
@@ -49,6 +51,9 @@ pub(super) struct Known {
     pub(super) session: SessionId,
     pub(super) kept: bool,
 }
+
+/// Of those who look after one entry only one does at a time.
+pub(super) type Turn = tokio::sync::Mutex<()>;
 
 /// A Txn on its way that touches ephemeral entries.
 ///
@@ -89,6 +94,11 @@ impl Book {
         let entries = self.lock();
         let Declared { value, version, session, kept, .. } = entries.get(key)?;
         Some(Known { value: value.clone(), version: *version, session: *session, kept: *kept })
+    }
+
+    /// The turn of whoever looks after an entry; nothing if it was given up.
+    pub(super) fn turn(&self, key: &str) -> Option<Arc<Turn>> {
+        self.lock().get(key).map(|declared| Arc::clone(&declared.turn))
     }
 
     /// The entry was made anew; whether it was still wanted.
@@ -171,7 +181,8 @@ impl Writing<'_> {
                 Place::Vacant(new) => {
                     let watch = asked.then(|| Task(watch(new.key().clone())));
                     let value = Bytes::copy_from_slice(value);
-                    new.insert(Declared { value, version, session: self.session, kept: false, watch });
+                    let turn = Arc::default();
+                    new.insert(Declared { value, version, session: self.session, kept: false, turn, watch });
                 }
             }
         }

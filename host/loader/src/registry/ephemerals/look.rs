@@ -13,13 +13,16 @@ impl Upkeep {
     /// Looks at an entry and does what is needed, again until there is an answer; nothing once there is nothing to look after any
     /// more. `missed` is the session in which the entry was already seen to be missing, a while ago.
     pub(super) async fn look(&self, key: &str, missed: Option<SessionId>) -> Option<Found> {
+        // Two of ours, both with the old entry in mind, would write it twice where versions are not exact.
+        let turn = self.book.turn(key)?;
+        let _turn = turn.lock().await;
         let mut pauses = pauses();
         loop {
             let (registry, known) = (self.registry()?, self.book.known(key)?);
             match self.look_once(&registry, key, &known, missed).await {
                 Ok(found) => return found,
                 // Somebody was faster: what is there now?
-                Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
+                Err(error) if matches!(error.kind(), ErrorKind::ConditionFailed | ErrorKind::VersionRace) => {}
                 Err(error) if error.kind() == ErrorKind::Closed => return None,
                 Err(error) if error.is_retryable() => {
                     tracing::debug!(key, %error, "an ephemeral entry is not looked after yet");

@@ -68,13 +68,16 @@ impl Upkeep {
     async fn set_right(&self, key: &str, states: &mut States) -> Option<()> {
         let mut missed = None;
         while let Found::Missing(session) = self.look(key, missed).await? {
-            missed = Some(session);
-            // By then the session is known to live, or not to.
             let timeout = self.registry()?.session().timeout();
-            tokio::select! {
-                () = sleep(timeout / 2 + LONGEST) => {}
-                state = states.next() => if matches!(state, Some(SessionState::Closed) | None) { return None },
-            }
+            missed = tokio::select! {
+                // By then the session is known to live.
+                () = sleep(timeout / 2 + LONGEST) => Some(session),
+                // It may not: that the entry was missing before says nothing any more.
+                state = states.next() => match state {
+                    Some(SessionState::Closed) | None => return None,
+                    Some(_) => None,
+                },
+            };
         }
         Some(())
     }
