@@ -3,7 +3,7 @@
 use registry_test_servers::Etcd;
 use serde_json::json;
 
-use crate::support::{OnEtcd, args, bare, file, memory, plugin_dir, run, run_with_input};
+use crate::support::{On, args, bare, file, memory, plugin_dir, run, run_with_input};
 
 #[test]
 fn wrong_usage_is_one_line_and_2() {
@@ -43,10 +43,11 @@ fn bad_keys_and_values_are_refused_before_anything_is_connected_to() {
 
 #[test]
 fn a_value_at_the_limit_is_written() {
-    let etcd = OnEtcd::new();
-    let put = run_with_input(&mut etcd.command(&["put", "/a", "-"]), Some(vec![b'x'; 1_000_000]));
-    assert_eq!(put.code, 0, "{put:?}");
-    assert_eq!(etcd.run(&["get", "/a"]).stdout.len(), 1_000_000);
+    for on in On::each() {
+        let put = run_with_input(&mut on.command(&["put", "/a", "-"]), Some(vec![b'x'; 1_000_000]));
+        assert_eq!(put.code, 0, "{put:?}");
+        assert_eq!(on.run(&["get", "/a"]).stdout.len(), 1_000_000);
+    }
 }
 
 #[test]
@@ -93,12 +94,18 @@ fn an_unreachable_server_fails_within_the_connection_timeout() {
     // At the one nobody listens; the other takes connections and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_endpoint = silent.local_addr().unwrap().to_string();
-    for (endpoint, words) in [("127.0.0.1:1", "Connection refused"), (&silent_endpoint, "no answer within 1s")] {
-        let endpoints = format!("--set=registry.etcd.endpoints={endpoint}");
-        let options = ["--set=registry.type=etcd", &endpoints, "--set=registry.etcd.connection-timeout=1s"];
-        let ran = run(args(memory(), options).args(["get", "/a"]));
-        assert_eq!(ran.code, 3, "{ran:?}");
-        assert!(ran.error().contains(endpoint) && ran.error().contains(words), "{}", ran.error());
+    for (plugin, servers, limit, silence) in [
+        ("etcd", "endpoints", "connection-timeout", "no answer within 1s"),
+        ("zookeeper", "connect-string", "block-until-connected", "stays silent"),
+    ] {
+        for (endpoint, words) in [("127.0.0.1:1", "Connection refused"), (&silent_endpoint, silence)] {
+            let endpoints = format!("--set=registry.{plugin}.{servers}={endpoint}");
+            let limit = format!("--set=registry.{plugin}.{limit}=1s");
+            let options = [&format!("--set=registry.type={plugin}"), &endpoints, &limit];
+            let ran = run(args(memory(), options).args(["get", "/a"]));
+            assert_eq!(ran.code, 3, "{ran:?}");
+            assert!(ran.error().contains(endpoint) && ran.error().contains(words), "{}", ran.error());
+        }
     }
 }
 
@@ -120,10 +127,12 @@ fn a_wrong_password_is_3_and_never_shown() {
 
 #[test]
 fn the_plugins_log_lines_appear() {
-    let etcd = OnEtcd::new();
-    let quiet = etcd.run(&["get", "/a"]);
-    assert_eq!(quiet.error(), "get /a: there is no such entry");
-    let ran = run(etcd.command(&["status"]).env("RUST_LOG", "registry_plugin=trace"));
-    assert_eq!(ran.code, 0);
-    assert!(ran.stderr.lines().any(|line| line.contains("registry_plugin") && line.contains("etcd")), "{ran:?}");
+    for (plugin, on) in ["etcd", "zookeeper"].into_iter().zip(On::each()) {
+        let quiet = on.run(&["get", "/a"]);
+        assert_eq!(quiet.error(), "get /a: there is no such entry");
+        let ran = run(on.command(&["status"]).env("RUST_LOG", "registry_plugin=trace"));
+        assert_eq!(ran.code, 0);
+        let told = |line: &str| line.contains("registry_plugin") && line.contains(&format!("registry_{plugin}"));
+        assert!(ran.stderr.lines().any(told), "{ran:?}");
+    }
 }

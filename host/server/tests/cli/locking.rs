@@ -3,104 +3,116 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{OnEtcd, args, memory, run};
+use crate::support::{On, args, memory, run};
 
 #[test]
 fn the_command_runs_with_the_lock_in_its_environment_and_its_code_is_ours() {
-    let etcd = OnEtcd::new();
-    let script = r#"echo "$REGISTRY_LOCK_KEY $REGISTRY_LOCK_ENTRY $REGISTRY_LOCK_TOKEN"; exit 7"#;
-    let ran = etcd.run(&["lock", "/l", "--", "sh", "-c", script]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (7, ""));
-    let text = ran.text();
-    let words: Vec<_> = text.split_whitespace().collect();
-    assert_eq!(words[0], "/l");
-    assert!(words[1].starts_with("/l/"), "{words:?}");
-    assert!(words[2].parse::<u64>().unwrap() > 0);
-    assert_eq!(etcd.text(&["list", "/l"]), "/l\n", "the queue is empty when the command has ended");
+    for on in On::each() {
+        let script = r#"echo "$REGISTRY_LOCK_KEY $REGISTRY_LOCK_ENTRY $REGISTRY_LOCK_TOKEN"; exit 7"#;
+        let ran = on.run(&["lock", "/l", "--", "sh", "-c", script]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (7, ""));
+        let text = ran.text();
+        let words: Vec<_> = text.split_whitespace().collect();
+        assert_eq!(words[0], "/l");
+        assert!(words[1].starts_with("/l/"), "{words:?}");
+        assert!(words[2].parse::<u64>().unwrap() > 0);
+        assert_eq!(on.text(&["list", "/l"]), "/l\n", "the queue is empty when the command has ended");
+    }
 }
 
 #[test]
 fn a_held_lock_is_not_had_by_try_nor_within_a_limit() {
-    let etcd = OnEtcd::new();
-    let holder = etcd.start(&["lock", "/l", "--", "sh", "-c", "echo held; exec sleep 600"]);
-    assert_eq!(holder.line(), "held");
-    for limit in [&["--try"][..], &["--timeout", "100ms"]] {
-        let ran = etcd.run(&[&["lock", "/l", "--output", "json"], limit, &["--", "echo", "had"]].concat());
-        assert_eq!((ran.code, ran.stdout.len(), &ran.error_object()["kind"]), (1, 0, &json!("NotAcquired")));
+    for on in On::each() {
+        let holder = on.start(&["lock", "/l", "--", "sh", "-c", "echo held; exec sleep 600"]);
+        assert_eq!(holder.line(), "held");
+        for limit in [&["--try"][..], &["--timeout", "100ms"]] {
+            let ran = on.run(&[&["lock", "/l", "--output", "json"], limit, &["--", "echo", "had"]].concat());
+            assert_eq!((ran.code, ran.stdout.len(), &ran.error_object()["kind"]), (1, 0, &json!("NotAcquired")));
+        }
+        holder.signal(Signal::TERM);
+        assert_eq!(holder.end().code, 128 + 15, "the signal was passed on, and the command's end is ours");
+        assert_eq!(on.text(&["lock", "/l", "--try", "--", "echo", "had"]), "had\n");
     }
-    holder.signal(Signal::TERM);
-    assert_eq!(holder.end().code, 128 + 15, "the signal was passed on, and the command's end is ours");
-    assert_eq!(etcd.text(&["lock", "/l", "--try", "--", "echo", "had"]), "had\n");
 }
 
 #[test]
 fn the_next_in_the_queue_gets_the_lock() {
-    let etcd = OnEtcd::new();
-    let holder = etcd.start(&["lock", "/l", "--", "sh", "-c", "echo $REGISTRY_LOCK_TOKEN; exec sleep 600"]);
-    let first: u64 = holder.line().parse().unwrap();
-    let waiter = etcd.start(&["lock", "/l", "--timeout", "60s", "--", "sh", "-c", "echo $REGISTRY_LOCK_TOKEN"]);
-    holder.signal(Signal::INT);
-    assert_eq!(holder.end().code, 128 + 2);
-    let second: u64 = waiter.line().parse().unwrap();
-    assert!(second > first, "tokens grow: {first}, {second}");
-    assert_eq!(waiter.end().code, 0);
+    for on in On::each() {
+        let holder = on.start(&["lock", "/l", "--", "sh", "-c", "echo $REGISTRY_LOCK_TOKEN; exec sleep 600"]);
+        let first: u64 = holder.line().parse().unwrap();
+        let waiter = on.start(&["lock", "/l", "--timeout", "60s", "--", "sh", "-c", "echo $REGISTRY_LOCK_TOKEN"]);
+        holder.signal(Signal::INT);
+        assert_eq!(holder.end().code, 128 + 2);
+        let second: u64 = waiter.line().parse().unwrap();
+        assert!(second > first, "tokens grow: {first}, {second}");
+        assert_eq!(waiter.end().code, 0);
+    }
 }
 
 #[test]
 fn a_waiter_that_is_interrupted_leaves_the_queue() {
-    let etcd = OnEtcd::new();
-    let holder = etcd.start(&["lock", "/l", "--", "sh", "-c", "echo held; exec sleep 600"]);
-    holder.line();
-    let waiter = etcd.start(&["lock", "/l", "--", "echo", "had"]);
-    crate::support::eventually("the waiter stands in the queue", || {
-        etcd.text(&["children", "/l"]).lines().count() == 2
-    });
-    waiter.signal(Signal::TERM);
-    let ended = waiter.end();
-    assert_eq!((ended.code, ended.stdout.len()), (128 + 15, 0));
-    assert_eq!(etcd.text(&["children", "/l"]).lines().count(), 1);
+    for on in On::each() {
+        let holder = on.start(&["lock", "/l", "--", "sh", "-c", "echo held; exec sleep 600"]);
+        holder.line();
+        let waiter = on.start(&["lock", "/l", "--", "echo", "had"]);
+        crate::support::eventually("the waiter stands in the queue", || {
+            on.text(&["children", "/l"]).lines().count() == 2
+        });
+        waiter.signal(Signal::TERM);
+        let ended = waiter.end();
+        assert_eq!((ended.code, ended.stdout.len()), (128 + 15, 0));
+        assert_eq!(on.text(&["children", "/l"]).lines().count(), 1);
+    }
 }
 
 #[test]
 fn a_lost_lock_ends_the_command_with_75() {
-    let etcd = OnEtcd::new();
-    let script = r#"trap 'echo told; kill $!; exit 3' TERM; echo "$REGISTRY_LOCK_ENTRY"; sleep 600 & wait"#;
-    let holder = etcd.start(&["lock", "/l", "--output", "json", "--", "sh", "-c", script]);
-    let entry = holder.line();
-    assert_eq!(etcd.text(&["delete", &entry]), "1\n");
-    assert_eq!(holder.line(), "told");
-    let ended = holder.end();
-    assert_eq!((ended.code, &ended.error_object()["kind"]), (75, &json!("LockLost")));
+    for on in On::each() {
+        let script = r#"trap 'echo told; kill $!; exit 3' TERM; echo "$REGISTRY_LOCK_ENTRY"; sleep 600 & wait"#;
+        let holder = on.start(&["lock", "/l", "--output", "json", "--", "sh", "-c", script]);
+        let entry = holder.line();
+        assert_eq!(on.text(&["delete", &entry]), "1\n");
+        assert_eq!(holder.line(), "told");
+        let ended = holder.end();
+        assert_eq!((ended.code, &ended.error_object()["kind"]), (75, &json!("LockLost")));
+    }
 }
 
 #[test]
 fn a_command_that_will_not_end_with_its_lock_is_killed() {
-    let etcd = OnEtcd::new();
-    let script = r#"trap 'echo told' TERM; echo "$REGISTRY_LOCK_ENTRY"; while :; do sleep 0.1; done"#;
-    let holder = etcd.start(&["lock", "/l", "--", "sh", "-c", script]);
-    let entry = holder.line();
-    etcd.text(&["delete", &entry]);
-    assert_eq!(holder.line(), "told");
-    assert_eq!(holder.end().code, 75);
+    for on in On::each() {
+        let script = r#"trap 'echo told' TERM; echo "$REGISTRY_LOCK_ENTRY"; while :; do sleep 0.1; done"#;
+        let holder = on.start(&["lock", "/l", "--", "sh", "-c", script]);
+        let entry = holder.line();
+        on.text(&["delete", &entry]);
+        assert_eq!(holder.line(), "told");
+        assert_eq!(holder.end().code, 75);
+    }
 }
 
 #[test]
 fn a_transaction_can_check_the_lock_that_a_command_holds() {
-    let etcd = OnEtcd::new();
-    let holder =
-        etcd.start(&["lock", "/l", "--", "sh", "-c", "echo $REGISTRY_LOCK_ENTRY $REGISTRY_LOCK_TOKEN; exec sleep 600"]);
-    let held = holder.line();
-    let (entry, token) = held.split_once(' ').unwrap();
-    let txn =
-        json!({"checks": [{"held": entry, "token": token.parse::<u64>().unwrap()}], "operations": [{"put": "/task"}]});
-    let (_folder, file) = crate::support::file("txn.json", txn.to_string());
-    let file = file.to_str().unwrap();
-    assert_eq!(etcd.run(&["txn", file]).code, 0);
-    holder.signal(Signal::TERM);
-    holder.end();
-    let ran = etcd.run(&["txn", file]);
-    assert_eq!(ran.code, 1);
-    assert!(ran.error().contains(&format!("checks[0], {entry} held with token {token}")), "{}", ran.error());
+    for on in On::each() {
+        let holder = on.start(&[
+            "lock",
+            "/l",
+            "--",
+            "sh",
+            "-c",
+            "echo $REGISTRY_LOCK_ENTRY $REGISTRY_LOCK_TOKEN; exec sleep 600",
+        ]);
+        let held = holder.line();
+        let (entry, token) = held.split_once(' ').unwrap();
+        let txn = json!({"checks": [{"held": entry, "token": token.parse::<u64>().unwrap()}], "operations": [{"put": "/task"}]});
+        let (_folder, file) = crate::support::file("txn.json", txn.to_string());
+        let file = file.to_str().unwrap();
+        assert_eq!(on.run(&["txn", file]).code, 0);
+        holder.signal(Signal::TERM);
+        holder.end();
+        let ran = on.run(&["txn", file]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.error().contains(&format!("checks[0], {entry} held with token {token}")), "{}", ran.error());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{OnEtcd, args, bare, file, memory, plugin_dir, run};
+use crate::support::{On, args, bare, file, memory, plugin_dir, run};
 
 fn objects(arguments: &[&str]) -> Vec<Value> {
     let ran = run(&mut args(memory(), [&["--output", "json"], arguments].concat()));
@@ -20,7 +20,7 @@ fn every_plugin_is_listed_and_refused_ones_with_their_reason() {
     let text = ran.text();
     let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {text}"));
     assert!(row("memory").contains("libregistry_memory.so") && row("memory").ends_with("good"), "{text}");
-    assert!(row("etcd").ends_with("good"), "{text}");
+    assert!(row("etcd").ends_with("good") && row("zookeeper").ends_with("good"), "{text}");
     assert!(row("broken").contains("refused: it is no shared library"), "{text}");
 
     let ran = run(command.args(["--output", "json"]));
@@ -33,12 +33,15 @@ fn every_plugin_is_listed_and_refused_ones_with_their_reason() {
 
 #[test]
 fn a_plugin_shows_what_it_says_of_itself_and_its_keys() {
-    let shown = &objects(&["plugins", "show", "etcd"])[0];
-    assert_eq!((&shown["name"], &shown["licence"]), (&json!("etcd"), &json!("Apache-2.0")));
-    let password = shown["keys"].as_array().unwrap().iter().find(|key| key["name"] == "password").unwrap();
-    assert_eq!(password["secret"], true);
-    let text = run(&mut args(memory(), ["plugins", "show", "etcd"])).text();
-    assert!(text.lines().any(|line| line.starts_with("registry.etcd.endpoints ")), "{text}");
+    for (plugin, servers, secret) in [("etcd", "endpoints", "password"), ("zookeeper", "connect-string", "digest")] {
+        let shown = &objects(&["plugins", "show", plugin])[0];
+        assert_eq!((&shown["name"], &shown["licence"]), (&json!(plugin), &json!("Apache-2.0")));
+        let keys = shown["keys"].as_array().unwrap();
+        let hidden = keys.iter().find(|key| key["name"] == secret).unwrap();
+        assert_eq!(hidden["secret"], true);
+        let text = run(&mut args(memory(), ["plugins", "show", plugin])).text();
+        assert!(text.lines().any(|line| line.starts_with(&format!("registry.{plugin}.{servers} "))), "{text}");
+    }
 }
 
 #[test]
@@ -100,14 +103,22 @@ fn config_check_shows_each_value_with_its_source_and_no_secret() {
 #[test]
 fn config_check_refuses_what_the_plugin_would_refuse() {
     // Nothing listens there, and nothing needs to.
-    let unreachable = ["--set=registry.type=etcd", "--set=registry.etcd.endpoints=127.0.0.1:1", "config", "check"];
-    assert_eq!(run(&mut args(memory(), unreachable)).code, 0);
-    for (set, word) in [
-        ("registry.etcd.endpionts=a:1", "did you mean registry.etcd.endpoints?"),
-        ("registry.etcd.retry-delay=5", "registry.etcd.retry-delay"),
-        ("registry.etcd.tls.cert-file=/x", "registry.etcd.tls.key-file"),
+    let unreachable =
+        ["--set=registry.etcd.endpoints=127.0.0.1:1", "--set=registry.zookeeper.connect-string=127.0.0.1:1"];
+    let check =
+        |plugin| args(args(memory(), unreachable), [&format!("--set=registry.type={plugin}"), "config", "check"]);
+    for plugin in ["etcd", "zookeeper"] {
+        assert_eq!(run(&mut check(plugin)).code, 0);
+    }
+    for (plugin, set, word) in [
+        ("etcd", "registry.etcd.endpionts=a:1", "did you mean registry.etcd.endpoints?"),
+        ("etcd", "registry.etcd.retry-delay=5", "registry.etcd.retry-delay"),
+        ("etcd", "registry.etcd.tls.cert-file=/x", "registry.etcd.tls.key-file"),
+        ("zookeeper", "registry.zookeeper.conect-string=a:1", "did you mean registry.zookeeper.connect-string?"),
+        ("zookeeper", "registry.zookeeper.block-until-connected=5", "registry.zookeeper.block-until-connected"),
+        ("zookeeper", "registry.zookeeper.tls.cert-file=/x", "registry.zookeeper.tls.key-file"),
     ] {
-        let ran = run(args(memory(), unreachable).args(["--set", set]));
+        let ran = run(check(plugin).args(["--set", set]));
         assert_eq!(ran.code, 2, "{set}: {ran:?}");
         assert!(ran.error().contains(word), "{set}: {}", ran.error());
     }
@@ -131,10 +142,12 @@ fn laws_are_tried_on_the_configured_backend() {
     let text = ran.text();
     assert!(text.contains("1/1") && text.contains("a_value_comes_back_byte_for_byte  held"), "{text}");
     assert!(text.lines().last().unwrap().contains("1 held, 0 broken"), "{text}");
-    let told = OnEtcd::new().objects(&["conformance", "--law", "1.2"]);
-    let (summary, laws) = told.split_last().unwrap();
-    assert!(laws.iter().all(|law| law["clause"] == "1.2" && law["outcome"] == "held"), "{told:?}");
-    assert_eq!(summary["held"], laws.len());
+    for on in On::each() {
+        let told = on.objects(&["conformance", "--law", "1.2"]);
+        let (summary, laws) = told.split_last().unwrap();
+        assert!(laws.iter().all(|law| law["clause"] == "1.2" && law["outcome"] == "held"), "{told:?}");
+        assert_eq!(summary["held"], laws.len());
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{OnEtcd, Running, args, memory, run};
+use crate::support::{On, Running, args, memory, run};
 
 /// The next change that is told.
 fn change(running: &Running) -> (String, String, Value) {
@@ -42,7 +42,8 @@ fn three_servers_find_each_other_on_memory_and_leave_together() {
 #[test]
 fn an_abandoned_server_is_seen_to_go_when_its_session_has_timed_out() {
     let arguments = ["standalone", "--kill-after=500ms", "--set=registry.session-timeout=2s", "--output=json"];
-    for mut command in [args(memory(), arguments), OnEtcd::new().command(&arguments)] {
+    let [etcd, zookeeper] = On::each().map(|on| on.command(&arguments));
+    for mut command in [args(memory(), arguments), etcd, zookeeper] {
         let running = Running::start(&mut command);
         joined(&running, 3);
         let (event, address, abandoned) = change(&running);
@@ -59,53 +60,55 @@ fn an_abandoned_server_is_seen_to_go_when_its_session_has_timed_out() {
 
 #[test]
 fn servers_report_their_figures_every_second() {
-    let etcd = OnEtcd::new();
-    let running = etcd.start(&["standalone", "--servers", "1", "--output", "json"]);
-    let (_, address, _) = change(&running);
-    let key = format!("/nodes/worker/default/{address}");
-    let watch = etcd.start(&["watch", &key, "--scope=node", "--count=3", "--output=json"]);
-    let mut versions = Vec::new();
-    while versions.len() < 3 {
-        let event: Value = serde_json::from_str(&watch.line()).unwrap();
-        if event["event"] == "put" {
-            assert!(event["ephemeral"].is_string(), "{event}");
-            let report: Value = serde_json::from_str(event["value"].as_str().unwrap()).unwrap();
-            assert_eq!(report["address"], address);
-            for figure in ["pid", "cpu_percent", "memory_bytes", "load_1m"] {
-                assert!(report[figure].is_number(), "{figure}: {report}");
+    for on in On::each() {
+        let running = on.start(&["standalone", "--servers", "1", "--output", "json"]);
+        let (_, address, _) = change(&running);
+        let key = format!("/nodes/worker/default/{address}");
+        let watch = on.start(&["watch", &key, "--scope=node", "--count=3", "--output=json"]);
+        let mut versions = Vec::new();
+        while versions.len() < 3 {
+            let event: Value = serde_json::from_str(&watch.line()).unwrap();
+            if event["event"] == "put" {
+                assert!(event["ephemeral"].is_string(), "{event}");
+                let report: Value = serde_json::from_str(event["value"].as_str().unwrap()).unwrap();
+                assert_eq!(report["address"], address);
+                for figure in ["pid", "cpu_percent", "memory_bytes", "load_1m"] {
+                    assert!(report[figure].is_number(), "{figure}: {report}");
+                }
+                assert!(report["started"].is_string() && report["reported"].is_string(), "{report}");
+                versions.push(event["version"].as_u64().unwrap());
             }
-            assert!(report["started"].is_string() && report["reported"].is_string(), "{report}");
-            versions.push(event["version"].as_u64().unwrap());
         }
+        assert!(versions.is_sorted(), "{versions:?}");
+        running.signal(Signal::TERM);
+        assert_eq!(running.end().code, 0);
+        assert_eq!(on.run(&["get", &key]).code, 1, "the entry is gone when the program has ended");
     }
-    assert!(versions.is_sorted(), "{versions:?}");
-    running.signal(Signal::TERM);
-    assert_eq!(running.end().code, 0);
-    assert_eq!(etcd.run(&["get", &key]).code, 1, "the entry is gone when the program has ended");
 }
 
 #[test]
 fn two_processes_see_each_others_servers() {
-    let etcd = OnEtcd::new();
-    let one = etcd.start(&["standalone", "--servers", "2", "--output", "json"]);
-    let mut first = joined(&one, 2);
-    let two = etcd.start(&["standalone", "--servers", "2", "--output", "json"]);
-    let all = joined(&two, 4);
-    let second = joined(&one, 2);
-    first.extend(second.iter().cloned());
-    assert_eq!(first, all);
-    two.signal(Signal::INT);
-    assert_eq!(two.end().code, 0);
-    let gone: BTreeSet<_> = (0..2)
-        .map(|_| change(&one))
-        .map(|(event, address, _)| {
-            assert_eq!(event, "left");
-            address
-        })
-        .collect();
-    assert_eq!(gone, second);
-    one.signal(Signal::INT);
-    assert_eq!(one.end().code, 0);
+    for on in On::each() {
+        let one = on.start(&["standalone", "--servers", "2", "--output", "json"]);
+        let mut first = joined(&one, 2);
+        let two = on.start(&["standalone", "--servers", "2", "--output", "json"]);
+        let all = joined(&two, 4);
+        let second = joined(&one, 2);
+        first.extend(second.iter().cloned());
+        assert_eq!(first, all);
+        two.signal(Signal::INT);
+        assert_eq!(two.end().code, 0);
+        let gone: BTreeSet<_> = (0..2)
+            .map(|_| change(&one))
+            .map(|(event, address, _)| {
+                assert_eq!(event, "left");
+                address
+            })
+            .collect();
+        assert_eq!(gone, second);
+        one.signal(Signal::INT);
+        assert_eq!(one.end().code, 0);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Running the binary, with a deadline on everything.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -9,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use registry_test_servers::Etcd;
+use registry_test_servers::{Etcd, ZooKeeper};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -35,23 +36,34 @@ pub(crate) fn memory() -> Command {
     command
 }
 
-/// A namespace of its own on a real etcd.
-pub(crate) struct OnEtcd {
+/// A namespace of its own on a real server.
+pub(crate) struct On {
     options: Vec<String>,
 }
 
-impl OnEtcd {
-    pub(crate) fn new() -> Self {
+impl On {
+    pub(crate) fn etcd() -> Self {
+        On::new("registry.type=etcd", format!("registry.etcd.endpoints={}", Etcd::shared().unwrap().endpoint()))
+    }
+
+    pub(crate) fn zookeeper() -> Self {
+        On::zookeeper_at(ZooKeeper::shared().unwrap().endpoint())
+    }
+
+    /// The shared server where it is found at another address, too.
+    pub(crate) fn zookeeper_at(address: impl Display) -> Self {
+        On::new("registry.type=zookeeper", format!("registry.zookeeper.connect-string={address}"))
+    }
+
+    /// Every server that there is: a command does and prints the same on each.
+    pub(crate) fn each() -> [Self; 2] {
+        [On::etcd(), On::zookeeper()]
+    }
+
+    fn new(backend: &str, server: String) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let namespace = format!("cli-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let endpoint = Etcd::shared().unwrap().endpoint();
-        let set = [
-            "registry.type=etcd",
-            &format!("registry.etcd.endpoints={endpoint}"),
-            &format!("registry.namespace={namespace}"),
-        ]
-        .map(|assignment| format!("--set={assignment}"));
-        OnEtcd { options: set.into() }
+        let namespace = format!("registry.namespace=cli-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        On { options: [backend, &server, &namespace].map(|assignment| format!("--set={assignment}")).into() }
     }
 
     /// The program in this namespace.

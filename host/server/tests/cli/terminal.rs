@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
-use crate::support::{OnEtcd, args, exit_code, file, memory, run};
+use crate::support::{On, args, exit_code, file, memory, run};
 
 /// Runs a command of the program on a terminal.
 fn on_terminal(command: &Command, environment: &[(&str, &str)]) -> String {
@@ -25,28 +25,31 @@ fn script(command: &Command) -> Command {
 
 #[test]
 fn a_value_is_given_a_newline_on_a_terminal_only() {
-    let etcd = OnEtcd::new();
-    etcd.text(&["put", "/a", "x"]);
-    assert_eq!(etcd.text(&["get", "/a"]), "x");
-    assert_eq!(on_terminal(&etcd.command(&["get", "/a"]), &[]), "x\r\n");
+    for on in On::each() {
+        on.text(&["put", "/a", "x"]);
+        assert_eq!(on.text(&["get", "/a"]), "x");
+        assert_eq!(on_terminal(&on.command(&["get", "/a"]), &[]), "x\r\n");
+    }
 }
 
 #[test]
 fn colours_are_for_terminals_that_want_them() {
-    let etcd = OnEtcd::new();
-    let plugins = etcd.command(&["plugins"]);
-    assert!(on_terminal(&plugins, &[]).contains('\x1b'));
-    assert!(!on_terminal(&plugins, &[("NO_COLOR", "1")]).contains('\x1b'));
-    assert!(!on_terminal(&plugins, &[("TERM", "dumb")]).contains('\x1b'));
-    assert!(!etcd.text(&["plugins"]).contains('\x1b'));
+    for on in On::each() {
+        let plugins = on.command(&["plugins"]);
+        assert!(on_terminal(&plugins, &[]).contains('\x1b'));
+        assert!(!on_terminal(&plugins, &[("NO_COLOR", "1")]).contains('\x1b'));
+        assert!(!on_terminal(&plugins, &[("TERM", "dumb")]).contains('\x1b'));
+        assert!(!on.text(&["plugins"]).contains('\x1b'));
+    }
 }
 
 #[test]
 fn the_table_of_servers_is_drawn_in_place() {
-    let etcd = OnEtcd::new();
-    let drawn = on_terminal(&etcd.command(&["standalone", "--for", "2s"]), &[]);
-    assert!(drawn.contains("ADDRESS") && drawn.contains("3 of 3"), "{drawn}");
-    assert!(drawn.contains("\x1b[J"), "{drawn}");
+    for on in On::each() {
+        let drawn = on_terminal(&on.command(&["standalone", "--for", "2s"]), &[]);
+        assert!(drawn.contains("ADDRESS") && drawn.contains("3 of 3"), "{drawn}");
+        assert!(drawn.contains("\x1b[J"), "{drawn}");
+    }
 }
 
 #[test]

@@ -2,49 +2,52 @@
 
 use serde_json::json;
 
-use crate::support::{OnEtcd, args, file, memory, run, run_with_input};
+use crate::support::{On, args, file, memory, run, run_with_input};
 
 #[test]
 fn a_transaction_prints_a_line_for_each_operation() {
-    let etcd = OnEtcd::new();
-    etcd.text(&["put", "/old/entry", "x"]);
-    let version: u64 = etcd.text(&["put", "/c", "x"]).trim().parse().unwrap();
-    let txn = json!({
-        "checks": [{"key": "/a", "absent": true}, {"key": "/old", "present": true}, {"key": "/c", "version": version}],
-        "operations": [{"put": "/a", "value": "x", "ephemeral": false}, {"delete": "/old/entry"}, {"delete": "/none"}],
-    });
-    let ran = run_with_input(&mut etcd.command(&["txn", "-"]), Some(txn.to_string().into_bytes()));
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-    let text = ran.text();
-    let lines: Vec<u64> = text.lines().map(|line| line.parse().unwrap()).collect();
-    assert!(lines.len() == 3 && lines[0] > version && lines[1..] == [1, 0], "{lines:?}");
-    assert_eq!(etcd.text(&["get", "/a"]), "x");
+    for on in On::each() {
+        on.text(&["put", "/old/entry", "x"]);
+        let version: u64 = on.text(&["put", "/c", "x"]).trim().parse().unwrap();
+        let txn = json!({
+            "checks": [{"key": "/a", "absent": true}, {"key": "/old", "present": true}, {"key": "/c", "version": version}],
+            "operations": [{"put": "/a", "value": "x", "ephemeral": false}, {"delete": "/old/entry"}, {"delete": "/none"}],
+        });
+        let ran = run_with_input(&mut on.command(&["txn", "-"]), Some(txn.to_string().into_bytes()));
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let text = ran.text();
+        let lines: Vec<u64> = text.lines().map(|line| line.parse().unwrap()).collect();
+        assert!(lines.len() == 3 && lines[0] > version && lines[1..] == [1, 0], "{lines:?}");
+        assert_eq!(on.text(&["get", "/a"]), "x");
+    }
 }
 
 #[test]
 fn a_failed_condition_names_the_checks_and_writes_nothing() {
-    let etcd = OnEtcd::new();
-    etcd.text(&["put", "/a", "x"]);
-    let (_folder, file) = file(
-        "txn.json",
-        r#"{"checks":[{"key":"/a","present":true},{"key":"/b","present":true}],"operations":[{"put":"/b"}]}"#,
-    );
-    let ran = etcd.run(&["txn", file.to_str().unwrap()]);
-    assert_eq!(ran.code, 1);
-    assert!(ran.error().contains("checks[1], /b present") && !ran.error().contains("checks[0]"), "{}", ran.error());
-    assert_eq!(etcd.run(&["get", "/b"]).code, 1);
-    let ran = etcd.run(&["txn", file.to_str().unwrap(), "--output", "json"]);
-    assert_eq!(ran.error_object()["kind"], "ConditionFailed");
-    assert_eq!(ran.error_object()["causes"], json!(["checks[1], /b present"]));
+    for on in On::each() {
+        on.text(&["put", "/a", "x"]);
+        let (_folder, file) = file(
+            "txn.json",
+            r#"{"checks":[{"key":"/a","present":true},{"key":"/b","present":true}],"operations":[{"put":"/b"}]}"#,
+        );
+        let ran = on.run(&["txn", file.to_str().unwrap()]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.error().contains("checks[1], /b present") && !ran.error().contains("checks[0]"), "{}", ran.error());
+        assert_eq!(on.run(&["get", "/b"]).code, 1);
+        let ran = on.run(&["txn", file.to_str().unwrap(), "--output", "json"]);
+        assert_eq!(ran.error_object()["kind"], "ConditionFailed");
+        assert_eq!(ran.error_object()["causes"], json!(["checks[1], /b present"]));
+    }
 }
 
 #[test]
 fn values_may_be_any_bytes() {
-    let etcd = OnEtcd::new();
-    let txn = br#"{"operations": [{"put": "/a", "value_base64": "/wA="}]}"#;
-    let put = run_with_input(&mut etcd.command(&["txn", "-", "--output", "json"]), Some(txn.to_vec()));
-    assert!(put.text().starts_with(r#"{"put":"/a","version":"#), "{put:?}");
-    assert_eq!(etcd.run(&["get", "/a"]).stdout, b"\xff\0");
+    for on in On::each() {
+        let txn = br#"{"operations": [{"put": "/a", "value_base64": "/wA="}]}"#;
+        let put = run_with_input(&mut on.command(&["txn", "-", "--output", "json"]), Some(txn.to_vec()));
+        assert!(put.text().starts_with(r#"{"put":"/a","version":"#), "{put:?}");
+        assert_eq!(on.run(&["get", "/a"]).stdout, b"\xff\0");
+    }
 }
 
 #[test]
