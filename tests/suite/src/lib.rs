@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backends;
+mod ending;
 mod logs;
 mod mirror;
 mod process;
@@ -12,10 +13,11 @@ mod server;
 mod waiting;
 
 pub use backends::{beside, etcd, memory, open, settings, unique, zookeeper};
+pub use ending::Ending;
 pub use logs::Logs;
 pub use mirror::Mirror;
 pub use process::{descriptors, plugin_threads, resident_kib};
-pub use server::{leases, metric};
+pub use server::{Server, leases};
 pub use waiting::{SOON, eventually, wait_until, within};
 
 /// The README's host example compiles.

@@ -4,25 +4,11 @@ use std::future::Future;
 
 use futures_util::FutureExt as _;
 use registry_host::{ErrorKind, Registry, SessionState, SettingsBuilder};
-use registry_suite::{SOON, etcd, eventually, memory, open, within};
-use registry_test_servers::{Etcd, Proxy};
-
-async fn on_etcd(strategy: &str) -> Registry {
-    let server = Etcd::shared().expect("an etcd server");
-    open(configured(etcd(server), strategy)).await.expect("a registry")
-}
+use registry_suite::{Ending, SOON, etcd, memory, open, wait_until, within, zookeeper};
+use registry_test_servers::{Etcd, Proxy, ZooKeeper};
 
 fn configured(settings: SettingsBuilder, strategy: &str) -> SettingsBuilder {
     strategy.split(' ').fold(settings, |settings, assignment| settings.set(format!("registry.{assignment}")))
-}
-
-async fn end_session(registry: &Registry) {
-    let lost = registry.session().id();
-    Etcd::shared().and_then(|server| server.etcdctl(["lease", "revoke", &lost.to_string()])).expect("a revocation");
-    eventually("another session follows", SOON, async || {
-        (registry.session().id() != lost && registry.session().state() == SessionState::Connected).then_some(())
-    })
-    .await;
 }
 
 fn is_told(registry: &Registry) -> bool {
@@ -35,40 +21,49 @@ async fn told(stop: impl Future<Output = registry_host::Error>) -> ErrorKind {
 
 #[tokio::test]
 async fn a_host_that_stops_is_told_so_whenever_its_session_is_lost() {
-    let registry = on_etcd("disconnect-strategy=stop").await;
-    let stop = registry.session().stop_wanted();
-    assert!(!is_told(&registry));
-    end_session(&registry).await;
-    assert_eq!(told(stop).await, ErrorKind::SessionLost);
-    assert!(is_told(&registry), "it stays so");
+    for (settings, ending) in Ending::each() {
+        let settings = configured(ending.awaits(settings), "disconnect-strategy=stop");
+        let registry = open(settings).await.expect("a registry");
+        let stop = registry.session().stop_wanted();
+        assert!(!is_told(&registry));
+        ending.of(&registry).await;
+        assert_eq!(told(stop).await, ErrorKind::SessionLost);
+        assert!(is_told(&registry), "it stays so");
+    }
 }
 
 #[tokio::test]
 async fn a_host_with_a_grace_period_or_that_waits_is_not_told_if_a_session_follows_in_time() {
     for strategy in ["disconnect-grace=60s", "disconnect-strategy=wait"] {
-        let registry = on_etcd(strategy).await;
-        end_session(&registry).await;
-        assert!(!is_told(&registry), "{strategy}");
+        for (settings, ending) in Ending::each() {
+            let registry = open(configured(ending.awaits(settings), strategy)).await.expect("a registry");
+            ending.of(&registry).await;
+            assert!(!is_told(&registry), "{strategy}");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_host_that_waits_is_told_to_stop_when_no_session_follows_for_too_long() {
-    let server = Etcd::shared().expect("an etcd server");
-    let proxy = Proxy::to(server.address()).expect("a proxy");
-    let settings = etcd(server).set_value("registry.etcd.endpoints", proxy.url()).set("registry.session-timeout=2s");
-    let registry =
-        open(configured(settings, "disconnect-strategy=wait disconnect-max-wait=1s")).await.expect("a registry");
-    let stop = registry.session().stop_wanted();
-    proxy.cut();
-    assert_eq!(told(stop).await, ErrorKind::SessionLost);
-    assert_eq!(registry.session().state(), SessionState::Lost);
-    proxy.heal();
-    eventually("a session follows", SOON, async || {
-        (registry.session().state() == SessionState::Connected).then_some(())
-    })
-    .await;
-    assert!(is_told(&registry), "it was too late");
+    let (lease, session) = (Etcd::shared().expect("an etcd server"), ZooKeeper::shared().expect("a ZooKeeper server"));
+    let to_etcd = Proxy::to(lease.address()).expect("a proxy");
+    let to_zookeeper = Proxy::to(session.address()).expect("a proxy");
+    let on_etcd = etcd(lease).set_value("registry.etcd.endpoints", to_etcd.url());
+    let at = to_zookeeper.address().to_string();
+    let on_zookeeper = zookeeper(session).set_value("registry.zookeeper.connect-string", at);
+    for (settings, proxy) in [(on_etcd, to_etcd), (on_zookeeper, to_zookeeper)] {
+        let settings = settings.set("registry.session-timeout=2s");
+        let settings = configured(settings, "disconnect-strategy=wait disconnect-max-wait=1s");
+        let registry = open(settings).await.expect("a registry");
+        let stop = registry.session().stop_wanted();
+        proxy.cut();
+        assert_eq!(told(stop).await, ErrorKind::SessionLost);
+        assert_eq!(registry.session().state(), SessionState::Lost);
+        proxy.heal();
+        let follows = || registry.session().state() == SessionState::Connected;
+        wait_until("a session follows", SOON, follows).await;
+        assert!(is_told(&registry), "it was too late");
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A thousand dropped futures of every operation leave nothing behind (contract 4.5): no lease, no place in a queue, no watch,
+//! A thousand dropped futures of every operation leave nothing behind (contract 4.5): no session, no place in a queue, no watch,
 //! no thread, no descriptor, no memory.
 
 use std::{
@@ -13,10 +13,10 @@ use std::{
 use futures_util::{StreamExt, stream};
 use registry_host::{Registry, Scope, SettingsBuilder};
 use registry_suite::{
-    SOON, descriptors, etcd, eventually, leases, memory, metric, open, plugin_threads, resident_kib, settings,
-    wait_until, within,
+    SOON, Server, descriptors, etcd, eventually, memory, open, plugin_threads, resident_kib, settings, wait_until,
+    within, zookeeper,
 };
-use registry_test_servers::Etcd;
+use registry_test_servers::{Etcd, ZooKeeper};
 use tokio::{runtime::Runtime, time::timeout};
 
 /// The tests count what the whole process holds, so that they take turns.
@@ -31,8 +31,6 @@ const AT_ONCE: usize = 32;
 const SETTLED: Duration = Duration::from_secs(40);
 /// What the allocator may keep of the memory that was used.
 const SLACK_KIB: usize = 12 << 10;
-
-const WATCHERS: &str = "etcd_debugging_mvcc_watcher_total";
 
 /// Drops a future half-way: after so many polls, or after so long; what it gave until then is dropped too.
 async fn drop_half_way<F: Future>(number: usize, future: F) {
@@ -112,13 +110,13 @@ async fn rested(plugin: &str, settings: &SettingsBuilder) -> usize {
 
 /// Drops a thousand futures of every operation, round after round, on a registry with these settings, and looks for what is
 /// left; `server` is looked at too.
-async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option<&Etcd>) {
+async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option<&dyn Server>) {
     let before = rested(plugin, &settings).await;
     let registry = open(settings).await.expect("the registry opens");
     let held = registry.lock("/lock/0").await.expect("the lock is free");
     let id = registry.session().id();
     if let Some(server) = server {
-        wait_until("the lock's holder watches its entry", SOON, || metric(server, WATCHERS) == 1.0).await;
+        wait_until("the lock's holder watches its entry", SOON, || server.watches() == 1).await;
     }
     let mut resident = Vec::new();
     for _ in 0..3 {
@@ -134,8 +132,8 @@ async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option
     assert!(!held.is_lost());
     assert_eq!((registry.session().id(), plugin_threads(plugin)), (id, 2));
     if let Some(server) = server {
-        wait_until("the other watches are gone", SOON, || metric(server, WATCHERS) == 1.0).await;
-        assert_eq!(leases(server), [id], "the session's lease is the only one");
+        wait_until("the other watches are gone", SOON, || server.watches() == 1).await;
+        assert_eq!(server.sessions(), [id], "the session is the only one");
     }
     // All of them can be had, and everything works.
     held.release().await.expect("a release");
@@ -148,12 +146,12 @@ async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option
     wait_until("the plugin's threads end", SOON, || plugin_threads(plugin) == 0).await;
     wait_until("the descriptors are closed", SOON, || descriptors() <= before).await;
     if let Some(server) = server {
-        assert!(leases(server).is_empty());
+        assert!(server.sessions().is_empty());
     }
 }
 
 /// Opens and ends registries, a hundred at least, and looks for what is left.
-async fn cycles_leave_nothing(plugin: &str, settings: SettingsBuilder, server: Option<&Etcd>) {
+async fn cycles_leave_nothing(plugin: &str, settings: SettingsBuilder, server: Option<&dyn Server>) {
     let before = rested(plugin, &settings).await;
     let mut resident = BTreeMap::new();
     for cycle in 0..100 {
@@ -173,12 +171,12 @@ async fn cycles_leave_nothing(plugin: &str, settings: SettingsBuilder, server: O
     wait_until("the descriptors are closed", SOON, || descriptors() <= before).await;
     assert!(resident[&99] < resident[&20] + SLACK_KIB, "resident KiB, cycle by cycle: {resident:?}");
     if let Some(server) = server {
-        wait_until("the leases are gone", SOON, || leases(server).is_empty()).await;
+        wait_until("the sessions are gone", SOON, || server.sessions().is_empty()).await;
     }
 }
 
 /// Drops a thousand futures that open a registry, and as many that close one.
-async fn opening_and_closing_leave_nothing(plugin: &str, settings: SettingsBuilder, server: Option<&Etcd>) {
+async fn opening_and_closing_leave_nothing(plugin: &str, settings: SettingsBuilder, server: Option<&dyn Server>) {
     let before = rested(plugin, &settings).await;
     let mut resident = Vec::new();
     for _ in 0..2 {
@@ -196,9 +194,9 @@ async fn opening_and_closing_leave_nothing(plugin: &str, settings: SettingsBuild
     }
     assert!(resident[1] < resident[0] + SLACK_KIB, "resident KiB, round by round: {resident:?}");
     if let Some(server) = server {
-        // One that was granted to a future that was gone lasts as long as a session.
-        wait_until("the leases are gone", SETTLED, || leases(server).is_empty()).await;
-        assert_eq!(metric(server, WATCHERS), 0.0);
+        // One that was opened for a future that was gone lasts as long as a session.
+        wait_until("the sessions are gone", SETTLED, || server.sessions().is_empty()).await;
+        assert_eq!(server.watches(), 0);
     }
 }
 
@@ -209,8 +207,12 @@ fn alone(test: impl Future<Output = ()>) {
     Runtime::new().expect("a runtime").block_on(test);
 }
 
-fn own_server() -> Etcd {
+fn own_etcd() -> Etcd {
     Etcd::start().expect("an etcd server")
+}
+
+fn own_zookeeper() -> ZooKeeper {
+    ZooKeeper::start().expect("a ZooKeeper server")
 }
 
 #[test]
@@ -221,8 +223,16 @@ fn dropped_futures_leave_nothing_on_memory() {
 #[test]
 fn dropped_futures_leave_nothing_on_etcd() {
     alone(async {
-        let server = own_server();
+        let server = own_etcd();
         nothing_is_left("etcd", etcd(&server), Some(&server)).await;
+    });
+}
+
+#[test]
+fn dropped_futures_leave_nothing_on_zookeeper() {
+    alone(async {
+        let server = own_zookeeper();
+        nothing_is_left("zookeeper", zookeeper(&server), Some(&server)).await;
     });
 }
 
@@ -234,8 +244,22 @@ fn dropped_openings_and_closings_leave_nothing_on_memory() {
 #[test]
 fn dropped_openings_and_closings_leave_nothing_on_etcd() {
     alone(async {
-        let server = own_server();
-        opening_and_closing_leave_nothing("etcd", etcd(&server).set("registry.etcd.ttl=5s"), Some(&server)).await;
+        let server = own_etcd();
+        opening_and_closing_leave_nothing("etcd", etcd(&server).set("registry.session-timeout=5s"), Some(&server))
+            .await;
+    });
+}
+
+#[test]
+fn dropped_openings_and_closings_leave_nothing_on_zookeeper() {
+    alone(async {
+        let server = own_zookeeper();
+        opening_and_closing_leave_nothing(
+            "zookeeper",
+            zookeeper(&server).set("registry.session-timeout=5s"),
+            Some(&server),
+        )
+        .await;
     });
 }
 
@@ -247,22 +271,34 @@ fn a_hundred_registries_leave_nothing_on_memory() {
 #[test]
 fn a_hundred_registries_leave_nothing_on_etcd() {
     alone(async {
-        let server = own_server();
+        let server = own_etcd();
         cycles_leave_nothing("etcd", etcd(&server), Some(&server)).await;
+    });
+}
+
+#[test]
+fn a_hundred_registries_leave_nothing_on_zookeeper() {
+    alone(async {
+        let server = own_zookeeper();
+        cycles_leave_nothing("zookeeper", zookeeper(&server), Some(&server)).await;
     });
 }
 
 #[test]
 fn an_opening_that_fails_leaves_nothing() {
     alone(async {
-        let before = rested("etcd", &etcd(Etcd::shared().expect("an etcd server"))).await;
-        for _ in 0..100 {
-            let refused =
-                settings("etcd").set("registry.etcd.endpoints=127.0.0.1:1").set("registry.etcd.retry-max-duration=1ms");
-            let opening = open(refused.set("registry.etcd.retry-delay=1ms"));
-            within("it fails", SOON, opening).await.expect_err("nobody listens there");
+        let (on_etcd, on_zookeeper) = (etcd(Etcd::shared().unwrap()), zookeeper(ZooKeeper::shared().unwrap()));
+        let etcd = settings("etcd").set("registry.etcd.endpoints=127.0.0.1:1");
+        let etcd = etcd.set("registry.etcd.retry-max-duration=1ms").set("registry.etcd.retry-delay=1ms");
+        let zookeeper = settings("zookeeper").set("registry.zookeeper.connect-string=127.0.0.1:1");
+        let zookeeper = zookeeper.set("registry.zookeeper.retry-policy.max-retries=0");
+        for (plugin, works, refused) in [("etcd", on_etcd, etcd), ("zookeeper", on_zookeeper, zookeeper)] {
+            let before = rested(plugin, &works).await;
+            for _ in 0..100 {
+                within("it fails", SOON, open(refused.clone())).await.expect_err("nobody listens there");
+            }
+            wait_until("the plugin's threads end", SOON, || plugin_threads(plugin) == 0).await;
+            wait_until("the descriptors are closed", SOON, || descriptors() <= before).await;
         }
-        wait_until("the plugin's threads end", SOON, || plugin_threads("etcd") == 0).await;
-        wait_until("the descriptors are closed", SOON, || descriptors() <= before).await;
     });
 }

@@ -3,25 +3,32 @@
 use std::{future::IntoFuture as _, time::Duration};
 
 use registry_host::{Entry, EphemeralEvent, Ephemerals, Registry, SettingsBuilder};
-use registry_suite::{SOON, etcd, eventually, memory, open, within};
-use registry_test_servers::Etcd;
+use registry_suite::{Ending, SOON, eventually, memory, open, within};
 
-/// A registry, and another one that sees the same entries.
-async fn two(settings: impl Fn() -> SettingsBuilder) -> (Registry, Registry) {
-    let namespace = registry_suite::unique("ephemerals");
-    let named = || settings().set_value("registry.namespace", &namespace).set("registry.session-timeout=2s");
-    (open(named()).await.expect("a registry"), open(named()).await.expect("another"))
+/// A registry with these settings, and another one that sees the same entries.
+async fn two(registry: SettingsBuilder, other: SettingsBuilder) -> (Registry, Registry) {
+    (open(registry).await.expect("a registry"), open(other).await.expect("another"))
 }
 
-fn on_etcd() -> SettingsBuilder {
-    etcd(Etcd::shared().expect("an etcd server"))
+/// On every server: a registry whose session can be ended, and another one that sees the same entries.
+async fn each() -> Vec<(Registry, Registry, Ending)> {
+    let mut each = Vec::new();
+    for (settings, ending) in Ending::each() {
+        let (registry, other) = two(ending.awaits(settings.clone()), settings).await;
+        each.push((registry, other, ending));
+    }
+    each
 }
 
-/// The server ends the registry's session.
-async fn end_session(registry: &Registry) {
-    let lost = registry.session().id();
-    Etcd::shared().and_then(|server| server.etcdctl(["lease", "revoke", &lost.to_string()])).expect("a revocation");
-    eventually("another session follows", SOON, async || (registry.session().id() != lost).then_some(())).await;
+/// On every backend: two that see the same entries.
+async fn every() -> Vec<(Registry, Registry)> {
+    let mut every = Vec::new();
+    for settings in [memory()].into_iter().chain(Ending::each().map(|(settings, _)| settings)) {
+        // What is missing has been deleted for certain only once its session is known to live.
+        let settings = settings.set("registry.session-timeout=4s");
+        every.push(two(settings.clone(), settings).await);
+    }
+    every
 }
 
 async fn next(events: &mut Ephemerals) -> EphemeralEvent {
@@ -33,9 +40,9 @@ async fn get(registry: &Registry, key: &str) -> Option<Entry> {
 }
 
 /// Once this is told, all that came before it was seen to.
-async fn settle(registry: &Registry, events: &mut Ephemerals) {
+async fn settle(registry: &Registry, events: &mut Ephemerals, ending: &Ending) {
     registry.put("/settled", "").ephemeral().await.expect("a put");
-    end_session(registry).await;
+    ending.of(registry).await;
     loop {
         if let EphemeralEvent::Renewed { key, .. } = next(events).await
             && key == "/settled"
@@ -47,57 +54,70 @@ async fn settle(registry: &Registry, events: &mut Ephemerals) {
 
 #[tokio::test]
 async fn what_a_lost_session_owned_is_made_anew_in_the_next_one() {
-    let (registry, other) = two(on_etcd).await;
-    let mut events = registry.ephemerals();
-    registry.put("/a/e", "value").ephemeral().await.expect("a put");
-    registry.txn().put_ephemeral("/a/f", "one").put("/a/p", "").commit().await.expect("a Txn");
-    registry.put("/a/f", "two").ephemeral().await.expect("a put");
-    for _ in 0..2 {
-        end_session(&registry).await;
-        let mut told = Vec::new();
+    for (registry, other, ending) in each().await {
+        let mut events = registry.ephemerals();
+        registry.put("/a/e", "value").ephemeral().await.expect("a put");
+        registry.txn().put_ephemeral("/a/f", "one").put("/a/p", "").commit().await.expect("a Txn");
+        registry.put("/a/f", "two").ephemeral().await.expect("a put");
         for _ in 0..2 {
-            let EphemeralEvent::Renewed { key, version } = next(&mut events).await else { panic!("not made anew") };
-            assert_eq!(get(&other, &key).await.map(|entry| entry.version), Some(version));
-            told.push(key);
-        }
-        told.sort();
-        assert_eq!(told, ["/a/e", "/a/f"]);
-        for (key, value) in [("/a/e", "value"), ("/a/f", "two")] {
-            let entry = get(&other, key).await.expect(key);
-            assert_eq!((&entry.value[..], entry.ephemeral), (value.as_bytes(), Some(registry.session().id())));
+            ending.of(&registry).await;
+            let mut told = Vec::new();
+            for _ in 0..2 {
+                let event = next(&mut events).await;
+                let EphemeralEvent::Renewed { key, version } = event else { panic!("not made anew: {event:?}") };
+                assert_eq!(get(&other, &key).await.map(|entry| entry.version), Some(version));
+                told.push(key);
+            }
+            told.sort();
+            assert_eq!(told, ["/a/e", "/a/f"]);
+            for (key, value) in [("/a/e", "value"), ("/a/f", "two")] {
+                let entry = get(&other, key).await.expect(key);
+                assert_eq!((&entry.value[..], entry.ephemeral), (value.as_bytes(), Some(registry.session().id())));
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn what_its_host_has_deleted_or_made_persistent_does_not_come_back() {
-    let (registry, other) = two(on_etcd).await;
-    let mut events = registry.ephemerals();
-    for key in ["/deleted", "/tree/below", "/persistent", "/expected"] {
-        registry.put(key, "value").ephemeral().await.expect("a put");
+    for (registry, other, ending) in each().await {
+        let mut events = registry.ephemerals();
+        for key in ["/deleted", "/tree/below", "/persistent", "/expected"] {
+            registry.put(key, "value").ephemeral().await.expect("a put");
+        }
+        registry.delete("/deleted").await.expect("a delete");
+        registry.delete_recursive("/tree").await.expect("a delete");
+        registry.put("/persistent", "value").await.expect("a put");
+        // What certainly did not happen changes nothing.
+        registry.delete("/expected").if_version(1).await.expect_err("another version");
+        settle(&registry, &mut events, &ending).await;
+        assert_eq!(get(&other, "/deleted").await, None);
+        assert_eq!(get(&other, "/tree/below").await, None);
+        assert!(get(&other, "/persistent").await.is_some_and(|entry| !entry.is_ephemeral()));
+        eventually("what was not deleted is there", SOON, async || get(&other, "/expected").await).await;
     }
-    registry.delete("/deleted").await.expect("a delete");
-    registry.delete_recursive("/tree").await.expect("a delete");
-    registry.put("/persistent", "value").await.expect("a put");
-    // What certainly did not happen changes nothing.
-    registry.delete("/expected").if_version(1).await.expect_err("another version");
-    settle(&registry, &mut events).await;
-    assert_eq!(get(&other, "/deleted").await, None);
-    assert_eq!(get(&other, "/tree/below").await, None);
-    assert!(get(&other, "/persistent").await.is_some_and(|entry| !entry.is_ephemeral()));
-    eventually("what was not deleted is there", SOON, async || get(&other, "/expected").await).await;
 }
 
 #[tokio::test]
 async fn a_put_that_was_given_up_is_not_made_anew() {
-    let (registry, other) = two(on_etcd).await;
-    let mut events = registry.ephemerals();
-    registry.put("/late", "value").ephemeral().timeout(Duration::ZERO).await.expect_err("no time");
-    drop(polled_once(registry.put("/dropped", "value").ephemeral().into_future()));
-    settle(&registry, &mut events).await;
-    // Whether they were written at all is not known; after a loss they are not there.
-    assert_eq!(get(&other, "/late").await, None);
-    assert_eq!(get(&other, "/dropped").await, None);
+    for (registry, other, ending) in each().await {
+        let mut events = registry.ephemerals();
+        let mut tries = 0;
+        // Now and then an answer comes in no time; what was answered is not given up.
+        let late = eventually("a put is late", SOON, async || {
+            tries += 1;
+            let key = format!("/late/{tries}");
+            let put = registry.put(&key, "value").ephemeral().timeout(Duration::ZERO).await;
+            put.is_err().then_some(key)
+        });
+        let late = late.await;
+        drop(polled_once(registry.put("/dropped", "value").ephemeral().into_future()));
+        settle(&registry, &mut events, &ending).await;
+        // Whether they were written at all is not known; they go with their session.
+        for key in [&late, "/dropped"] {
+            eventually("it is gone", SOON, async || get(&other, key).await.is_none().then_some(())).await;
+        }
+    }
 }
 
 /// Polls a future once, and drops it.
@@ -107,7 +127,7 @@ fn polled_once<F: Future>(future: F) -> Option<F::Output> {
 
 #[tokio::test]
 async fn what_another_has_taken_over_is_theirs_and_told_at_once() {
-    for (registry, other) in [two(memory_of_one).await, two(on_etcd).await] {
+    for (registry, other) in every().await {
         let mut events = registry.ephemerals();
         registry.put("/a/e", "mine").ephemeral().await.expect("a put");
         registry.put("/a/p", "mine").ephemeral().await.expect("a put");
@@ -126,18 +146,19 @@ async fn what_another_has_taken_over_is_theirs_and_told_at_once() {
 
 #[tokio::test]
 async fn what_was_lost_and_is_anothers_by_then_stays_theirs() {
-    let (registry, other) = two(on_etcd).await;
-    let mut events = registry.ephemerals();
-    registry.put("/e", "mine").ephemeral().await.expect("a put");
-    other.put("/e", "theirs").ephemeral().await.expect("a take-over");
-    assert!(matches!(next(&mut events).await, EphemeralEvent::TakenOver { .. }));
-    settle(&registry, &mut events).await;
-    assert_eq!(get(&registry, "/e").await.expect("it is there").value, "theirs");
+    for (registry, other, ending) in each().await {
+        let mut events = registry.ephemerals();
+        registry.put("/e", "mine").ephemeral().await.expect("a put");
+        other.put("/e", "theirs").ephemeral().await.expect("a take-over");
+        assert!(matches!(next(&mut events).await, EphemeralEvent::TakenOver { .. }));
+        settle(&registry, &mut events, &ending).await;
+        assert_eq!(get(&registry, "/e").await.expect("it is there").value, "theirs");
+    }
 }
 
 #[tokio::test]
 async fn what_another_has_deleted_is_told_and_comes_back_only_if_it_is_kept() {
-    for (registry, other) in [two(memory_of_one).await, two(on_etcd).await] {
+    for (registry, other) in every().await {
         let mut events = registry.ephemerals();
         registry.put("/kept", "value").ephemeral().kept().await.expect("a put");
         other.delete("/kept").await.expect("a delete");
@@ -149,9 +170,4 @@ async fn what_another_has_deleted_is_told_and_comes_back_only_if_it_is_kept() {
         assert!(matches!(next(&mut events).await, EphemeralEvent::Deleted { key } if key == "/given"));
         assert_eq!(get(&other, "/given").await, None);
     }
-}
-
-/// One tree for all that ask in this process.
-fn memory_of_one() -> SettingsBuilder {
-    memory().set("registry.memory.name=ephemerals")
 }

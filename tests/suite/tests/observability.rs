@@ -8,8 +8,8 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
 use registry_host::{ErrorKind, Plugin, Registry, Scope};
-use registry_suite::{Logs, Mirror, SOON, beside, etcd, eventually, memory, open, settings, wait_until};
-use registry_test_servers::{Etcd, Proxy};
+use registry_suite::{Logs, Mirror, SOON, beside, etcd, eventually, memory, open, settings, wait_until, zookeeper};
+use registry_test_servers::{Etcd, Proxy, ZooKeeper};
 use tokio::sync::Mutex;
 
 /// The subscriber of this process.
@@ -51,7 +51,8 @@ fn look(snapshotter: &Snapshotter) -> Vec<(String, Vec<String>, usize)> {
 #[tokio::test]
 async fn calls_are_counted_and_measured_by_operation_backend_and_result() {
     let snapshotter = METRICS.lock().await;
-    for (backend, settings) in [("memory", memory()), ("etcd", etcd(Etcd::shared().unwrap()))] {
+    let (on_etcd, on_zookeeper) = (etcd(Etcd::shared().unwrap()), zookeeper(ZooKeeper::shared().unwrap()));
+    for (backend, settings) in [("memory", memory()), ("etcd", on_etcd), ("zookeeper", on_zookeeper)] {
         look(&snapshotter);
         let registry = open(settings).await.unwrap();
         for _ in 0..3 {

@@ -2,19 +2,34 @@
 
 use std::{sync::Arc, thread};
 
-use registry_host::{ErrorKind, Registry, Scope, SessionState};
-use registry_suite::{SOON, etcd, leases, memory, open, plugin_threads, settings, wait_until, within};
-use registry_test_servers::{Etcd, Proxy};
+use registry_host::{ErrorKind, Registry, Scope, SessionState, SettingsBuilder};
+use registry_suite::{SOON, Server, etcd, memory, open, plugin_threads, wait_until, within, zookeeper};
+use registry_test_servers::{Etcd, Proxy, ZooKeeper};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::Mutex,
 };
 
-/// The tests count threads and leases, so that they take turns.
+/// The tests count threads and sessions, so that they take turns.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-fn server() -> &'static Etcd {
-    Etcd::shared().expect("an etcd server")
+fn on_etcd() -> SettingsBuilder {
+    etcd(Etcd::shared().expect("an etcd server"))
+}
+
+fn on_zookeeper() -> SettingsBuilder {
+    zookeeper(ZooKeeper::shared().expect("a ZooKeeper server"))
+}
+
+/// Every backend, by its plugin's name.
+fn every() -> [(&'static str, SettingsBuilder); 3] {
+    [("memory", memory()), ("etcd", on_etcd()), ("zookeeper", on_zookeeper())]
+}
+
+/// Those with a server.
+fn served() -> [(&'static str, SettingsBuilder, &'static dyn Server); 2] {
+    let (etcd, zookeeper) = (Etcd::shared().expect("an etcd server"), ZooKeeper::shared().expect("a ZooKeeper server"));
+    [("etcd", on_etcd(), etcd), ("zookeeper", on_zookeeper(), zookeeper)]
 }
 
 async fn works(registry: &Registry) {
@@ -25,25 +40,30 @@ async fn works(registry: &Registry) {
 }
 
 #[tokio::test]
-async fn two_backends_are_open_at_once_and_closing_one_leaves_the_other() {
+async fn backends_are_open_at_once_and_closing_one_leaves_the_others() {
     let _turn = TURN.lock().await;
-    let (memory, etcd) = (open(memory()).await.unwrap(), open(etcd(server())).await.unwrap());
-    assert_eq!((memory.plugin().name(), etcd.plugin().name()), ("memory", "etcd"));
-    works(&memory).await;
-    works(&etcd).await;
-    memory.put("/only/here", "1").await.unwrap();
-    assert_eq!(etcd.get("/only/here").await.unwrap(), None);
-    memory.close().await.unwrap();
-    works(&etcd).await;
-    assert_eq!(memory.get("/only/here").await.unwrap_err().kind(), ErrorKind::Closed);
-    etcd.close().await.unwrap();
+    let mut open_ones = Vec::new();
+    for (plugin, settings) in every() {
+        let registry = open(settings).await.unwrap();
+        assert_eq!(registry.plugin().name(), plugin);
+        open_ones.push(registry);
+    }
+    open_ones[0].put("/only/here", "1").await.unwrap();
+    while let [closed, rest @ ..] = &open_ones[..] {
+        for registry in rest {
+            works(registry).await;
+            assert_eq!(registry.get("/only/here").await.unwrap(), None);
+        }
+        closed.close().await.unwrap();
+        assert_eq!(closed.get("/only/here").await.unwrap_err().kind(), ErrorKind::Closed);
+        open_ones.remove(0);
+    }
 }
 
 #[tokio::test]
 async fn two_registries_of_one_plugin_have_a_session_each() {
     let _turn = TURN.lock().await;
-    for settings in [memory as fn() -> _, || etcd(server())] {
-        let settings = settings();
+    for (_, settings) in every() {
         let (one, other) = (open(settings.clone()).await.unwrap(), open(settings).await.unwrap());
         assert_ne!(one.session().id(), other.session().id());
         one.put("/one", "1").ephemeral().await.unwrap();
@@ -59,9 +79,9 @@ async fn two_registries_of_one_plugin_have_a_session_each() {
 #[tokio::test]
 async fn a_plugin_rests_when_nothing_is_open_and_goes_on_when_opened_again() {
     let _turn = TURN.lock().await;
-    for (plugin, settings) in [("memory", memory as fn() -> _), ("etcd", || etcd(server()))] {
+    for (plugin, settings) in every() {
         for _ in 0..3 {
-            let registry = open(settings()).await.unwrap();
+            let registry = open(settings.clone()).await.unwrap();
             works(&registry).await;
             assert!(plugin_threads(plugin) > 0);
             registry.close().await.unwrap();
@@ -75,7 +95,7 @@ async fn a_plugin_rests_when_nothing_is_open_and_goes_on_when_opened_again() {
 fn one_registry_serves_many_threads_and_runtimes() {
     let turn = TURN.blocking_lock();
     let runtime = Runtime::new().unwrap();
-    for settings in [memory(), etcd(server())] {
+    for (_, settings) in every() {
         let registry = runtime.block_on(open(settings)).unwrap();
         thread::scope(|scope| {
             for number in 0..8 {
@@ -109,7 +129,7 @@ fn one_registry_serves_many_threads_and_runtimes() {
 #[test]
 fn a_registry_outlives_the_runtime_that_it_was_opened_on() {
     let turn = TURN.blocking_lock();
-    for settings in [memory(), etcd(server())] {
+    for (_, settings) in every() {
         let registry = Runtime::new().unwrap().block_on(open(settings)).unwrap();
         Runtime::new().unwrap().block_on(async {
             works(&registry).await;
@@ -124,7 +144,7 @@ fn a_registry_outlives_the_runtime_that_it_was_opened_on() {
 fn a_guard_is_dropped_on_a_thread_without_a_runtime() {
     let turn = TURN.blocking_lock();
     let runtime = Runtime::new().unwrap();
-    for settings in [memory(), etcd(server())] {
+    for (_, settings) in every() {
         let registry = runtime.block_on(open(settings)).unwrap();
         let guard = runtime.block_on(registry.lock("/lock").into_future()).unwrap();
         thread::spawn(move || drop(guard)).join().unwrap();
@@ -141,7 +161,6 @@ fn a_guard_is_dropped_on_a_thread_without_a_runtime() {
 fn the_last_handle_is_dropped_anywhere_and_closes_in_the_background() {
     let turn = TURN.blocking_lock();
     let runtime = Arc::new(Runtime::new().unwrap());
-    let server = server();
     let droppers: [fn(Arc<Runtime>, Registry); 4] = [
         // On a thread without a runtime.
         |_, registry| drop(registry),
@@ -159,17 +178,18 @@ fn the_last_handle_is_dropped_anywhere_and_closes_in_the_background() {
             drop(runtime);
         },
     ];
-    for dropper in droppers {
-        let registry = runtime.block_on(open(etcd(server))).unwrap();
+    let on_each = droppers.into_iter().flat_map(|dropper| served().map(|served| (dropper, served)));
+    for (dropper, (plugin, settings, server)) in on_each {
+        let registry = runtime.block_on(open(settings)).unwrap();
         let id = registry.session().id();
         runtime.block_on(registry.put("/mine", "1").ephemeral().into_future()).unwrap();
         let guard = runtime.block_on(registry.lock("/lock").into_future()).unwrap();
         let watch = runtime.block_on(registry.watch("/mine", Scope::Node)).unwrap();
         let mut states = registry.session().states();
-        assert!(leases(server).contains(&id), "{id}");
+        assert!(server.sessions().contains(&id), "{id}");
         let given = Arc::clone(&runtime);
         thread::spawn(move || dropper(given, registry)).join().expect("dropping neither panics nor hangs");
-        runtime.block_on(wait_until("the session ends", SOON, || !leases(server).contains(&id)));
+        runtime.block_on(wait_until("the session ends", SOON, || !server.sessions().contains(&id)));
         // What outlives the handle has been told.
         let why = runtime.block_on(within("the guard is lost", SOON, guard.lost()));
         assert_eq!(why.kind(), ErrorKind::Closed, "{why}");
@@ -181,7 +201,7 @@ fn the_last_handle_is_dropped_anywhere_and_closes_in_the_background() {
             }
         });
         drop((guard, watch));
-        runtime.block_on(wait_until("the plugin rests", SOON, || plugin_threads("etcd") == 0));
+        runtime.block_on(wait_until("the plugin rests", SOON, || plugin_threads(plugin) == 0));
     }
     drop(turn);
 }
@@ -190,18 +210,23 @@ fn the_last_handle_is_dropped_anywhere_and_closes_in_the_background() {
 fn the_last_handle_of_a_server_that_is_silent_is_dropped_without_waiting_for_it() {
     let turn = TURN.blocking_lock();
     let runtime = Runtime::new().unwrap();
-    let proxy = Proxy::to(server().address()).unwrap();
-    let settings = settings("etcd").set_value("registry.etcd.endpoints", proxy.url());
-    let registry = runtime.block_on(open(settings.set("registry.operation-timeout=2s"))).unwrap();
-    let guard = runtime.block_on(registry.lock("/lock").into_future()).unwrap();
-    proxy.silent();
-    let (dropped, waits) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        drop((registry, guard));
-        dropped.send(()).unwrap();
-    });
-    waits.recv_timeout(SOON).expect("dropping waits for nothing");
-    // The closing is given up by its deadline, and the plugin rests.
-    runtime.block_on(wait_until("the plugin rests", SOON, || plugin_threads("etcd") == 0));
+    let ways = [Etcd::shared().unwrap().address(), ZooKeeper::shared().unwrap().address()];
+    let [to_etcd, to_zookeeper] = ways.map(|server| Proxy::to(server).unwrap());
+    let etcd = on_etcd().set_value("registry.etcd.endpoints", to_etcd.url());
+    let at = to_zookeeper.address().to_string();
+    let zookeeper = on_zookeeper().set_value("registry.zookeeper.connect-string", at);
+    for (plugin, settings, proxy) in [("etcd", etcd, to_etcd), ("zookeeper", zookeeper, to_zookeeper)] {
+        let registry = runtime.block_on(open(settings.set("registry.operation-timeout=2s"))).unwrap();
+        let guard = runtime.block_on(registry.lock("/lock").into_future()).unwrap();
+        proxy.silent();
+        let (dropped, waits) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            drop((registry, guard));
+            dropped.send(()).unwrap();
+        });
+        waits.recv_timeout(SOON).expect("dropping waits for nothing");
+        // The closing is given up by its deadline, and the plugin rests.
+        runtime.block_on(wait_until("the plugin rests", SOON, || plugin_threads(plugin) == 0));
+    }
     drop(turn);
 }
