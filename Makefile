@@ -46,9 +46,10 @@ interop: install-build install-servers install-clients ## Meet the servers' othe
 matrix: install-build install-servers install-matrix ## Try the laws on the newest etcd and ZooKeeper (SERVERS='etcd@3.6.5 ...' names others)
 	scripts/matrix $(SERVERS)
 
-bench: install-build install-servers ## Measure the plugins against the raw clients, in a release build (ARGS='...' adds arguments)
+bench: install-build install-servers install-clients ## Measure the plugins against the raw clients, Go's and Curator, in a release build (ARGS='...' adds arguments)
 	$(CARGO) build --locked --workspace --release
-	exec $(TARGET)/release/registry-bench $(ARGS)
+	tests/interop/build $(TARGET) go java
+	exec $(TARGET)/release/registry-bench --peers $(TARGET)/interop $(ARGS)
 
 lint: install-build install-lint ## Check format, lints and documentation
 	$(CARGO) fmt --all --check

@@ -1,15 +1,17 @@
-//! etcd: get, put and put-to-event through the plugin, against the raw etcd-client.
+//! etcd: get, put and put-to-event through the plugin, against the raw etcd-client and Go's clientv3.
 
 use std::sync::Arc;
 
 use etcd_client::{Client, Compare, CompareOp, Txn, TxnOp, WatchOptions};
 use registry_host::Registry;
+use registry_interop::Client as Peer;
 use registry_test_servers::Etcd;
 
 use crate::{
     apart::Apart,
     measure::{Failure, Figures, round},
     open::Plugins,
+    peers::Peers,
     report::{Report, Row},
     through::{self, KEYS, VALUE},
     told::Told,
@@ -20,6 +22,7 @@ const RAW_PARENT: &str = "raw/bench";
 pub(crate) async fn measure(
     report: &mut Report,
     plugins: &Plugins,
+    peers: &Peers,
     rounds: usize,
     calls: usize,
 ) -> Result<(), Failure> {
@@ -56,6 +59,9 @@ pub(crate) async fn measure(
             }
         }
         [get, get_apart, put, txn, txn_apart].into_iter().for_each(|row| report.add(row));
+    }
+    if let Some(peer) = peers.start(report, Peer::Go, &server.endpoint(), (0..KEYS).map(raw_key))? {
+        peer.measure(report, "etcd", &plugin, rounds, calls).await?;
     }
     events(report, &plugin, &raw, rounds, calls).await?;
     plugin.close().await?;

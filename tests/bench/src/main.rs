@@ -1,4 +1,4 @@
-//! Ratios of each plugin to the raw client, measured side by side in one run.
+//! Ratios of each plugin to the raw client, and to clients in other languages, measured side by side in one run.
 //!
 //! Each pair takes turns, round by round, so that a machine that speeds up or slows down does so for both; the ratio
 //! quoted is the median over the rounds.
@@ -10,6 +10,7 @@ mod etcd;
 mod measure;
 mod memory;
 mod open;
+mod peers;
 mod report;
 mod through;
 mod told;
@@ -19,7 +20,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
-use self::{measure::Failure, open::Plugins, report::Report};
+use self::{measure::Failure, open::Plugins, peers::Peers, report::Report};
 
 /// Measures the plugins against the raw clients.
 #[derive(Parser)]
@@ -36,6 +37,9 @@ struct Arguments {
     /// Where the plugins are; beside this executable unless named.
     #[arg(long, value_name = "DIR")]
     plugin_dir: Option<PathBuf>,
+    /// Where `tests/interop/build` has put the drivers of Go's clientv3 and of Curator; without it they are not measured.
+    #[arg(long, value_name = "DIR")]
+    peers: Option<PathBuf>,
     /// Where the table is written as JSON.
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
@@ -59,15 +63,16 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let mut report = Report::new();
     let plugins = Plugins(arguments.plugin_dir.clone());
+    let peers = Peers::find(arguments.peers.clone())?;
     let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     if wanted("memory") {
         memory::measure(&mut report, &plugins, arguments.rounds, arguments.calls * 100).await?;
     }
     if wanted("etcd") {
-        etcd::measure(&mut report, &plugins, arguments.rounds, arguments.calls).await?;
+        etcd::measure(&mut report, &plugins, &peers, arguments.rounds, arguments.calls).await?;
     }
     if wanted("zookeeper") {
-        zookeeper::measure(&mut report, &plugins, arguments.rounds, arguments.calls).await?;
+        zookeeper::measure(&mut report, &plugins, &peers, arguments.rounds, arguments.calls).await?;
     }
     report.write(&arguments.json)?;
     Ok(report)

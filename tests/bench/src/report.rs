@@ -46,6 +46,7 @@ impl Row {
 pub(crate) struct Report {
     versions: BTreeMap<String, String>,
     rows: Vec<Row>,
+    left_out: Vec<String>,
 }
 
 impl Report {
@@ -59,6 +60,11 @@ impl Report {
 
     pub(crate) fn add(&mut self, row: Row) {
         self.rows.push(row);
+    }
+
+    /// Tells of what could have been measured and was not asked for.
+    pub(crate) fn leave_out(&mut self, whom: &str) {
+        self.left_out.push(whom.to_owned());
     }
 
     pub(crate) fn write(&self, file: &Path) -> Result<(), Failure> {
@@ -81,7 +87,10 @@ impl Report {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        std::fs::write(file, format!("{:#}\n", json!({ "versions": self.versions, "rows": rows })))?;
+        std::fs::write(
+            file,
+            format!("{:#}\n", json!({ "versions": self.versions, "rows": rows, "left_out": self.left_out })),
+        )?;
         Ok(())
     }
 }
@@ -106,7 +115,11 @@ impl fmt::Display for Report {
         for (of, version) in &self.versions {
             writeln!(f, "{of} {version}")?;
         }
-        writeln!(f, "Medians over the rounds; absolute times say more of the machine than of the plugin.")
+        writeln!(f, "Medians over the rounds; absolute times say more of the machine than of the plugin.")?;
+        for whom in &self.left_out {
+            writeln!(f, "{whom} was not measured: --peers DIR says where its driver is, as `make bench` does.")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,8 +1,9 @@
-//! ZooKeeper: get, put and put-to-event through the plugin, against the raw zookeeper-client.
+//! ZooKeeper: get, put and put-to-event through the plugin, against the raw zookeeper-client and Curator.
 
 use std::sync::Arc;
 
 use registry_host::Registry;
+use registry_interop::Client as Peer;
 use registry_test_servers::ZooKeeper;
 use zookeeper_client::{Acls, AddWatchMode, Client, CreateMode, EventType};
 
@@ -10,6 +11,7 @@ use crate::{
     apart::Apart,
     measure::{Failure, Figures, round},
     open::Plugins,
+    peers::Peers,
     report::{Report, Row},
     through::{self, KEYS, VALUE},
     told::Told,
@@ -20,6 +22,7 @@ const RAW_PARENT: &str = "/raw";
 pub(crate) async fn measure(
     report: &mut Report,
     plugins: &Plugins,
+    peers: &Peers,
     rounds: usize,
     calls: usize,
 ) -> Result<(), Failure> {
@@ -56,6 +59,9 @@ pub(crate) async fn measure(
             }
         }
         [get, get_apart, put, put_apart].into_iter().for_each(|row| report.add(row));
+    }
+    if let Some(peer) = peers.start(report, Peer::Curator, &server.connect_string(), (0..KEYS).map(raw_key))? {
+        peer.measure(report, "ZooKeeper", &plugin, rounds, calls).await?;
     }
     events(report, &plugin, &raw, rounds, calls).await?;
     plugin.close().await?;

@@ -17,6 +17,11 @@ fn a_short_run_measures_every_pair_and_writes_them_down() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: serde_json::Value =
         serde_json::from_slice(&fs::read(json).expect("the report is written")).expect("it is JSON");
+    let told = String::from_utf8_lossy(&output.stdout);
+    for (number, peer) in ["Go clientv3", "Curator"].into_iter().enumerate() {
+        assert_eq!(report["left_out"][number], peer, "what is not measured is told of");
+        assert!(told.contains(&format!("{peer} was not measured")), "{told}");
+    }
     let rows = report["rows"].as_array().expect("rows");
     let of_servers = ["etcd", "ZooKeeper"].into_iter().flat_map(|server| {
         ["get", "put on an existing key", "put to its event"].map(|operation| format!("{server} {operation}"))

@@ -40,6 +40,9 @@ func (c *client) do(verb string, arguments []string) ([]string, error) {
 	if verb == "lock" && len(arguments) == 1 {
 		return c.lock(context.Background(), arguments[0])
 	}
+	if verb == "bench" && len(arguments) > 4 {
+		return c.bench(arguments[0], arguments[1], arguments[2], arguments[3], arguments[4:])
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	switch {

@@ -1,4 +1,4 @@
-// A client of etcd that nobody here wrote, driven by lines: see ../src/driver.rs for what it is told and answers.
+// A client of etcd that nobody here wrote, driven by lines: see ../src/process.rs for what it is told and answers.
 //
 // Usage: interop-go ENDPOINT SESSION-SECONDS
 package main

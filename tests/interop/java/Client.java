@@ -17,10 +17,12 @@ final class Client {
     private static final int LIMIT_SECONDS = 30;
 
     private final CuratorFramework curator;
+    private final Bench bench;
     private Mutex held;
 
     private Client(CuratorFramework curator) {
         this.curator = curator;
+        bench = new Bench(curator);
     }
 
     static Client connect(String servers, int sessionSeconds) throws Exception {
@@ -36,6 +38,9 @@ final class Client {
     }
 
     List<String> answer(String verb, List<String> arguments) throws Exception {
+        if (verb.equals("bench") && arguments.size() > 4) {
+            return bench.answer(arguments);
+        }
         switch (verb + " " + arguments.size()) {
             case "lock 1":
                 return lock(arguments.get(0));

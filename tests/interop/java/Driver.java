@@ -9,7 +9,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.SynchronousQueue;
 
 /**
- * A client of ZooKeeper that nobody here wrote, driven by lines: see ../src/driver.rs for what it is told and answers.
+ * A client of ZooKeeper that nobody here wrote, driven by lines: see ../src/process.rs for what it is told and answers.
  *
  * <p>Usage: Driver CONNECT-STRING SESSION-SECONDS
  */

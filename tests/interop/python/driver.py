@@ -1,4 +1,4 @@
-"""A client of ZooKeeper that nobody here wrote, driven by lines: see ../src/driver.rs for what it is told and answers.
+"""A client of ZooKeeper that nobody here wrote, driven by lines: see ../src/process.rs for what it is told and answers.
 
 Usage: driver.py CONNECT-STRING SESSION-SECONDS
 """

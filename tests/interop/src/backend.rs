@@ -1,8 +1,7 @@
 //! The servers that others have clients for.
 
+use registry_interop::Client;
 use registry_test_servers::{Etcd, ZooKeeper};
-
-use crate::clients::Client;
 
 /// A server, and the registry's plugin for it.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 /// A client in its own language, behind a small driver of ours.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Client {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
     /// Go's `clientv3` with `concurrency.Mutex`, on etcd.
     Go,
     /// Java's Curator with `InterProcessMutex`, on ZooKeeper.
@@ -15,10 +15,21 @@ pub(crate) enum Client {
     Kazoo,
 }
 
-impl Client {
-    const ALL: [Self; 3] = [Self::Go, Self::Curator, Self::Kazoo];
+/// How long a driver lives, which decides what it is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lives {
+    /// Starting fast matters more than running fast.
+    Seconds,
+    /// Running fast is what matters: nothing is set that its users would not set.
+    Minutes,
+}
 
-    pub(crate) const fn name(self) -> &'static str {
+impl Client {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Go, Self::Curator, Self::Kazoo];
+
+    /// A short name, for messages.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Go => "go",
             Self::Curator => "curator",
@@ -26,47 +37,48 @@ impl Client {
         }
     }
 
+    /// Asks whether its driver is in the folder that `tests/interop/build` made.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, and what builds it.
+    pub fn check(self, built: &Path) -> Result<(), String> {
+        let program = self.program(built);
+        if program.exists() {
+            return Ok(());
+        }
+        Err(format!("{} is missing: `make interop` and `make bench` build it", program.display()))
+    }
+
     /// Its driver, which still lacks the server and the session's seconds.
-    pub(crate) fn command(self) -> Command {
-        let built = built();
+    pub(crate) fn command(self, built: &Path, lives: Lives) -> Command {
+        let program = self.program(built);
         match self {
-            Self::Go => Command::new(self.program()),
+            Self::Go => Command::new(program),
             Self::Curator => {
                 let mut command = Command::new("java");
-                // It lives for seconds: starting fast matters more than running fast.
-                command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"]);
+                if lives == Lives::Seconds {
+                    command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"]);
+                }
                 command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
-                let (classes, libraries) = (self.program(), built.join("java/libraries/*"));
-                command.arg("-cp").arg(format!("{}:{}", classes.display(), libraries.display())).arg("Driver");
+                let libraries = built.join("java/libraries/*");
+                command.arg("-cp").arg(format!("{}:{}", program.display(), libraries.display())).arg("Driver");
                 command
             }
             Self::Kazoo => {
                 let mut command = Command::new(built.join("python/bin/python3"));
-                command.arg(self.program());
+                command.arg(program);
                 command
             }
         }
     }
 
     /// What must be there.
-    fn program(self) -> PathBuf {
-        built().join(match self {
+    fn program(self, built: &Path) -> PathBuf {
+        built.join(match self {
             Self::Go => "go/driver",
             Self::Curator => "java/classes",
             Self::Kazoo => "python/driver.py",
         })
     }
-}
-
-/// Fails with what to do if a driver was not built.
-pub(crate) fn all_built() -> Result<(), String> {
-    match Client::ALL.map(Client::program).iter().find(|program| !program.exists()) {
-        Some(missing) => Err(format!("{} is missing: run `make interop`, which builds it", missing.display())),
-        None => Ok(()),
-    }
-}
-
-/// The folder beside this executable's own.
-fn built() -> PathBuf {
-    registry_suite::beside().parent().unwrap_or(Path::new("/")).join("interop")
 }

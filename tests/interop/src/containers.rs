@@ -1,9 +1,10 @@
 //! Curator makes a lock's key as a container, which the server removes some time after it was emptied.
 
+use registry_interop::Client;
 use registry_suite::{SOON, eventually, within};
 use tokio::join;
 
-use crate::{backend::Backend, clients::Client, place::Place};
+use crate::{backend::Backend, place::Place};
 
 const KEY: &str = "/lock";
 

@@ -1,67 +1,31 @@
-//! A client that nobody here wrote, in a process of its own, driven by lines.
-//!
-//! A request is a line: a verb and its arguments, with tabs between them. So is its answer: `ok` and fields, or `error` and a message.
-//! One request is done after the other. Keys are the server's own; values are in hexadecimal, ZooKeeper's null is `-`.
-//!
-//! | request | is answered with |
-//! |---|---|
-//! | `lock KEY` | the holder's entry in the queue, once the lock is held |
-//! | `unlock` | |
-//! | `put KEY VALUE`, `ephemeral KEY VALUE` | |
-//! | `get KEY` | the value, or no field |
-//! | `tree KEY` | the key and its value, if it is there; then keys and values of all below |
-//! | `delete KEY` | |
-//! | `close` | ends the session, then the process |
-//!
-//! At the end of its input a driver ends at once, as if it had crashed.
+//! A driver in the trials: it answers what it is asked, or the trial fails.
 
-use std::{process::Stdio, time::Duration};
+use std::{path::Path, time::Duration};
 
-use registry_suite::within;
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout},
-};
+use registry_interop::{Client, Lives, Process, Value};
 
-use crate::{clients::Client, place::SESSION};
+use crate::place::SESSION;
 
 /// How long an answer may take; that of a lock waits for all who are before it.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A driver and its session.
 pub(crate) struct Driver {
-    client: Client,
-    process: Child,
-    requests: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
+    process: Process,
     /// What the server's keys begin with.
     prefix: String,
 }
 
-/// What a key holds on the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Value {
-    /// ZooKeeper's null.
-    Null,
-    /// Any bytes, none included.
-    Bytes(Vec<u8>),
-}
-
 impl Driver {
     /// Starts a client on a server; the keys that it is asked for lie below the prefix.
-    pub(crate) fn start(client: Client, server: &str, prefix: &str) -> Self {
-        let mut command = client.command();
-        command.arg(server).arg(SESSION.as_secs().to_string());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut process = command.spawn().unwrap_or_else(|error| panic!("{} can't be started: {error}", client.name()));
-        let requests = process.stdin.take().expect("its input is a pipe");
-        let answers = BufReader::new(process.stdout.take().expect("its output is a pipe")).lines();
-        Self { client, process, requests, answers, prefix: prefix.to_owned() }
+    pub(crate) fn start(client: Client, built: &Path, server: &str, prefix: &str) -> Self {
+        let process = Process::start(client, built, Lives::Seconds, server, SESSION);
+        Self { process: process.unwrap_or_else(|error| panic!("{error}")), prefix: prefix.to_owned() }
     }
 
     /// Whose client it is.
     pub(crate) fn client(&self) -> Client {
-        self.client
+        self.process.client()
     }
 
     /// Waits for a lock; gives the key of its entry in the queue.
@@ -98,29 +62,17 @@ impl Driver {
     }
 
     /// Ends its session, then its process.
-    pub(crate) async fn close(mut self) {
-        self.ask("close", &[]).await;
-        let ended = within("the driver ends", LIMIT, self.process.wait()).await.expect("it can be waited for");
-        assert!(ended.success(), "{} ended with {ended}", self.client.name());
+    pub(crate) async fn close(self) {
+        self.process.close(LIMIT).await.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Ends its process alone: the session stays until its timeout.
-    pub(crate) async fn kill(mut self) {
-        self.process.kill().await.expect("it can be killed");
+    pub(crate) async fn kill(self) {
+        self.process.kill().await.unwrap_or_else(|error| panic!("{error}"));
     }
 
     async fn ask(&mut self, verb: &str, arguments: &[&str]) -> Vec<String> {
-        let name = self.client.name();
-        let line = [&[verb], arguments].concat().join("\t") + "\n";
-        let answer = within(format!("{name} answers {verb}"), LIMIT, async {
-            self.requests.write_all(line.as_bytes()).await?;
-            self.answers.next_line().await
-        });
-        let answer = answer.await.unwrap_or_else(|error| panic!("{name} can't be asked to {verb}: {error}"));
-        let answer = answer.unwrap_or_else(|| panic!("{name} ended instead of answering {verb}"));
-        let mut fields = answer.split('\t');
-        assert_eq!(fields.next(), Some("ok"), "{name} answered {verb} {arguments:.99?} with {answer:.999}");
-        fields.map(str::to_owned).collect()
+        self.process.ask(verb, arguments, LIMIT).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn place(&self, key: &str) -> String {
@@ -130,31 +82,5 @@ impl Driver {
     fn key(&self, place: &str) -> String {
         let key = place.strip_prefix(&self.prefix);
         key.unwrap_or_else(|| panic!("{place} lies outside of {}", self.prefix)).to_owned()
-    }
-}
-
-impl Value {
-    /// What the registry reads: a null value is an empty one.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        match self {
-            Self::Null => Vec::new(),
-            Self::Bytes(bytes) => bytes,
-        }
-    }
-
-    fn written(&self) -> String {
-        match self {
-            Self::Null => "-".to_owned(),
-            Self::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        }
-    }
-
-    fn read(text: &str) -> Self {
-        if text == "-" {
-            return Self::Null;
-        }
-        let digit = |digit: &u8| char::from(*digit).to_digit(16).expect("a hexadecimal digit") as u8;
-        let bytes = text.as_bytes().chunks(2).map(|byte| byte.iter().fold(0, |sum, next| sum << 4 | digit(next)));
-        Self::Bytes(bytes.collect())
     }
 }

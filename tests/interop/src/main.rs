@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-mod clients;
 mod containers;
 mod contender;
 mod dead_holders;
@@ -24,6 +23,7 @@ mod witness;
 use std::{process::ExitCode, sync::Arc};
 
 use libtest_mimic::{Arguments, Trial};
+use registry_interop::Client;
 use tokio::runtime::Runtime;
 
 use self::backend::Backend;
@@ -34,7 +34,7 @@ const AT_ONCE: usize = 4;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    if let Err(missing) = clients::all_built() {
+    if let Err(missing) = Client::ALL.iter().try_for_each(|client| client.check(&place::built())) {
         eprintln!("registry-interop: {missing}");
         return ExitCode::FAILURE;
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use registry_host::{Guard, Registry};
+use registry_interop::Value;
 
-use crate::driver::{Driver, Value};
+use crate::driver::Driver;
 
 /// The registry through its plugin, or a client that nobody here wrote.
 pub(crate) enum Party {

@@ -1,14 +1,23 @@
 //! A namespace on a server, where the registry and others meet.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use registry_host::{Registry, Settings};
+use registry_interop::Client;
 use registry_suite::{beside, open, unique};
 
-use crate::{backend::Backend, clients::Client, driver::Driver, party::Party};
+use crate::{backend::Backend, driver::Driver, party::Party};
 
 /// How long everybody's sessions outlive them: as short as a loaded machine allows.
 pub(crate) const SESSION: Duration = Duration::from_secs(5);
+
+/// Where the drivers are: in the folder beside this executable's own.
+pub(crate) fn built() -> PathBuf {
+    beside().parent().unwrap_or(Path::new("/")).join("interop")
+}
 
 /// A namespace that nothing else uses.
 pub(crate) struct Place {
@@ -47,7 +56,7 @@ impl Place {
 
     /// Opens a session of theirs.
     pub(crate) fn driver(&self, client: Client) -> Box<Driver> {
-        Box::new(Driver::start(client, &self.backend.server(), &self.backend.prefix(&self.namespace)))
+        Box::new(Driver::start(client, &built(), &self.backend.server(), &self.backend.prefix(&self.namespace)))
     }
 
     /// Opens a session of ours and of each of theirs.

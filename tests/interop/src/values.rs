@@ -1,6 +1,8 @@
 //! Values of everybody, read by everybody.
 
-use crate::{backend::Backend, driver::Value, party::Party, place::Place};
+use registry_interop::Value;
+
+use crate::{backend::Backend, party::Party, place::Place};
 
 const KEY: &str = "/values/one";
 
