@@ -1,11 +1,12 @@
-//! Data that others left on etcd, seen through the loaded plugin (contract 1.5).
+//! Data that others left on a server, seen through the loaded plugin (contract 1.5).
 
 use std::time::Duration;
 
 use etcd_client::Client;
 use registry_host::{ErrorKind, Event, Registry, Scope};
-use registry_suite::{etcd, open, within};
-use registry_test_servers::Etcd;
+use registry_suite::{Mirror, SOON, etcd, eventually, open, within, zookeeper};
+use registry_test_servers::{Etcd, ZooKeeper};
+use zookeeper_client::{Acls, CreateMode};
 
 /// What follows the namespace: none of it is a key, each for another reason.
 const FOREIGN: [&[u8]; 8] =
@@ -78,4 +79,67 @@ async fn a_key_without_an_entry_is_named_and_created_by_a_put_below() {
     assert_eq!(registry.children("/x").await.unwrap(), ["beside", "y"]);
     assert_eq!(registry.delete_recursive("/x").await.unwrap(), 3);
     assert!(registry.children("/").await.unwrap().is_empty());
+}
+
+/// A registry on ZooKeeper, and a client that writes what it likes below the same namespace.
+async fn on_zookeeper() -> (Registry, zookeeper_client::Client) {
+    let server = ZooKeeper::shared().expect("a ZooKeeper server");
+    let registry = open(zookeeper(server)).await.expect("a registry opens");
+    (registry, server.client().await.expect("ZooKeeper answers"))
+}
+
+async fn create(client: &zookeeper_client::Client, mode: CreateMode, path: &str) {
+    client.create(path, b"foreign", &mode.with_acls(Acls::anyone_all())).await.expect(path);
+}
+
+/// What is too long for a key is all that ZooKeeper takes and a registry doesn't: the rest it refuses by itself.
+#[tokio::test]
+async fn on_zookeeper_paths_too_long_for_a_key_are_not_shown_and_go_with_what_is_above() {
+    let (registry, client) = on_zookeeper().await;
+    let deepest = "/a".repeat(32);
+    registry.put(&deepest, "").await.unwrap();
+    registry.put("/b", "").await.unwrap();
+    let mut mirror = Mirror::of(&registry, "/").await;
+    let namespace = registry.namespace().to_owned();
+    let long = format!("/b/{}", "x".repeat(8_190));
+    for foreign in [format!("{deepest}/deep"), format!("{deepest}/deep/deeper"), long] {
+        create(&client, CreateMode::Persistent, &format!("/{namespace}{foreign}")).await;
+    }
+    registry.put("/shown", "").await.unwrap();
+    mirror.until("what came after is told", |mirror| mirror.has("/shown", "")).await;
+    assert!(mirror.state.keys().all(|key| key == "/shown" || key == "/b" || deepest.starts_with(key)), "and it alone");
+    for (above, shown, went) in [(deepest.as_str(), 1, 3), ("/b", 1, 2)] {
+        assert_eq!(registry.list(above).await.unwrap().len(), shown, "{above}");
+        assert_eq!(registry.children(above).await.unwrap(), [""; 0], "{above}");
+        assert_eq!(registry.delete(above).await.unwrap_err().kind(), ErrorKind::HasChildren, "{above}");
+        let ephemeral = registry.put(above, "").ephemeral().await;
+        assert_eq!(ephemeral.unwrap_err().kind(), ErrorKind::HasChildren, "{above}");
+        assert_eq!(registry.delete_recursive(above).await.unwrap(), went, "{above}");
+        mirror.until("it is told to be gone", |mirror| !mirror.state.contains_key(above)).await;
+    }
+}
+
+#[tokio::test]
+async fn on_zookeeper_containers_and_entries_with_a_time_to_live_are_entries_like_others_while_they_are_there() {
+    let (registry, client) = on_zookeeper().await;
+    let mut mirror = Mirror::of(&registry, "/").await;
+    let namespace = registry.namespace().to_owned();
+    let at = |key: &str| format!("/{namespace}{key}");
+    create(&client, CreateMode::Container, &at("/container")).await;
+    let lives = CreateMode::Persistent.with_acls(Acls::anyone_all()).with_ttl(Duration::from_secs(2));
+    client.create(&at("/lives"), b"foreign", &lives).await.unwrap();
+    for key in ["/container", "/lives"] {
+        mirror.until("it is told", |mirror| mirror.has(key, "foreign")).await;
+        assert!(!registry.get(key).await.unwrap().unwrap().is_ephemeral(), "it is nobody's");
+        registry.put(&format!("{key}/below"), "1").ephemeral().await.unwrap();
+        registry.put(key, "ours").await.unwrap();
+        assert_eq!(registry.delete(key).await.unwrap_err().kind(), ErrorKind::HasChildren);
+        registry.delete(&format!("{key}/below")).await.unwrap();
+    }
+    // Empty, both are removed by the server.
+    for key in ["/container", "/lives"] {
+        let gone = async || registry.get(key).await.unwrap().is_none().then_some(());
+        eventually(format_args!("{key} is removed"), SOON * 4, gone).await;
+        mirror.until("that is told", |mirror| !mirror.state.contains_key(key)).await;
+    }
 }
