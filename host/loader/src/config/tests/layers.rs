@@ -81,6 +81,8 @@ fn every_value_tells_where_it_was_written() {
     rows.retain(|row| row.key != "registry.plugin-dirs");
     let rows: Vec<String> = rows.iter().map(|row| format!("{} = {} ({})", row.key, row.value, row.source)).collect();
     let expected = [
+        "registry.disconnect-grace = 0s (default)".to_owned(),
+        "registry.disconnect-max-wait = 100s (default)".to_owned(),
         "registry.disconnect-strategy = stop (default)".to_owned(),
         format!("registry.etcd.endpoints[0] = a:1 ({})", file.line(6)),
         format!("registry.etcd.endpoints[1] = http://<hidden>@b:2 ({})", file.line(7)),
