@@ -23,7 +23,8 @@ impl Registry {
             }
             None => {
                 let asked = inner.connection.get(key.as_str().into(), inner.timeout.into());
-                inner.layers.run(Operation::Get, Some(key), Some(inner.timeout), asked).await?
+                // In a box, so that an answer at hand need not make room for it.
+                Box::pin(inner.layers.run(Operation::Get, Some(key), Some(inner.timeout), asked)).await?
             }
         };
         // The key is known here, so that it needn't cross.

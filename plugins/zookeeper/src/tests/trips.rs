@@ -46,7 +46,9 @@ async fn the_usual_txns_are_one_request() {
     let at_once = async || {
         let put = || client.write(&operation);
         let answers = tokio::join!(put(), put(), put(), put());
-        [answers.0, answers.1, answers.2, answers.3].map(|answer| answer.expect("a put"));
+        for answer in [answers.0, answers.1, answers.2, answers.3] {
+            answer.expect("a put");
+        }
     };
     assert_eq!(
         least(&server, at_once).await,
