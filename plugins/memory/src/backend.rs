@@ -45,7 +45,11 @@ impl Backend for Memory {
     }
 
     async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
-        self.find(key)
+        let mut found = self.find(key)?;
+        if let Some(entry) = &mut found {
+            key.as_str().clone_into(&mut entry.key);
+        }
+        Ok(found)
     }
 
     fn get_at_hand(&self, key: Key<'_>) -> Option<Result<Option<Entry>>> {
@@ -92,11 +96,10 @@ impl Backend for Memory {
 }
 
 impl Memory {
+    /// The entry of a key, without the key, which is known to whoever asks.
     fn find(&self, key: Key<'_>) -> Result<Option<Entry>> {
-        let place = self.namespace.place(key);
-        self.tree.read(self.session, |entries| {
-            let stored = entries.find(&place)?;
-            Some(stored.entry(self.namespace.strip(place)))
+        self.namespace.look_at(key, |place| {
+            self.tree.read(self.session, |entries| Some(entries.find(place)?.entry(String::new())))
         })
     }
 }

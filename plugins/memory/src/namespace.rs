@@ -1,8 +1,12 @@
 //! Where in the tree a session's keys stand (contract 1.4).
 
+use arrayvec::ArrayString;
 use registry_plugin::{Entry, Key, MAX_KEY_BYTES, MAX_SEGMENTS};
 
 use crate::entries::Stored;
+
+/// How many bytes a place has that is not long.
+const SHORT: usize = 256;
 
 /// What is put before each key of a session to find its place in the tree: empty, or `/` and the namespace.
 #[derive(Clone, Debug)]
@@ -35,10 +39,11 @@ impl Namespace {
         self.key(place).map(|key| stored.entry(key.as_str().to_owned()))
     }
 
-    /// The key of a place that was made of one.
-    pub(crate) fn strip(&self, mut place: String) -> String {
-        place.drain(..self.0.len());
-        place
+    /// Has the place of a key looked at, which is put together without an allocation unless it is long.
+    pub(crate) fn look_at<T>(&self, key: Key<'_>, look: impl FnOnce(&str) -> T) -> T {
+        let mut place = ArrayString::<SHORT>::new();
+        let fits = !key.is_root() && [&self.0, key.as_str()].iter().all(|part| place.try_push_str(part).is_ok());
+        if fits { look(&place) } else { look(&self.place(key)) }
     }
 }
 
