@@ -79,6 +79,12 @@ async fn a_user_with_a_password_gets_in_and_others_do_not() {
     assert_eq!(leases(&USERS).len(), known, "nothing was opened");
 }
 
+/// Lets time pass in which no token is used. There is no condition to wait for: the server doesn't tell that a token has run
+/// out, and whoever tries one renews it.
+async fn unused_for(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 #[tokio::test]
 async fn tokens_that_run_out_while_in_use_are_renewed() {
     let registry = open(user(USER).set("registry.etcd.ttl=3s")).await.unwrap();
@@ -86,7 +92,7 @@ async fn tokens_that_run_out_while_in_use_are_renewed() {
     registry.put("/w/mine", "1").ephemeral().await.unwrap();
     let guard = registry.lock("/lock").await.unwrap();
     // An idle connection's token runs out several times over, as does the session without its keepalives.
-    tokio::time::sleep(Duration::from_secs(7)).await;
+    unused_for(Duration::from_secs(7)).await;
     registry.put("/w/later", "1").await.expect("a write with a token that ran out");
     mirror.until("the watch goes on", |mirror| mirror.has("/w/later", "1")).await;
     let mut fresh = Mirror::of(&registry, "/w").await;
@@ -96,7 +102,7 @@ async fn tokens_that_run_out_while_in_use_are_renewed() {
     registry.txn().check_held(&guard).put("/w/held", "1").commit().await.unwrap();
     assert_eq!((registry.session().id(), registry.session().state()), (id, SessionState::Connected));
     assert!(registry.get("/w/mine").await.unwrap().is_some());
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    unused_for(Duration::from_secs(2)).await;
     registry.close().await.expect("it closes with a token that ran out");
 }
 

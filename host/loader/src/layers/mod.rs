@@ -53,9 +53,7 @@ impl Layers {
         measured.end(&self.metrics, result.as_ref().err());
         result
     }
-}
 
-impl Layers {
     /// Runs a call of the plugin whose answer may be at hand; nothing if it isn't.
     pub(crate) fn at_hand<T>(
         &self,

@@ -5,7 +5,7 @@ use registry_test_servers::{Certificates, Etcd as Server, Tls};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use super::{support::*, watching::watch};
+use super::support::*;
 
 async fn refusal(section: Value) -> registry_plugin::Error {
     match connect_with(section, options("ns")).await {
@@ -52,7 +52,7 @@ async fn tokens_that_run_out_are_renewed() {
     assert_eq!((client.id(), client.state()), (id, Some(SessionState::Connected)));
     // A watch that is begun with a token that has run out.
     until("the token has run out again", async || begun.elapsed() > Duration::from_secs(6)).await;
-    let mut late = super::watching::watch(&client, "/e", Scope::Node);
+    let mut late = super::support::watch(&client, "/e", Scope::Node);
     assert_eq!(late.synced().await, ["+/e 2"]);
     client.write(&[ephemeral("/e", "3")]).await.expect("a put");
     while late.next().await != "/e 3" {}

@@ -5,7 +5,7 @@ use registry_test_servers::{Etcd as Server, Proxy};
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{support::*, watching::watch};
+use super::support::*;
 
 async fn connect_through(proxy: &Proxy, namespace: &str) -> Arc<Client> {
     let client = connect_with(json!({ "endpoints": proxy.url() }), options(namespace)).await;

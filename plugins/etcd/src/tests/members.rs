@@ -8,7 +8,7 @@ use registry_test_servers::Etcd as Server;
 use serde_json::json;
 use tokio::time::{Duration, timeout};
 
-use super::{support::*, watching::watch};
+use super::support::*;
 
 fn three() -> Server {
     Server::builder().members(3).start().expect("a cluster")

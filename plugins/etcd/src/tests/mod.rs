@@ -10,4 +10,3 @@ mod support;
 mod trips;
 mod txns;
 mod watches;
-mod watching;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use registry_plugin::Scope;
 
-use super::{support::*, watching::watch};
+use super::support::*;
 
 #[tokio::test]
 async fn a_watch_begins_with_the_present_state_and_goes_on_with_changes() {

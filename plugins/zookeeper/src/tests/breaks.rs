@@ -5,7 +5,7 @@ use registry_test_servers::{Proxy, ZooKeeper};
 use serde_json::json;
 use zookeeper_client::{Acls, Client as Raw, SessionState as ClientState};
 
-use super::{support::*, watching::watch, writer::Writer};
+use super::{support::*, writer::Writer};
 
 /// The second clients of a proxied connection reach the server past the proxy.
 struct Cut {
@@ -57,7 +57,7 @@ async fn begin(writer: &Writer) {
 /// What a watch tells of [`Cut::change`].
 const CHANGED: [&str; 4] = ["+/a/comes 2", "-/a/goes 1", "/a/anew 2", "/a/changes 2"];
 
-async fn tells_what_changed(watch: &mut super::watching::Running) {
+async fn tells_what_changed(watch: &mut Running) {
     let mut told = watch.synced().await;
     told.sort();
     assert_eq!(told, CHANGED);

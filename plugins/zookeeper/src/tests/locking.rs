@@ -8,33 +8,65 @@ use super::support::*;
 
 pub(crate) const LOCK: &str = "/locks/a";
 
-impl Client {
+/// What tests of locks do with a client.
+pub(crate) trait Contender {
     /// Asks for the lock, and waits if asked to.
-    pub(crate) fn ask(&self, waits: bool) -> impl Future<Output = Result<Held>> + Send + 'static {
+    fn ask(&self, waits: bool) -> impl Future<Output = Result<Held>> + Send + 'static;
+
+    /// Asks for the lock in the background.
+    fn queue(&self) -> JoinHandle<Result<Held>>;
+
+    /// Has the lock, which nobody else has.
+    async fn lock(&self) -> Held;
+
+    async fn try_lock(&self) -> Result<Held>;
+
+    async fn unlock(&self, held: Held);
+
+    /// The names of all that is in the queue, from the first on.
+    async fn queued(&self) -> Vec<String>;
+
+    async fn until_queued(&self, count: usize);
+
+    /// Makes a queue entry as another program would, whose name begins like that; its own name.
+    async fn queue_as(&self, prefix: &str) -> String;
+
+    /// Makes something below the lock.
+    async fn make(&self, name: &str, mode: CreateMode);
+
+    async fn remove(&self, name: &str);
+
+    async fn stat(&self, at: Key<'_>) -> Option<Stat>;
+
+    /// How many entries were ever made below the lock: the server counts makings and removals.
+    async fn ever_made(&self) -> i32;
+
+    fn raw(&self) -> std::sync::Arc<zookeeper_client::Client>;
+}
+
+impl Contender for Client {
+    fn ask(&self, waits: bool) -> impl Future<Output = Result<Held>> + Send + 'static {
         let request = LockRequest::detached(&self.context, LOCK, Bytes::from_static(b"who"), waits, 0);
         self.backend.clone().lock(request)
     }
 
-    /// Asks for the lock in the background.
-    pub(crate) fn queue(&self) -> JoinHandle<Result<Held>> {
+    fn queue(&self) -> JoinHandle<Result<Held>> {
         tokio::spawn(self.ask(true))
     }
 
-    /// Has the lock, which nobody else has.
-    pub(crate) async fn lock(&self) -> Held {
+    async fn lock(&self) -> Held {
         within(self.ask(true)).await.expect("the lock is free")
     }
 
-    pub(crate) async fn try_lock(&self) -> Result<Held> {
+    async fn try_lock(&self) -> Result<Held> {
         within(self.ask(false)).await
     }
 
-    pub(crate) async fn unlock(&self, held: Held) {
+    async fn unlock(&self, held: Held) {
         within(self.backend.clone().unlock(held)).await.expect("a release");
     }
 
-    /// The names of all that is in the queue, from the first on.
-    pub(crate) async fn queued(&self) -> Vec<String> {
+    async fn queued(&self) -> Vec<String> {
         let mut names = match self.children(key(LOCK)).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             names => names.expect("an answer"),
@@ -43,39 +75,36 @@ impl Client {
         names
     }
 
-    pub(crate) async fn until_queued(&self, count: usize) {
+    async fn until_queued(&self, count: usize) {
         until(&format!("{count} are in the queue"), async || self.queued().await.len() == count).await;
     }
 
-    /// Makes a queue entry as another program would, whose name begins like that; its own name.
-    pub(crate) async fn queue_as(&self, prefix: &str) -> String {
+    async fn queue_as(&self, prefix: &str) -> String {
         let path = self.paths.path(key(&key(LOCK).child(prefix)));
         let options = CreateMode::EphemeralSequential.with_acls(Acls::anyone_all());
         let (_, number) = self.raw().create(&path, b"", &options).await.expect("an entry");
         format!("{prefix}{number}")
     }
 
-    /// Makes something below the lock.
-    pub(crate) async fn make(&self, name: &str, mode: CreateMode) {
+    async fn make(&self, name: &str, mode: CreateMode) {
         let path = self.paths.path(key(&key(LOCK).child(name)));
         self.raw().create(&path, b"", &mode.with_acls(Acls::anyone_all())).await.expect("an entry");
     }
 
-    pub(crate) async fn remove(&self, name: &str) {
+    async fn remove(&self, name: &str) {
         self.raw().delete(&self.paths.path(key(&key(LOCK).child(name))), None).await.expect("a delete");
     }
 
-    pub(crate) async fn stat(&self, at: Key<'_>) -> Option<Stat> {
+    async fn stat(&self, at: Key<'_>) -> Option<Stat> {
         self.raw().check_stat(&self.paths.path(at)).await.expect("an answer")
     }
 
-    /// How many entries were ever made below the lock: the server counts makings and removals.
-    pub(crate) async fn ever_made(&self) -> i32 {
+    async fn ever_made(&self) -> i32 {
         let stat = self.stat(key(LOCK)).await.expect("the lock's key");
         (stat.cversion + stat.num_children) / 2
     }
 
-    pub(crate) fn raw(&self) -> std::sync::Arc<zookeeper_client::Client> {
+    fn raw(&self) -> std::sync::Arc<zookeeper_client::Client> {
         self.session.client().expect("it is open")
     }
 }

@@ -17,5 +17,4 @@ mod support;
 mod trips;
 mod txns;
 mod watches;
-mod watching;
 mod writer;

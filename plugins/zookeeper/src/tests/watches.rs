@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use registry_plugin::{Backend, Scope};
 
-use super::{support::*, watching::watch, writer::Writer};
+use super::{support::*, writer::Writer};
 
 async fn both() -> (Arc<Client>, Writer) {
     let namespace = fresh();

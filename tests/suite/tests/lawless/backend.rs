@@ -207,6 +207,7 @@ impl Backend for Lawless {
             Fault::IgnoresChecks => self.memory.commit(Txn::new(&[], txn.operations)).await,
             Fault::JudgesTooEarly => {
                 self.memory.commit(Txn::new(txn.checks, &[])).await?;
+                // The fault itself: long enough for another's write to come in between.
                 tokio::time::sleep(std::time::Duration::from_millis(2)).await;
                 self.memory.commit(Txn::new(&[], txn.operations)).await
             }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use registry_plugin::{Backend, Event, Key, Scope, WatchSink, watch::Told};
 use tokio::{task::JoinHandle, time::timeout};
 
-use super::support::*;
+use crate::{Client, LIMIT};
 
 /// A watch that runs until what it tells is dropped.
-pub(crate) struct Running {
+pub struct Running {
     told: Told,
-    pub(crate) task: JoinHandle<registry_plugin::Result<()>>,
+    /// The watch itself; it ends once what it tells is dropped.
+    pub task: JoinHandle<registry_plugin::Result<()>>,
 }
 
 /// Begins a watch.
-pub(crate) fn watch(client: &Arc<Client>, at: &'static str, scope: Scope) -> Running {
+pub fn watch<B: Backend>(client: &Arc<Client<B>>, at: &'static str, scope: Scope) -> Running {
     let (sink, told) = WatchSink::detached(Key::from_checked(at), scope);
     let client = client.clone();
     let task = tokio::spawn(async move { client.watch(Key::from_checked(at), scope, sink).await });
@@ -23,7 +24,7 @@ pub(crate) fn watch(client: &Arc<Client>, at: &'static str, scope: Scope) -> Run
 
 impl Running {
     /// The next event in words, `+` before a new key and `-` before one that is gone.
-    pub(crate) async fn next(&mut self) -> String {
+    pub async fn next(&mut self) -> String {
         match timeout(LIMIT, self.told.next()).await.expect("an event in time") {
             Some(Ok(Event::Put { entry, new })) => {
                 format!("{}{} {}", if new { "+" } else { "" }, entry.key, String::from_utf8_lossy(&entry.value))
@@ -36,7 +37,7 @@ impl Running {
     }
 
     /// All up to the next `Synced`.
-    pub(crate) async fn synced(&mut self) -> Vec<String> {
+    pub async fn synced(&mut self) -> Vec<String> {
         let mut told = Vec::new();
         loop {
             match self.next().await {
@@ -47,7 +48,7 @@ impl Running {
     }
 
     /// Drops what is told and waits until the watch has ended.
-    pub(crate) async fn end(self) {
+    pub async fn end(self) {
         drop(self.told);
         timeout(LIMIT, self.task).await.expect("in time").expect("no panic").expect("no error");
     }
