@@ -1,7 +1,7 @@
 //! Deleting an entry with all below it (contract 3.5): from the leaves up, as much as fits one request at once, again until nothing is
 //! left.
 
-use registry_plugin::{Applied, Check, Committed, Key, Outcome, Result, Txn};
+use registry_plugin::{Applied, Check, Committed, Key, Outcome, Result, SessionId, Txn};
 use zookeeper_client::{Client, Error as ZkError};
 
 use super::{
@@ -35,11 +35,11 @@ impl Writer<'_> {
         let top = self.paths.path(key);
         let checks = Txn::new(checks, &[]);
         let (mut count, mut checked) = (0, checks.checks.is_empty());
-        let mut rounds = 0;
+        let (mut rounds, mut refused) = (0, None);
         loop {
             let whole = rounds < WHOLE;
             rounds += 1;
-            let round = self.round(&checks, &top, whole, &mut checked, &mut count).await;
+            let round = self.round(&checks, &top, whole, &mut refused, &mut checked, &mut count).await;
             // A part may be gone, whatever has become of the rest.
             if round.map_err(|error| if count > 0 { error.with_outcome(Outcome::Unknown) } else { error })? {
                 return Ok(Committed::new(vec![Applied::Deleted { count }]));
@@ -47,21 +47,25 @@ impl Writer<'_> {
         }
     }
 
-    /// Deletes what is there; whether nothing is left.
+    /// Deletes what is there; whether nothing is left. The session in which the server has refused something is kept in `refused`.
     async fn round(
         &self,
         checks: &Txn<'_>,
         top: &str,
         whole: bool,
+        refused: &mut Option<SessionId>,
         checked: &mut bool,
         count: &mut u64,
     ) -> Result<bool> {
         let client = self.session.client()?;
-        // What is asked after this is not out of date.
-        let agreed = agree(&client);
+        // What is asked after this is not out of date, nor after a refusal: whoever writes below wins by each moment that is lost between
+        // reading and deleting.
+        let agreed = (*refused != Some(id(&client))).then(|| agree(&client));
         let asked = Places::of(checks, self.paths).ask(&client);
         let tree = tree(&client, top).await?;
-        agreed.await.map_err(of_read)?;
+        if let Some(agreed) = agreed {
+            agreed.await.map_err(of_read)?;
+        }
         let mut steps = Vec::new();
         if !*checked {
             match judge(checks, self.paths, &asked.await?, id(&client)) {
@@ -89,6 +93,7 @@ impl Writer<'_> {
                     steps.clear();
                 }
                 Answer::Refused(at, _) => {
+                    *refused = Some(id(&client));
                     // What comes before is further down and can go.
                     steps.truncate(at);
                     if at > said
