@@ -1,0 +1,159 @@
+//! What happened in a run, a line for each event: the clients and whoever makes the faults write it, the judge and the picture read it.
+#![expect(missing_docs, reason = "fields and the contract's words say what they are")]
+
+use serde::{Deserialize, Serialize};
+
+/// Nanoseconds on the machine's monotonic clock, which all its processes share and which goes on while one is stopped.
+pub type Nanos = u64;
+
+/// Now, on that clock.
+pub fn now() -> Nanos {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
+/// One line of a history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// When it was written: before what it tells of began, for the start of something, and after it had ended, for an end.
+    pub at: Nanos,
+    /// Whose it is.
+    pub who: Who,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Who writes a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// Whoever makes the faults.
+    Chaos,
+    /// The client of that number, a process;; the second number counts its lives.
+    Client(u32, u32),
+}
+
+/// The state of a session (contract 4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Connected,
+    Suspended,
+    Lost,
+    Closed,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The run begins: all that is needed to play it again.
+    Run { backend: String, seed: u64, members: usize, clients: u32, timeout_ms: u64 },
+    /// A client has its first session.
+    Opened { session: u64, timeout_ms: u64 },
+    /// A session's state has changed, as its host was told.
+    Session { state: State, session: u64 },
+    /// A call is made; `deadline_ms` is how long it may take, nothing for as long as it takes.
+    Called { call: u64, action: Action, deadline_ms: Option<u64> },
+    /// A call has ended. `stalled_ms` is how much longer than asked for a timer of the same process took meanwhile, which is
+    /// nobody's fault but the machine's.
+    Answered { call: u64, answer: Answer, stalled_ms: u64 },
+    /// A call's future was dropped.
+    Dropped { call: u64 },
+    /// `lost()` of a guard has fired.
+    Lost { lock: String, token: u64 },
+    /// A watch has told of a change; no version for a delete.
+    Told { watch: u32, key: String, version: Option<u64>, new: bool },
+    /// A watch has told that it has told all.
+    Synced { watch: u32 },
+    /// What has become of an ephemeral entry, as the host reports it.
+    Ephemeral { key: String, report: String },
+    /// At the end, when all is quiet: the tree as a watch has told it.
+    Mirror { watch: u32, tree: Vec<Leaf> },
+    /// At the end, when all is quiet: the tree as it is read.
+    Tree { tree: Vec<Leaf> },
+    /// What the process holds, at the moment that is named.
+    Holds { when: String, threads: u64, descriptors: u64, resident_kb: u64 },
+    /// The client has closed its registry.
+    Ended { error: Option<String> },
+    /// A panic, an error that can't be, whatever should not have happened at all.
+    Wrong { what: String },
+
+    /// A fault begins to be made, of the kind that is named; `whom` is a member's or client's name.
+    Fault { fault: u32, kind: String, whom: Vec<String> },
+    /// It has been made.
+    Made { fault: u32 },
+    /// It begins to be undone.
+    Undoing { fault: u32 },
+    /// It has been undone.
+    Undone { fault: u32 },
+    /// A client's process is about to be started, stopped (SIGSTOP), let go on, or killed, or that has just been done.
+    Process { client: u32, life: u32, change: Change, done: bool },
+    /// Another member leads, or none; as seen by looking now and then.
+    Leader { member: Option<String> },
+    /// An observer that nothing is done to has seen an ephemeral entry go.
+    Gone { key: String, session: u64 },
+    /// What the servers hold, at the moment that is named: sessions (leases), watches, entries.
+    Servers { when: String, sessions: u64, watches: Option<u64>, entries: u64 },
+}
+
+/// What is done to a client's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    Start,
+    Stop,
+    Continue,
+    Kill,
+}
+
+/// A call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// An unconditional put; `ephemeral` hangs on the session.
+    Put { key: String, value: String, ephemeral: bool },
+    /// A put on the condition that the version is this; none for an entry that is not there.
+    PutIf { key: String, value: String, version: Option<u64> },
+    /// A put on the condition that the lock is still held.
+    Fenced { lock: String, token: u64, key: String, value: String },
+    /// Deletes an entry.
+    Delete { key: String },
+    /// Reads an entry.
+    Get { key: String },
+    /// Reads a subtree.
+    List { key: String },
+    /// Queues for a lock.
+    Lock { lock: String },
+    /// Gives it back.
+    Release { lock: String, token: u64 },
+    /// Begins a watch.
+    Watch { watch: u32, key: String },
+    /// Closes the registry.
+    Close,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Written; the entry has that version.
+    Written { version: u64 },
+    /// Read; nothing if it is not there.
+    Entry { entry: Option<Leaf> },
+    /// The lock is held, with that fencing token.
+    Held { token: u64 },
+    /// Done, and there is no more to say.
+    Done,
+    /// An error: the names of its kind and outcome, and its message.
+    Failed { kind: String, outcome: String, message: String },
+}
+
+/// An entry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Leaf {
+    pub key: String,
+    pub value: String,
+    pub version: u64,
+    pub owner: Option<u64>,
+}

@@ -1,0 +1,4 @@
+//! Clients, faults drawn at random, and a judge of what came of both.
+#![forbid(unsafe_code)]
+
+pub mod history;
