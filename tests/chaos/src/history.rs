@@ -12,6 +12,13 @@ pub fn now() -> Nanos {
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
+/// The moment, of [`Event::Holds`] and [`Event::Servers`], to which all is to come back: once the client has opened its registry and
+/// does nothing with it yet; once the servers run and nobody is connected.
+pub const BEGIN: &str = "begin";
+/// The moment when all should be as at [`BEGIN`]: once the client has ended all that it did, before it closes its registry; once all
+/// clients have closed theirs.
+pub const END: &str = "end";
+
 /// One line of a history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -29,7 +36,7 @@ pub struct Record {
 pub enum Who {
     /// Whoever makes the faults.
     Chaos,
-    /// The client of that number, a process;; the second number counts its lives.
+    /// The client of that number, a process; the second number counts its lives.
     Client(u32, u32),
 }
 
@@ -62,7 +69,7 @@ pub enum Event {
     Dropped { call: u64 },
     /// `lost()` of a guard has fired.
     Lost { lock: String, token: u64 },
-    /// A watch has told of a change; no version for a delete.
+    /// A watch has told of a change; no version, and not new, for a delete.
     Told { watch: u32, key: String, version: Option<u64>, new: bool },
     /// A watch has told that it has told all.
     Synced { watch: u32 },
@@ -72,7 +79,7 @@ pub enum Event {
     Mirror { watch: u32, tree: Vec<Leaf> },
     /// At the end, when all is quiet: the tree as it is read.
     Tree { tree: Vec<Leaf> },
-    /// What the process holds, at the moment that is named.
+    /// What the process holds, at the moment that is named: [`BEGIN`], [`END`] or any between.
     Holds { when: String, threads: u64, descriptors: u64, resident_kb: u64 },
     /// The client has closed its registry.
     Ended { error: Option<String> },
@@ -93,7 +100,8 @@ pub enum Event {
     Leader { member: Option<String> },
     /// An observer that nothing is done to has seen an ephemeral entry go.
     Gone { key: String, session: u64 },
-    /// What the servers hold, at the moment that is named: sessions (leases), watches, entries.
+    /// What the servers hold, at the moment that is named: sessions (leases), watches, ephemeral entries. [`BEGIN`], [`END`] or any
+    /// between.
     Servers { when: String, sessions: u64, watches: Option<u64>, entries: u64 },
 }
 
@@ -111,7 +119,8 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// An unconditional put; `ephemeral` hangs on the session.
+    /// An unconditional put; `ephemeral` hangs on the session. No two writes of a run have the same value, and that of a key to
+    /// which clients add begins with the number that it has come to, `17 …`.
     Put { key: String, value: String, ephemeral: bool },
     /// A put on the condition that the version is this; none for an entry that is not there.
     PutIf { key: String, value: String, version: Option<u64> },
@@ -127,7 +136,7 @@ pub enum Action {
     Lock { lock: String },
     /// Gives it back.
     Release { lock: String, token: u64 },
-    /// Begins a watch.
+    /// Begins a watch of a subtree.
     Watch { watch: u32, key: String },
     /// Closes the registry.
     Close,
@@ -141,6 +150,8 @@ pub enum Answer {
     Written { version: u64 },
     /// Read; nothing if it is not there.
     Entry { entry: Option<Leaf> },
+    /// A subtree that was read.
+    Entries { entries: Vec<Leaf> },
     /// The lock is held, with that fencing token.
     Held { token: u64 },
     /// Done, and there is no more to say.
