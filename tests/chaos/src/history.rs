@@ -54,8 +54,8 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// The run begins: all that is needed to play it again.
-    Run { backend: String, seed: u64, members: usize, clients: u32, timeout_ms: u64 },
+    /// The run begins: all that is needed to play it again; `faults` are the kinds that may be drawn.
+    Run { backend: String, seed: u64, members: usize, clients: u32, seconds: u64, faults: Vec<String>, timeout_ms: u64 },
     /// A client has its first session.
     Opened { session: u64, timeout_ms: u64 },
     /// A session's state has changed, as its host was told.
@@ -115,6 +115,15 @@ pub enum Change {
     Kill,
 }
 
+/// What a watch covers (contract 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Node,
+    Children,
+    Subtree,
+}
+
 /// A call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -136,8 +145,8 @@ pub enum Action {
     Lock { lock: String },
     /// Gives it back.
     Release { lock: String, token: u64 },
-    /// Begins a watch of a subtree.
-    Watch { watch: u32, key: String },
+    /// Begins a watch.
+    Watch { watch: u32, key: String, scope: Scope },
     /// Closes the registry.
     Close,
 }
