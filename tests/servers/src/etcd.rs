@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 pub use builder::Builder;
 
-use self::client::Client;
-use crate::{Certificates, Error, Member, Result};
+use self::client::{Client, Status};
+use crate::{Certificates, Error, Member, PeerNetwork, Result, leader};
 
 /// A running etcd of one node or more; dropping it ends them and removes their data.
 ///
@@ -21,6 +21,7 @@ use crate::{Certificates, Error, Member, Result};
 /// are not taken from the environment.
 pub struct Etcd {
     members: Vec<Member>,
+    network: Option<PeerNetwork>,
     client: Client,
     // After the members: they end before their data goes.
     _folder: TempDir,
@@ -71,22 +72,29 @@ impl Etcd {
         &self.members
     }
 
-    /// The member that leads now.
+    /// What connects the members.
     ///
     /// # Errors
-    /// If no member that answers names a leader.
+    /// If it was not [asked for](Builder::network).
+    pub fn network(&self) -> Result<&PeerNetwork> {
+        self.network.as_ref().ok_or_else(|| Error::new("ask for this etcd's network with `Builder::network`"))
+    }
+
+    /// The member that leads now: of several that say so, as one may that is cut off, the one last elected.
+    ///
+    /// # Errors
+    /// If no member that answers leads.
     pub fn leader(&self) -> Result<&Member> {
-        // `etcdctl` tries one that was killed for half a minute.
-        for member in self.members.iter().filter(|member| member.process_id().is_some()) {
-            // A member that is stopped is not an error as long as another leads.
-            let Ok(status) = self.client.status(&member.endpoint()) else {
-                continue;
-            };
-            if status.is_leader() {
-                return Ok(member);
-            }
-        }
-        Err(Error::new("no member of this etcd leads"))
+        let term = |member: &Member| self.client.glance(&member.endpoint()).ok().as_ref().and_then(Status::led_term);
+        leader::latest(&self.members, term).ok_or_else(|| Error::new("no member of this etcd leads"))
+    }
+
+    /// Waits until another member than `former` leads, and gives it.
+    ///
+    /// # Errors
+    /// If that takes more than a minute.
+    pub fn leader_after(&self, former: &Member) -> Result<&Member> {
+        leader::after(former, || self.leader())
     }
 
     /// What TLS uses; none in plain text.
@@ -165,6 +173,26 @@ impl Etcd {
         let revision = self.revision()?;
         self.etcdctl(["compaction", "--physical", &revision.to_string()])?;
         Ok(revision)
+    }
+
+    /// Whether etcd takes no writes since its [quota](Builder::quota) is used up.
+    ///
+    /// # Errors
+    /// If no member answers.
+    pub fn is_full(&self) -> Result<bool> {
+        Ok(self.etcdctl(["alarm", "list"])?.contains("NOSPACE"))
+    }
+
+    /// Has etcd take writes again once its [quota](Builder::quota) was used up: history is compacted, every member
+    /// defragmented, and the alarm cleared. What is to make the room must have been deleted before.
+    ///
+    /// # Errors
+    /// If a member does not answer.
+    pub fn make_room(&self) -> Result<()> {
+        self.compact()?;
+        self.etcdctl(["defrag"])?;
+        self.etcdctl(["alarm", "disarm"])?;
+        Ok(())
     }
 
     fn start_members(&self) -> Result<()> {

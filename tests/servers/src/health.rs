@@ -1,4 +1,4 @@
-//! Waiting until a server is ready.
+//! Waiting until a server is as wanted.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// Far beyond what a start takes (a second or three), for machines under load.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// Far beyond what a start or an end takes (a second or three), for machines under load.
+const LIMIT: Duration = Duration::from_secs(60);
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Waits until `ready` gives true, or fails with its error, or with `otherwise` when the start has taken too long.
+/// Waits until `ready` gives true, or fails with its error, or with `otherwise` when that has taken too long.
 pub(crate) fn wait_until(mut ready: impl FnMut() -> Result<bool>, otherwise: impl FnOnce() -> String) -> Result<()> {
-    let deadline = Instant::now() + START_LIMIT;
+    let deadline = Instant::now() + LIMIT;
     while !ready()? {
         if Instant::now() >= deadline {
-            return Err(Error::new(format!("not ready after {START_LIMIT:?}: {}", otherwise())));
+            return Err(Error::new(format!("not so after {LIMIT:?}: {}", otherwise())));
         }
         thread::sleep(PAUSE);
     }

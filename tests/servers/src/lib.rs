@@ -1,4 +1,5 @@
-//! Starts and stops real coordination servers for tests, and breaks the network between a client and them.
+//! Starts and stops real coordination servers for tests, and breaks the network between a client and them, and between
+//! the members of one cluster.
 //!
 //! ```no_run
 //! use registry_test_servers::{Etcd, Proxy};
@@ -21,7 +22,9 @@ mod certificates;
 mod error;
 pub mod etcd;
 mod health;
+mod leader;
 mod member;
+mod peers;
 mod port;
 mod process;
 mod proxy;
@@ -33,6 +36,7 @@ pub use certificates::Certificates;
 pub use error::{Error, Result};
 pub use etcd::Etcd;
 pub use member::Member;
+pub use peers::PeerNetwork;
 pub use proxy::Proxy;
 pub use tls::Tls;
 pub use zookeeper::ZooKeeper;

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::process::Signal;
 
@@ -9,7 +10,8 @@ use crate::{Result, health};
 
 /// One server of an [`Etcd`](crate::Etcd) or a [`ZooKeeper`](crate::ZooKeeper).
 pub struct Member {
-    process: Process,
+    number: usize,
+    process: Arc<Process>,
     address: SocketAddr,
     endpoint: String,
     is_ready: Probe,
@@ -20,15 +22,21 @@ pub struct Member {
 pub(crate) type Probe = Box<dyn Fn() -> bool + Send + Sync>;
 
 impl Member {
-    /// A member that listens for clients at `address`, by which they know it as `endpoint`, and keeps `ports` to itself.
+    /// The member of this number that listens for clients at `address`, by which they know it as `endpoint`, and keeps `ports` to itself.
     pub(crate) fn new(
+        number: usize,
         process: Process,
         address: SocketAddr,
         endpoint: String,
         is_ready: Probe,
         ports: Vec<Port>,
     ) -> Self {
-        Self { process, address, endpoint, is_ready, _ports: ports }
+        Self { number, process: Arc::new(process), address, endpoint, is_ready, _ports: ports }
+    }
+
+    /// Its place among the members, from 0; it keeps it.
+    pub fn number(&self) -> usize {
+        self.number
     }
 
     /// What a client is told to find the member: etcd's is `http://127.0.0.1:PORT`, or `https` with TLS, ZooKeeper's
@@ -42,7 +50,7 @@ impl Member {
         self.address
     }
 
-    /// The process's id; none once it was killed.
+    /// The process's id; none once it was killed or terminated.
     pub fn process_id(&self) -> Option<u32> {
         self.process.id()
     }
@@ -55,6 +63,15 @@ impl Member {
     /// Kills the member with SIGKILL. Ports and data stay for [`restart`](Self::restart).
     pub fn kill(&self) {
         self.process.kill();
+    }
+
+    /// Ends the member with SIGTERM, in good order, and waits until it has ended. Ports and data stay for
+    /// [`restart`](Self::restart).
+    ///
+    /// # Errors
+    /// If it does not run, or has not ended after a minute, as one that is [stopped](Self::stop) won't.
+    pub fn terminate(&self) -> Result<()> {
+        self.process.terminate()
     }
 
     /// Stops the member with SIGSTOP: it keeps its connections and answers nothing.
@@ -80,6 +97,10 @@ impl Member {
     pub fn restart(&self) -> Result<()> {
         self.spawn()?;
         self.wait_until_ready()
+    }
+
+    pub(crate) fn process(&self) -> Arc<Process> {
+        Arc::clone(&self.process)
     }
 
     pub(crate) fn spawn(&self) -> Result<()> {

@@ -11,7 +11,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal};
 
-use crate::{Error, Result};
+use crate::{Error, Result, health};
 
 /// One server process, and what it takes to start it again as it was. Dropping it kills the process.
 pub(crate) struct Process {
@@ -49,6 +49,20 @@ impl Process {
     /// Ends the process as a power cut would.
     pub(crate) fn kill(&self) {
         end(&mut self.child());
+    }
+
+    /// Ends the process with SIGTERM, and waits until it has ended.
+    pub(crate) fn terminate(&self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        let mut ended = || match self.child().as_mut().map(Child::try_wait) {
+            Some(Ok(None)) => Ok(false),
+            Some(Ok(Some(_))) | None => Ok(true),
+            Some(Err(error)) => Err(Error::new(error.to_string())),
+        };
+        health::wait_until(&mut ended, || format!("it still runs\n{}", self.log_end()))
+            .map_err(Error::during(format!("terminating {}", self.program.display())))?;
+        self.kill();
+        Ok(())
     }
 
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {

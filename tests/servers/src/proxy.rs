@@ -1,15 +1,17 @@
 //! A TCP proxy for the faults that a server on the same machine can't show.
 
+mod carrier;
 mod connection;
+mod network;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::thread::{self, JoinHandle};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::runtime;
 use tokio::sync::watch;
 
-use crate::{Error, Result};
+pub(crate) use self::carrier::{Carrier, Door, Route, listen};
+pub(crate) use self::network::Network;
+use crate::Result;
 
 /// Stands between clients and one server, and fails as a network does. Dropping it ends its connections.
 ///
@@ -18,18 +20,7 @@ use crate::{Error, Result};
 pub struct Proxy {
     address: SocketAddr,
     network: watch::Sender<Network>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// How the network behaves at the moment.
-#[derive(Clone, Copy)]
-struct Network {
-    carries_requests: bool,
-    carries_answers: bool,
-    delay: Duration,
-    /// Every connection ends when it grows.
-    resets: u64,
-    over: bool,
+    _carrier: Carrier,
 }
 
 impl Proxy {
@@ -38,23 +29,12 @@ impl Proxy {
     /// # Errors
     /// If it can't listen.
     pub fn to(server: SocketAddr) -> Result<Self> {
-        let starting = "starting a proxy";
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::during(starting))?;
-        let address = listener.local_addr().map_err(Error::during(starting))?;
-        listener.set_nonblocking(true).map_err(Error::during(starting))?;
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::during(starting))?;
-        let network =
-            Network { carries_requests: true, carries_answers: true, delay: Duration::ZERO, resets: 0, over: false };
-        let (network, told) = watch::channel(network);
-        let listener = {
-            let _entered = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(Error::during(starting))?
-        };
-        let thread = thread::Builder::new()
-            .name("proxy".to_owned())
-            .spawn(move || runtime.block_on(connection::accept(listener, server, told)))
-            .map_err(Error::during(starting))?;
-        Ok(Self { address, network, thread: Some(thread) })
+        let network = Network::open();
+        let told = network.subscribe();
+        let (listener, address) = listen()?;
+        let route: Route = Box::new(move |_| Some(told.clone()));
+        let carrier = Carrier::start(vec![Door { listener, server, route }])?;
+        Ok(Self { address, network, _carrier: carrier })
     }
 
     /// Where clients find the proxy.
@@ -67,7 +47,8 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Lets nothing through, in neither direction, not even the end of a connection; new ones open and stay silent.
+    /// Lets nothing through, in neither direction, not even the end of a connection; new ones open and stay silent, and
+    /// one that its client gives up meanwhile never reaches the server.
     ///
     /// What was sent meanwhile arrives after [`heal`](Self::heal), as it does when TCP sends it again after a partition.
     pub fn cut(&self) {
@@ -101,15 +82,5 @@ impl Proxy {
     /// From now on everything takes so much longer, in each direction; the throughput stays.
     pub fn delay(&self, delay: Duration) {
         self.network.send_modify(|network| network.delay = delay);
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.network.send_modify(|network| network.over = true);
-        if let Some(thread) = self.thread.take() {
-            // A panic there has already been printed, and there is nobody to hand it to.
-            let _ = thread.join();
-        }
     }
 }

@@ -15,7 +15,7 @@ pub use builder::Builder;
 use zookeeper_client::Client;
 
 use self::security::Security;
-use crate::{Certificates, Error, Member, Result};
+use crate::{Certificates, Error, Member, PeerNetwork, Result, leader};
 
 /// A running ZooKeeper of one server or more; dropping it ends them and removes their data.
 ///
@@ -23,6 +23,7 @@ use crate::{Certificates, Error, Member, Result};
 /// package. What Java would read from the environment besides is taken away.
 pub struct ZooKeeper {
     members: Vec<Member>,
+    network: Option<PeerNetwork>,
     /// Where each member answers its four-letter words.
     words: Vec<SocketAddr>,
     security: Security,
@@ -80,15 +81,30 @@ impl ZooKeeper {
         &self.members
     }
 
-    /// The member that leads now; a server that stands alone does.
+    /// What connects the members.
+    ///
+    /// # Errors
+    /// If it was not [asked for](Builder::network).
+    pub fn network(&self) -> Result<&PeerNetwork> {
+        self.network.as_ref().ok_or_else(|| Error::new("ask for this ZooKeeper's network with `Builder::network`"))
+    }
+
+    /// The member that leads now; a server that stands alone does. Of several that say so, as one may that is cut off, it
+    /// is the one last elected.
     ///
     /// # Errors
     /// If no member that answers leads.
     pub fn leader(&self) -> Result<&Member> {
-        let leads = |words| word::mode(words, word::ANY).is_some_and(|mode| mode == "leader" || mode == "standalone");
-        let mut members = self.members.iter().zip(&self.words);
-        let leader = members.find(|(_, words)| leads(**words)).map(|(member, _)| member);
-        leader.ok_or_else(|| Error::new("no member of this ZooKeeper leads"))
+        let epoch = |member: &Member| word::led_epoch(self.words[member.number()], word::ANY);
+        leader::latest(&self.members, epoch).ok_or_else(|| Error::new("no member of this ZooKeeper leads"))
+    }
+
+    /// Waits until another member than `former` leads, and gives it.
+    ///
+    /// # Errors
+    /// If that takes more than a minute.
+    pub fn leader_after(&self, former: &Member) -> Result<&Member> {
+        leader::after(former, || self.leader())
     }
 
     /// What TLS uses; none in plain text.

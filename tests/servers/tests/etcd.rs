@@ -67,6 +67,20 @@ fn a_compaction_removes_history() {
 }
 
 #[test]
+fn a_full_etcd_refuses_to_write_until_there_is_room() {
+    let etcd = Etcd::builder().quota(1_000_000).start().unwrap();
+    let value = "0".repeat(100_000);
+    let fill = || etcd.etcdctl(["put", "/big", &value]);
+    let refused = (0..100).find_map(|_| fill().err()).expect("the quota was never reached");
+    assert!(refused.to_string().contains("database space exceeded"), "{refused}");
+    assert!(etcd.is_full().unwrap());
+    assert_eq!(etcd.etcdctl(["get", "/big", "--print-value-only"]).unwrap().len(), value.len() + 1);
+    etcd.make_room().unwrap();
+    assert!(!etcd.is_full().unwrap());
+    fill().unwrap();
+}
+
+#[test]
 fn only_the_user_with_the_password_gets_in() {
     let etcd = Etcd::builder().auth("operator", "s3cret").start().unwrap();
     etcd.etcdctl(["put", "/a", "1"]).unwrap();

@@ -102,6 +102,22 @@ fn a_connection_made_during_a_cut_opens_and_reaches_the_server_when_it_heals() {
 }
 
 #[test]
+fn a_connection_given_up_during_a_cut_never_reaches_the_server() {
+    let ends = Ends::new();
+    ends.proxy.cut();
+    let mut given_up = TcpStream::connect(ends.proxy.address()).unwrap();
+    given_up.write_all(b"never").unwrap();
+    // By then the proxy has it.
+    expect_silence(&mut given_up);
+    drop(given_up);
+    ends.proxy.heal();
+    let mut client = TcpStream::connect(ends.proxy.address()).unwrap();
+    client.write_all(b"late").unwrap();
+    let (mut server, _) = ends.listener.accept().unwrap();
+    expect(&mut server, b"late");
+}
+
+#[test]
 fn silence_lets_requests_through_and_holds_the_answers() {
     let mut ends = Ends::new();
     ends.proxy.silent();

@@ -1,9 +1,11 @@
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use super::Etcd;
 use super::client::Client;
 use super::node::{self, Cluster, Ports};
+use crate::peers::Wiring;
 use crate::process::find;
 use crate::{Certificates, Member, Result, Tls, port, scratch};
 
@@ -14,11 +16,12 @@ pub struct Builder {
     tls: Option<Tls>,
     login: Option<(String, String)>,
     flags: Vec<String>,
+    network: bool,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { members: 1, tls: None, login: None, flags: Vec::new() }
+        Self { members: 1, tls: None, login: None, flags: Vec::new(), network: false }
     }
 }
 
@@ -45,6 +48,18 @@ impl Builder {
     /// A login that is not used for so long, in whole seconds, is over. etcd's default is 300 s.
     pub fn token_timeout(self, timeout: Duration) -> Self {
         self.flag(format!("--auth-token-ttl={}", timeout.as_secs().max(1)))
+    }
+
+    /// Members reach each other over a [network](Etcd::network) that can be broken.
+    pub fn network(mut self) -> Self {
+        self.network = true;
+        self
+    }
+
+    /// So many bytes of data at most; etcd then takes no more, as when its disk is full, until there is
+    /// [room](Etcd::make_room) again. An empty etcd has some 20,000 bytes.
+    pub fn quota(self, bytes: u64) -> Self {
+        self.flag(format!("--quota-backend-bytes={bytes}"))
     }
 
     /// One more flag for the server, such as `--max-txn-ops=64`.
@@ -74,22 +89,25 @@ impl Builder {
             None => None,
         };
         let ports: Vec<Ports> = (0..self.members).map(|_| Ports::take()).collect::<Result<_>>()?;
-        let initial: Vec<String> = ports
-            .iter()
-            .enumerate()
-            .map(|(index, ports)| format!("{}={}", node::name(index), ports.peer_url()))
-            .collect();
+        let mut wiring = self.network.then(|| Wiring::new(self.members));
+        let peers = ports.iter().enumerate().map(|(index, ports)| match &mut wiring {
+            Some(wiring) => wiring.towards(index, ports.peers()),
+            None => Ok(ports.peers()),
+        });
+        let peers: Vec<SocketAddr> = peers.collect::<Result<_>>()?;
         let cluster = Cluster {
             program,
             folder: folder.path(),
-            initial: &initial.join(","),
+            peers: &peers,
             security: security.as_ref().map(|(tls, certificates)| (*tls, certificates)),
             flags: &self.flags,
         };
         let members: Vec<Member> =
             ports.into_iter().enumerate().map(|(index, ports)| node::member(index, ports, &cluster)).collect();
         let client = Client::new(members.iter().map(Member::endpoint).collect(), security);
-        let etcd = Etcd { members, client, _folder: folder };
+        let processes = || members.iter().map(Member::process).collect();
+        let network = wiring.map(|wiring| wiring.start(processes())).transpose()?;
+        let etcd = Etcd { members, network, client, _folder: folder };
         etcd.start_members()?;
         Ok(etcd)
     }

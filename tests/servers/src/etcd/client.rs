@@ -19,6 +19,7 @@ pub(super) struct Status {
     pub(super) version: String,
     member: u64,
     leader: u64,
+    term: u64,
 }
 
 impl Client {
@@ -66,8 +67,19 @@ impl Client {
         self.run_on(&self.endpoints, arguments)
     }
 
+    /// As [`status`](Self::status), of one of several members, of which some may be stopped.
+    pub(super) fn glance(&self, endpoint: &str) -> Result<Status> {
+        self.status_by(endpoint, &["--dial-timeout=5s", "--command-timeout=5s"])
+    }
+
     pub(super) fn status(&self, endpoint: &str) -> Result<Status> {
-        let printed = self.run_on(&[endpoint.to_owned()], ["endpoint", "status", "--write-out", "json"])?;
+        self.status_by(endpoint, &[])
+    }
+
+    fn status_by(&self, endpoint: &str, flags: &[&str]) -> Result<Status> {
+        let question = ["endpoint", "status", "--write-out", "json"];
+        // Of a flag that is given twice, the last counts.
+        let printed = self.run_on(&[endpoint.to_owned()], question.iter().chain(flags))?;
         Status::read(&printed).ok_or_else(|| Error::new(format!("etcdctl's status is not understood: {printed}")))
     }
 
@@ -96,11 +108,13 @@ impl Status {
             version: status.get("version")?.as_str()?.to_owned(),
             member: header.get("member_id")?.as_u64()?,
             // Left out while there is none.
+            term: status.get("raftTerm")?.as_u64()?,
             leader: status.get("leader").and_then(Value::as_u64).unwrap_or(0),
         })
     }
 
-    pub(super) fn is_leader(&self) -> bool {
-        self.member == self.leader
+    /// The term that the member leads in, by its own word; none if it doesn't lead.
+    pub(super) fn led_term(&self) -> Option<u64> {
+        (self.member == self.leader).then_some(self.term)
     }
 }

@@ -1,6 +1,7 @@
 //! The command line of one etcd.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::port::Port;
@@ -18,8 +19,8 @@ pub(super) struct Ports {
 pub(super) struct Cluster<'a> {
     pub(super) program: &'a Path,
     pub(super) folder: &'a Path,
-    /// `m0=http://127.0.0.1:20001,m1=…`
-    pub(super) initial: &'a str,
+    /// Where members find each other, in their order.
+    pub(super) peers: &'a [SocketAddr],
     pub(super) security: Option<(Tls, &'a Certificates)>,
     pub(super) flags: &'a [String],
 }
@@ -29,14 +30,15 @@ impl Ports {
         Ok(Self { clients: Port::take()?, peers: Port::take()?, health: Port::take()? })
     }
 
-    pub(super) fn peer_url(&self) -> String {
-        format!("http://{}", self.peers.address())
+    /// Where it listens for other members.
+    pub(super) fn peers(&self) -> SocketAddr {
+        self.peers.address()
     }
 }
 
 /// The member of this number, still to be spawned.
 pub(super) fn member(index: usize, ports: Ports, cluster: &Cluster<'_>) -> Member {
-    let name = name(index);
+    let name = name_of(index);
     let address = ports.clients.address();
     let scheme = if cluster.security.is_some() { "https" } else { "http" };
     let clients = format!("{scheme}://{address}");
@@ -49,10 +51,10 @@ pub(super) fn member(index: usize, ports: Ports, cluster: &Cluster<'_>) -> Membe
     flag("--data-dir", &cluster.folder.join(&name));
     flag("--listen-client-urls", &clients);
     flag("--advertise-client-urls", &clients);
-    flag("--listen-peer-urls", &ports.peer_url());
-    flag("--initial-advertise-peer-urls", &ports.peer_url());
-    flag("--listen-metrics-urls", &format!("http://{}", ports.health.address()));
-    flag("--initial-cluster", &cluster.initial);
+    flag("--listen-peer-urls", &url(ports.peers()));
+    flag("--initial-advertise-peer-urls", &url(cluster.peers[index]));
+    flag("--listen-metrics-urls", &url(ports.health.address()));
+    flag("--initial-cluster", &initial(cluster.peers));
     flag("--initial-cluster-state", &"new");
     flag("--logger", &"zap");
     flag("--log-outputs", &"stderr");
@@ -69,9 +71,19 @@ pub(super) fn member(index: usize, ports: Ports, cluster: &Cluster<'_>) -> Membe
     let process = Process::new(cluster.program.to_owned(), arguments, log);
     let health = ports.health.address();
     let is_ready = Box::new(move || health::is_healthy(health));
-    Member::new(process, address, clients, is_ready, vec![ports.clients, ports.peers, ports.health])
+    Member::new(index, process, address, clients, is_ready, vec![ports.clients, ports.peers, ports.health])
 }
 
-pub(super) fn name(index: usize) -> String {
+/// `m0=http://127.0.0.1:20001,m1=…`
+fn initial(peers: &[SocketAddr]) -> String {
+    let members = peers.iter().enumerate().map(|(index, peer)| format!("{}={}", name_of(index), url(*peer)));
+    members.collect::<Vec<_>>().join(",")
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+fn name_of(index: usize) -> String {
     format!("m{index}")
 }

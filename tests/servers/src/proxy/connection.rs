@@ -3,36 +3,39 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
-use super::Network;
+use super::carrier::Route;
+use super::network::{Network, Told};
 
 /// How much of a direction may be under way, in chunks: a bound on memory, far above what a delayed test sends.
 const UNDER_WAY: usize = 64;
 const CHUNK: usize = 64 * 1024;
 
-type Told = watch::Receiver<Network>;
 type Carries = fn(&Network) -> bool;
 
-/// Accepts and carries connections until the proxy is over.
-pub(super) async fn accept(listener: TcpListener, server: SocketAddr, mut told: Told) {
-    let connections = told.clone();
-    let accepting = async {
-        loop {
-            // Fails for connections that are gone already, and while descriptors are short: the next may do.
-            match listener.accept().await {
-                Ok((client, _)) => drop(tokio::spawn(carry(client, server, connections.clone()))),
+/// Accepts and carries connections as long as it is polled.
+pub(super) async fn accept(listener: TcpListener, server: SocketAddr, route: Route) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((connection, client)) => {
+                    // A client without business there sees its connection end at once.
+                    if let Some(told) = route(client) {
+                        connections.spawn(carry(connection, server, told));
+                    }
+                }
+                // Fails for connections that are gone already, and while descriptors are short: the next may do.
                 Err(_) => time::sleep(Duration::from_millis(10)).await,
-            }
+            },
+            Some(_) = connections.join_next() => {}
         }
-    };
-    tokio::select! {
-        () = accepting => {}
-        () = until(&mut told, |network| network.over) => {}
     }
 }
 
@@ -59,7 +62,13 @@ async fn carry_whole(
     address: SocketAddr,
     mut told: Told,
 ) -> bool {
-    until(&mut told, |network| network.carries_requests).await;
+    if !told.borrow().carries_requests {
+        until(&mut told, |network| network.carries_requests).await;
+        if has_ended(client).await {
+            // The server has never heard of it.
+            return true;
+        }
+    }
     let carried = async {
         let server = server.insert(TcpStream::connect(address).await?);
         // The proxy adds the delay that it was told to, and no other.
@@ -75,9 +84,16 @@ async fn carry_whole(
     let whole = carried.await.is_ok();
     if !whole {
         // A cut hides also that the other side is gone.
-        until(&mut told, |network| network.carries_requests && network.carries_answers).await;
+        until(&mut told, Network::carries_all).await;
     }
     whole
+}
+
+/// Whether the other side has closed the connection, read or not.
+async fn has_ended(connection: &TcpStream) -> bool {
+    // As it can be written to, this does not wait for anything to read.
+    let ready = connection.ready(Interest::READABLE | Interest::WRITABLE).await;
+    ready.is_err() || ready.is_ok_and(|ready| ready.is_read_closed())
 }
 
 /// Carries one direction until its sender closes it. Reading and writing go on apart: a delay must not slow the reading.

@@ -2,7 +2,8 @@ use super::ZooKeeper;
 use super::install::Install;
 use super::security::{Login, Security};
 use super::server::{self, Ensemble, Ports};
-use crate::{Result, Tls, port, scratch};
+use crate::peers::Wiring;
+use crate::{Member, Result, Tls, port, scratch};
 
 /// A ZooKeeper still to be started.
 #[must_use = "nothing runs before `start`"]
@@ -12,11 +13,12 @@ pub struct Builder {
     login: Option<Login>,
     settings: Vec<String>,
     properties: Vec<String>,
+    network: bool,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { members: 1, tls: None, login: None, settings: Vec::new(), properties: Vec::new() }
+        Self { members: 1, tls: None, login: None, settings: Vec::new(), properties: Vec::new(), network: false }
     }
 }
 
@@ -36,6 +38,13 @@ impl Builder {
     /// Only this user gets in, with this password, by SASL's DIGEST-MD5. The name is a word of letters and digits.
     pub fn auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.login = Some(Login { user: user.into(), password: password.into() });
+        self
+    }
+
+    /// Members reach each other over a [network](ZooKeeper::network) that can be broken. For that they listen to each other
+    /// on all addresses of the machine.
+    pub fn network(mut self) -> Self {
+        self.network = true;
         self
     }
 
@@ -65,21 +74,24 @@ impl Builder {
         let security = Security::new(self.tls, self.login.clone(), folder.path())?;
         let ports: Vec<Ports> = (0..self.members).map(|_| Ports::take(&security)).collect::<Result<_>>()?;
         let words = ports.iter().map(Ports::words).collect();
-        let mut servers: Vec<String> = ports.iter().enumerate().map(|(index, ports)| ports.server(index)).collect();
-        if servers.len() == 1 {
-            servers.clear();
-        }
+        let mut wiring = self.network.then(|| Wiring::new(self.members));
+        let views = match &mut wiring {
+            Some(wiring) if self.members > 1 => server::wired_views(&ports, wiring)?,
+            _ => server::views(&ports),
+        };
         let ensemble = Ensemble {
             install,
             folder: folder.path(),
-            servers: &servers,
+            views: &views,
             security: &security,
             settings: &self.settings,
             properties: &self.properties,
         };
         let members = ports.into_iter().enumerate().map(|(index, ports)| server::member(index, ports, &ensemble));
-        let members = members.collect::<Result<_>>()?;
-        let zookeeper = ZooKeeper { members, words, security, _folder: folder };
+        let members: Vec<Member> = members.collect::<Result<_>>()?;
+        let processes = || members.iter().map(Member::process).collect();
+        let network = wiring.map(|wiring| wiring.start(processes())).transpose()?;
+        let zookeeper = ZooKeeper { members, network, words, security, _folder: folder };
         zookeeper.start_members()?;
         Ok(zookeeper)
     }

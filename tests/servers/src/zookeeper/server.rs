@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use super::install::Install;
 use super::security::Security;
 use super::word;
+use crate::peers::Wiring;
 use crate::port::Port;
 use crate::process::Process;
 use crate::{Error, Member, Result};
@@ -39,12 +40,14 @@ pub(super) struct Ports {
     votes: Port,
 }
 
+/// What a member is told of the ensemble: lines such as `server.1=127.0.0.1:20001:20002`; none if it stands alone.
+pub(super) type View = Vec<String>;
+
 /// What all members of an ensemble have in common.
 pub(super) struct Ensemble<'a> {
     pub(super) install: &'a Install,
     pub(super) folder: &'a Path,
-    /// Lines such as `server.1=127.0.0.1:20001:20002`; none for a server that stands alone.
-    pub(super) servers: &'a [String],
+    pub(super) views: &'a [View],
     pub(super) security: &'a Security,
     pub(super) settings: &'a [String],
     pub(super) properties: &'a [String],
@@ -61,9 +64,44 @@ impl Ports {
         self.words.as_ref().unwrap_or(&self.clients).address()
     }
 
-    pub(super) fn server(&self, index: usize) -> String {
-        format!("server.{}={}:{}", number(index), self.peers.address(), self.votes.address().port())
+    fn line(&self, index: usize) -> String {
+        line(index, self.peers.address(), self.votes.address())
     }
+}
+
+/// What each member is told, if all reach each other directly.
+pub(super) fn views(ports: &[Ports]) -> Vec<View> {
+    if ports.len() == 1 {
+        return vec![View::new()];
+    }
+    let view: View = ports.iter().enumerate().map(|(index, ports)| ports.line(index)).collect();
+    vec![view; ports.len()]
+}
+
+/// What each member is told, if they reach each other over `wiring`.
+pub(super) fn wired_views(ports: &[Ports], wiring: &mut Wiring) -> Result<Vec<View>> {
+    let mut view = |from: usize| -> Result<View> {
+        let lines = ports.iter().enumerate().map(|(to, ports)| {
+            let (peers, votes) = (ports.peers.address(), ports.votes.address());
+            if from == to {
+                // To others a member names the address for votes that it was given as its own, and they would come there
+                // directly; but not one that stands for all addresses, instead of which they take their own line.
+                return Ok(line(to, everywhere(peers), everywhere(votes)));
+            }
+            Ok(line(to, wiring.between(from, to, peers)?, wiring.between(from, to, votes)?))
+        });
+        lines.collect()
+    };
+    (0..ports.len()).map(&mut view).collect()
+}
+
+/// A line of the configuration. Both addresses have the same host.
+fn line(index: usize, peers: SocketAddr, votes: SocketAddr) -> String {
+    format!("server.{}={peers}:{}", number(index), votes.port())
+}
+
+fn everywhere(address: SocketAddr) -> SocketAddr {
+    (Ipv4Addr::UNSPECIFIED, address.port()).into()
 }
 
 /// The member of this number, still to be spawned.
@@ -84,7 +122,7 @@ pub(super) fn member(index: usize, ports: Ports, ensemble: &Ensemble<'_>) -> Res
     // With TLS the clients' port comes after the words'.
     let is_ready = Box::new(move || word::mode(words, word::STARTING).is_some() && word::is_open(address));
     let ports = [ports.clients, ports.peers, ports.votes].into_iter().chain(ports.words).collect();
-    Ok(Member::new(process, address, address.to_string(), is_ready, ports))
+    Ok(Member::new(index, process, address, address.to_string(), is_ready, ports))
 }
 
 fn write(
@@ -99,7 +137,7 @@ fn write(
     let mut lines = SETTINGS.to_owned();
     let own = [format!("dataDir={}", folder.display()), format!("clientPort={}", ports.words().port())];
     let secure = ensemble.security.settings(ports.clients.address());
-    for line in own.iter().chain(&secure).chain(ensemble.servers).chain(ensemble.settings) {
+    for line in own.iter().chain(&secure).chain(&ensemble.views[index]).chain(ensemble.settings) {
         lines.push_str(line);
         lines.push('\n');
     }

@@ -29,12 +29,23 @@ pub(super) fn is_open(server: SocketAddr) -> bool {
 
 /// `standalone`, `leader`, `follower` or `observer`; none of a server that does not answer or can't be used yet.
 pub(super) fn mode(server: SocketAddr, limit: Duration) -> Option<String> {
+    field(&ask(server, "srvr", limit).ok()?, "Mode: ").map(str::to_owned)
+}
+
+/// The epoch that the server leads in, by its own word; none if it doesn't lead.
+pub(super) fn led_epoch(server: SocketAddr, limit: Duration) -> Option<u64> {
     let answer = ask(server, "srvr", limit).ok()?;
-    answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+    field(&answer, "Mode: ").filter(|mode| ["leader", "standalone"].contains(mode))?;
+    // The upper half of each transaction's id, also of the empty one that an epoch begins with.
+    let last = field(&answer, "Zxid: ")?.strip_prefix("0x")?;
+    Some(u64::from_str_radix(last, 16).ok()? >> 32)
+}
+
+fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    answer.lines().find_map(|line| line.strip_prefix(name))
 }
 
 /// The version in the answer to `srvr`: `Zookeeper version: 3.8.0-5a02a05, built on …`.
 pub(super) fn version(answer: &str) -> Option<String> {
-    let version = answer.lines().find_map(|line| line.strip_prefix("Zookeeper version: "))?;
-    Some(version.split(['-', ',']).next()?.to_owned())
+    Some(field(answer, "Zookeeper version: ")?.split(['-', ',']).next()?.to_owned())
 }
