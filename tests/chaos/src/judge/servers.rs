@@ -1,0 +1,55 @@
+//! When the servers were not themselves: a new leader, or a member that was started again, may count sessions' timeouts from the
+//! beginning (contract 4.2).
+
+use std::collections::HashMap;
+
+use crate::history::{Event, Nanos, Record, Who};
+
+/// The times in which faults were made, or no member led, or another began to: in the order in which they began. Those that concern one
+/// client alone are named after it.
+pub(super) struct Disturbances(Vec<(Nanos, Nanos, Option<u32>)>);
+
+impl Disturbances {
+    pub(super) fn of(records: &[&Record], end: Nanos) -> Self {
+        let mut times = Vec::new();
+        let mut open = HashMap::new();
+        let mut leaderless = None;
+        for record in records {
+            match &record.event {
+                Event::Fault { fault, whom, .. } => {
+                    open.insert(*fault, (client(whom), record.at));
+                }
+                Event::Undone { fault } => times.extend(open.remove(fault).map(|(whom, from)| (from, record.at, whom))),
+                Event::Leader { member: None } => {
+                    leaderless.get_or_insert(record.at);
+                }
+                Event::Leader { member: Some(_) } => {
+                    times.push((leaderless.take().unwrap_or(record.at), record.at, None))
+                }
+                _ => {}
+            }
+        }
+        times.extend(open.into_values().map(|(whom, from)| (from, end, whom)));
+        times.extend(leaderless.map(|from| (from, end, None)));
+        times.sort_unstable();
+        Disturbances(times)
+    }
+
+    /// When a client's session of that timeout, which sent nothing after `sent`, is over at the latest, with `grace` for the servers to
+    /// notice. What its network holds back arrives as soon as it can.
+    pub(super) fn over(&self, who: Who, sent: Nanos, timeout: Nanos, grace: Nanos) -> Nanos {
+        let mut over = sent.saturating_add(timeout + grace);
+        for (from, until, whom) in &self.0 {
+            let concerned = whom.is_none_or(|client| matches!(who, Who::Client(number, _) if number == client));
+            if concerned && *until > sent && *from <= over {
+                over = over.max(until + timeout + grace);
+            }
+        }
+        over
+    }
+}
+
+/// The number of the client among those that a fault is made to; nothing if there is none.
+pub(super) fn client(whom: &[String]) -> Option<u32> {
+    whom.iter().find_map(|name| name.strip_prefix("client ")?.parse().ok())
+}

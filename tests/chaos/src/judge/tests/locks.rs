@@ -1,0 +1,104 @@
+//! Of holders and fencing.
+
+use super::story::{C1, C2, Story};
+use crate::history::{Change, State};
+
+fn etcd() -> Story {
+    Story::new("etcd")
+}
+
+#[test]
+fn holders_follow_one_another() {
+    etcd()
+        .held(C1, 1_000, 1_100, 5)
+        .fenced(C1, 1_200, 5, 20)
+        .release(C1, 1_500, 5)
+        .held(C2, 1_050, 1_510, 6)
+        .fenced(C2, 1_600, 6, 21)
+        .lost(C2, 1_700, 6)
+        .held(C1, 1_600, 1_800, 8)
+        .keeps_everything();
+}
+
+#[test]
+fn two_holders_at_once_are_found() {
+    let one = || etcd().held(C1, 1_000, 1_100, 5);
+    one().held(C2, 1_050, 1_400, 6).release(C1, 1_500, 5).breaks("6.2", "was held with token 6");
+    one().held(C2, 1_050, 1_400, 6).breaks("6.2", "was held with token 6");
+    // Also two requests of one client.
+    one().held(C1, 1_050, 1_400, 6).breaks("6.2", "was held with token 6");
+}
+
+#[test]
+fn a_long_hold_is_compared_with_all_that_lie_in_it() {
+    let story =
+        etcd().held(C1, 1_000, 1_100, 5).held(C2, 1_050, 1_200, 6).release(C2, 1_300, 6).held(C2, 1_350, 1_400, 7);
+    assert_eq!(story.found().len(), 2);
+}
+
+#[test]
+fn a_hold_ends_with_its_loss_its_session_its_registry_or_its_process() {
+    let next = |story: Story| story.held(C2, 1_050, 9_000, 6);
+    let one = || etcd().held(C1, 1_000, 1_100, 5);
+    next(one().lost(C1, 8_000, 5)).keeps_everything();
+    next(one().state(C1, 7_000, State::Suspended, 1).state(C1, 8_000, State::Lost, 1)).keeps_everything();
+    next(one().state(C1, 8_000, State::Closed, 1)).keeps_everything();
+    next(one().process(C1, 8_000, Change::Kill)).keeps_everything();
+    next(one().process(C1, 8_000, Change::Stop)).keeps_everything();
+    next(one().process(C1, 9_500, Change::Kill)).breaks("6.2", "while");
+    next(one().lost(C1, 9_500, 5)).breaks("6.2", "while");
+    next(one().lost(C1, 8_000, 4)).breaks("6.2", "while");
+}
+
+#[test]
+fn a_process_that_stood_still_while_it_waited_may_hear_of_its_loss_after_that_of_the_lock() {
+    let slept = |lost| {
+        etcd()
+            .process(C1, 1_050, Change::Stop)
+            .process(C1, 9_000, Change::Continue)
+            .held(C1, 1_000, 9_020, 5)
+            .lost(C1, lost, 5)
+            .state(C1, 9_020, State::Suspended, 1)
+            .state(C1, lost, State::Lost, 1)
+            .held(C2, 1_060, 6_000, 6)
+            .lives_until(C1, 30_000)
+    };
+    slept(9_040).keeps_everything();
+    slept(10_500).breaks("6.2", "was held with token 5");
+}
+
+#[test]
+fn tokens_that_do_not_grow_are_found() {
+    let one = || etcd().held(C1, 1_000, 1_100, 5).release(C1, 1_200, 5);
+    one().held(C2, 1_300, 1_400, 5).breaks("6.3", "after token 5");
+    one().held(C2, 1_300, 1_400, 4).breaks("6.3", "after token 5");
+    // Who queued before may have the lower one.
+    one().held(C2, 1_050, 1_400, 4).keeps_everything();
+}
+
+#[test]
+fn an_accepted_write_of_a_former_holder_is_found() {
+    let story = || {
+        let first = etcd().held(C1, 1_000, 1_100, 5).fenced(C1, 1_200, 5, 20).release(C1, 1_500, 5);
+        first.held(C2, 1_050, 1_510, 6).fenced(C2, 1_600, 6, 21)
+    };
+    story().keeps_everything();
+    // By the clock alone, as its version fits; by the version alone, as it began in time.
+    etcd()
+        .held(C1, 1_000, 1_100, 5)
+        .release(C1, 1_200, 5)
+        .held(C2, 1_050, 1_300, 6)
+        .fenced(C1, 1_400, 5, 20)
+        .breaks("6.5", "began when");
+    let late = |from| {
+        let action = crate::history::Action::Fenced {
+            lock: "/lock".to_owned(),
+            token: 5,
+            key: "/fenced".to_owned(),
+            value: "late".to_owned(),
+        };
+        story().call(C1, from, 1_900, action, crate::history::Answer::Written { version: 22 })
+    };
+    late(1_450).breaks("6.5", "was accepted as version 22");
+    assert_eq!(late(1_700).found().len(), 2);
+}
