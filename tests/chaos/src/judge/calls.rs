@@ -3,28 +3,28 @@
 use crate::history::{Action, Answer, Nanos, Record, Who};
 
 /// A call from its beginning to its end, if it has one.
-pub(super) struct Call<'h> {
-    pub(super) who: Who,
-    pub(super) action: &'h Action,
-    pub(super) called: &'h Record,
+pub(crate) struct Call<'h> {
+    pub(crate) who: Who,
+    pub(crate) action: &'h Action,
+    pub(crate) called: &'h Record,
     /// How long it may take; nothing for as long as it takes.
-    pub(super) deadline: Option<Nanos>,
-    pub(super) answered: Option<Answered<'h>>,
+    pub(crate) deadline: Option<Nanos>,
+    pub(crate) answered: Option<Answered<'h>>,
     /// Its future was dropped.
-    pub(super) dropped: Option<&'h Record>,
+    pub(crate) dropped: Option<&'h Record>,
 }
 
 /// The end of a call.
-pub(super) struct Answered<'h> {
-    pub(super) record: &'h Record,
-    pub(super) answer: &'h Answer,
+pub(crate) struct Answered<'h> {
+    pub(crate) record: &'h Record,
+    pub(crate) answer: &'h Answer,
     /// How much longer than asked for timers took meanwhile.
-    pub(super) stalled: Nanos,
+    pub(crate) stalled: Nanos,
 }
 
 /// What a call that writes has done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It was applied; the version, if it is known.
     Applied(Option<u64>),
     /// It certainly was not, nor will be.
@@ -34,33 +34,33 @@ pub(super) enum Outcome {
 }
 
 /// A put of whatever kind.
-pub(super) struct Put<'h> {
-    pub(super) key: &'h str,
-    pub(super) value: &'h str,
-    pub(super) ephemeral: bool,
+pub(crate) struct Put<'h> {
+    pub(crate) key: &'h str,
+    pub(crate) value: &'h str,
+    pub(crate) ephemeral: bool,
 }
 
 impl<'h> Call<'h> {
-    pub(super) fn answer(&self) -> Option<&'h Answer> {
+    pub(crate) fn answer(&self) -> Option<&'h Answer> {
         self.answered.as_ref().map(|answered| answered.answer)
     }
 
-    pub(super) fn began(&self) -> Nanos {
+    pub(crate) fn began(&self) -> Nanos {
         self.called.at
     }
 
     /// When it had ended; a call without an end may have an effect at any later time.
-    pub(super) fn ended(&self) -> Nanos {
+    pub(crate) fn ended(&self) -> Nanos {
         self.answered.as_ref().map_or(Nanos::MAX, |answered| answered.record.at)
     }
 
     /// Its lines.
-    pub(super) fn records(&self) -> impl Iterator<Item = &'h Record> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = &'h Record> {
         let answered = self.answered.as_ref().map(|answered| answered.record);
         [Some(self.called), answered, self.dropped].into_iter().flatten()
     }
 
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         match self.answer() {
             Some(Answer::Written { version }) => Outcome::Applied(Some(*version)),
             Some(Answer::Failed { outcome, .. }) => match plain(outcome).as_str() {
@@ -74,19 +74,19 @@ impl<'h> Call<'h> {
     }
 
     /// Until when it can have been applied: its answer, or no end.
-    pub(super) fn until(&self) -> Nanos {
+    pub(crate) fn until(&self) -> Nanos {
         if self.outcome() == Outcome::Unknown { Nanos::MAX } else { self.ended() }
     }
 
     /// The version that it is known to have written.
-    pub(super) fn version(&self) -> Option<u64> {
+    pub(crate) fn version(&self) -> Option<u64> {
         match self.outcome() {
             Outcome::Applied(version) => version,
             _ => None,
         }
     }
 
-    pub(super) fn put(&self) -> Option<Put<'h>> {
+    pub(crate) fn put(&self) -> Option<Put<'h>> {
         match self.action {
             Action::Put { key, value, ephemeral } => Some(Put { key, value, ephemeral: *ephemeral }),
             Action::PutIf { key, value, .. } | Action::Fenced { key, value, .. } => {
@@ -98,6 +98,6 @@ impl<'h> Call<'h> {
 }
 
 /// A name without regard to how its words are put together.
-pub(super) fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }

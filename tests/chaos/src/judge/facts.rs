@@ -9,26 +9,26 @@ use super::{
 use crate::history::{Action, Answer, Change, Event, Leaf, Nanos, Record, State, Who};
 
 /// A second, in the history's unit.
-pub(super) const SECOND: Nanos = 1_000_000_000;
+pub(crate) const SECOND: Nanos = 1_000_000_000;
 /// A millisecond.
-pub(super) const MILLI: Nanos = 1_000_000;
+pub(crate) const MILLI: Nanos = 1_000_000;
 
 /// The history, and what is in it.
-pub(super) struct Facts<'h> {
+pub(crate) struct Facts<'h> {
     /// All lines in the order of time.
-    pub(super) records: Vec<&'h Record>,
+    pub(crate) records: Vec<&'h Record>,
     /// All calls in the order in which they began.
-    pub(super) calls: Vec<Call<'h>>,
-    pub(super) backend: &'h str,
-    pub(super) members: u64,
-    pub(super) disturbances: Disturbances,
+    pub(crate) calls: Vec<Call<'h>>,
+    pub(crate) backend: &'h str,
+    pub(crate) members: u64,
+    pub(crate) disturbances: Disturbances,
     numbers: HashMap<(Who, u64), usize>,
     closes: HashMap<Who, Nanos>,
     cuts: Vec<Cut>,
     /// By client, when its process stood still; the last one may have no end.
     pauses: HashMap<Who, Vec<Pause>>,
     /// Each client's lives.
-    pub(super) lives: BTreeMap<Who, Life<'h>>,
+    pub(crate) lives: BTreeMap<Who, Life<'h>>,
 }
 
 /// A time in which clients were cut off.
@@ -43,47 +43,47 @@ const LONGEST: Nanos = 20 * SECOND;
 
 /// A time in which a process stood still: it did at the latest from `stopped` and at least to `continues`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pause {
+pub(crate) struct Pause {
     /// It was about to be stopped.
-    pub(super) from: Nanos,
+    pub(crate) from: Nanos,
     /// It had been stopped.
-    pub(super) stopped: Nanos,
+    pub(crate) stopped: Nanos,
     /// It was about to be let go on.
-    pub(super) continues: Nanos,
+    pub(crate) continues: Nanos,
     /// It had been let go on.
-    pub(super) until: Nanos,
+    pub(crate) until: Nanos,
 }
 
 /// One life of a client: a process, with one session after another.
 #[derive(Default)]
-pub(super) struct Life<'h> {
+pub(crate) struct Life<'h> {
     /// Its sessions, one after another.
-    pub(super) sessions: Vec<Session<'h>>,
+    pub(crate) sessions: Vec<Session<'h>>,
     /// Every state that was told.
-    pub(super) states: Vec<(&'h Record, State, u64)>,
+    pub(crate) states: Vec<(&'h Record, State, u64)>,
     /// The process was about to be killed.
-    pub(super) killed: Option<&'h Record>,
+    pub(crate) killed: Option<&'h Record>,
     /// The process had been killed, at the latest.
-    pub(super) dead: Option<Nanos>,
+    pub(crate) dead: Option<Nanos>,
     /// It closes its registry, or has.
-    pub(super) closing: Option<&'h Record>,
+    pub(crate) closing: Option<&'h Record>,
     /// The last line that it wrote.
-    pub(super) last: Nanos,
+    pub(crate) last: Nanos,
 }
 
 /// A session as its client saw it.
 #[derive(Clone)]
-pub(super) struct Session<'h> {
-    pub(super) id: u64,
+pub(crate) struct Session<'h> {
+    pub(crate) id: u64,
     /// The line that told of it first.
-    pub(super) opened: &'h Record,
-    pub(super) timeout: Nanos,
+    pub(crate) opened: &'h Record,
+    pub(crate) timeout: Nanos,
     /// The line that told that it is lost.
-    pub(super) lost: Option<&'h Record>,
+    pub(crate) lost: Option<&'h Record>,
 }
 
 impl<'h> Facts<'h> {
-    pub(super) fn of(history: &'h [Record]) -> Self {
+    pub(crate) fn of(history: &'h [Record]) -> Self {
         let mut records: Vec<&Record> = history.iter().collect();
         records.sort_by_key(|record| record.at);
         let (mut backend, mut members) = ("", 1);
@@ -113,28 +113,28 @@ impl<'h> Facts<'h> {
     }
 
     /// Whether reads see what anybody has written before.
-    pub(super) fn reads_are_linearizable(&self) -> bool {
+    pub(crate) fn reads_are_linearizable(&self) -> bool {
         self.backend != "zookeeper"
     }
 
     /// A call by its number.
-    pub(super) fn call(&self, who: Who, number: u64) -> Option<&Call<'h>> {
+    pub(crate) fn call(&self, who: Who, number: u64) -> Option<&Call<'h>> {
         self.numbers.get(&(who, number)).map(|at| &self.calls[*at])
     }
 
     /// When a client's close had succeeded.
-    pub(super) fn closed(&self, who: Who) -> Option<Nanos> {
+    pub(crate) fn closed(&self, who: Who) -> Option<Nanos> {
         self.closes.get(&who).copied()
     }
 
     /// When that client was cut off from all members: from when at the latest, and until when at least.
-    pub(super) fn cuts(&self, who: Who) -> Vec<(Nanos, Nanos)> {
+    pub(crate) fn cuts(&self, who: Who) -> Vec<(Nanos, Nanos)> {
         let named = self.cuts.iter().filter(|cut| matches!(who, Who::Client(number, _) if number == cut.client));
         named.map(|cut| (cut.made, cut.undoing)).collect()
     }
 
     /// For how long that client's timers were held up in a span, as far as its calls tell.
-    pub(super) fn stalled(&self, who: Who, from: Nanos, to: Nanos) -> Nanos {
+    pub(crate) fn stalled(&self, who: Who, from: Nanos, to: Nanos) -> Nanos {
         let first = self.calls.partition_point(|call| call.began() < from.saturating_sub(LONGEST));
         let near = self.calls[first..].iter().take_while(|call| call.began() <= to);
         let near = near.filter(|call| call.who == who && call.ended() >= from);
@@ -142,25 +142,35 @@ impl<'h> Facts<'h> {
     }
 
     /// When that process stood still.
-    pub(super) fn pauses(&self, who: Who) -> &[Pause] {
+    pub(crate) fn pauses(&self, who: Who) -> &[Pause] {
         self.pauses.get(&who).map_or(&[], Vec::as_slice)
     }
 
     /// For how long of a span that process may have stood still.
-    pub(super) fn paused(&self, who: Who, from: Nanos, to: Nanos) -> Nanos {
+    pub(crate) fn paused(&self, who: Who, from: Nanos, to: Nanos) -> Nanos {
         let within = |pause: &Pause| pause.until.min(to).saturating_sub(pause.from.max(from));
         self.pauses(who).iter().map(within).sum()
     }
 
     /// Whether that process may have stood still at some time of a span.
-    pub(super) fn stood_still(&self, who: Who, from: Nanos, to: Nanos) -> bool {
+    pub(crate) fn stood_still(&self, who: Who, from: Nanos, to: Nanos) -> bool {
         self.pauses(who).iter().any(|pause| pause.from <= to && pause.until >= from)
     }
 
-    /// The tree as it was read at the end, with its line.
-    pub(super) fn tree(&self) -> Option<(&'h Record, &'h [Leaf])> {
+    /// The tree as it was read last, with its line.
+    pub(crate) fn tree(&self) -> Option<(&'h Record, &'h [Leaf])> {
+        self.tree_of(|_| true)
+    }
+
+    /// The tree as it was read last by a client, when its session still lived.
+    pub(crate) fn tree_of_clients(&self) -> Option<(&'h Record, &'h [Leaf])> {
+        self.tree_of(|who| who != Who::Chaos)
+    }
+
+    /// The tree as it was read last by one of those.
+    pub(crate) fn tree_of(&self, of: impl Fn(Who) -> bool) -> Option<(&'h Record, &'h [Leaf])> {
         self.records.iter().rev().find_map(|record| match &record.event {
-            Event::Tree { tree } => Some((*record, tree.as_slice())),
+            Event::Tree { tree } if of(record.who) => Some((*record, tree.as_slice())),
             _ => None,
         })
     }
@@ -283,13 +293,13 @@ impl<'h> Life<'h> {
     }
 
     /// When the client began to end by itself or was about to be killed; never, if it did neither.
-    pub(super) fn over(&self) -> Nanos {
+    pub(crate) fn over(&self) -> Nanos {
         let over = [self.killed, self.closing].into_iter().flatten().map(|record| record.at);
         over.chain(self.dead).min().unwrap_or(Nanos::MAX)
     }
 
     /// The session that it had at that time.
-    pub(super) fn session_at(&self, at: Nanos) -> Option<&Session<'h>> {
+    pub(crate) fn session_at(&self, at: Nanos) -> Option<&Session<'h>> {
         self.sessions.iter().rev().find(|session| session.opened.at <= at)
     }
 }

@@ -6,17 +6,17 @@ use super::{Finding, facts::Facts, facts::SECOND};
 use crate::history::{Action, Answer, Event, Nanos, Record, State, Who};
 
 /// A lock that was held, from the answer that told it to the first line that says that it isn't any more.
-pub(super) struct Hold<'h> {
-    pub(super) lock: &'h str,
-    pub(super) token: u64,
-    pub(super) who: Who,
-    pub(super) from: &'h Record,
+pub(crate) struct Hold<'h> {
+    pub(crate) lock: &'h str,
+    pub(crate) token: u64,
+    pub(crate) who: Who,
+    pub(crate) from: &'h Record,
     /// When its client gave it up, or learned of its loss, or could not know any more; and the line that says so.
-    pub(super) until: Nanos,
-    pub(super) end: Option<&'h Record>,
+    pub(crate) until: Nanos,
+    pub(crate) end: Option<&'h Record>,
 }
 
-pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
+pub(crate) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut last: HashMap<&str, Hold<'_>> = HashMap::new();
     for hold in holds(facts).into_iter().filter(|hold| hold.from.at < hold.until) {
@@ -41,7 +41,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// All holds, in the order in which they began.
-pub(super) fn holds<'h>(facts: &Facts<'h>) -> Vec<Hold<'h>> {
+pub(crate) fn holds<'h>(facts: &Facts<'h>) -> Vec<Hold<'h>> {
     let mut ends: HashMap<(Who, &str, u64), &Record> = HashMap::new();
     let mut over: HashMap<Who, Vec<&Record>> = HashMap::new();
     for &record in &facts.records {

@@ -13,11 +13,13 @@ use crate::history::{Event, Leaf};
 const TOLD: usize = 3;
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
-    let Some((line, tree)) = facts.tree() else { return Vec::new() };
     let covered = covered(facts);
     let mut findings = Vec::new();
     for &record in &facts.records {
         let Event::Mirror { watch, tree: told } = &record.event else { continue };
+        // Entries may go with their sessions between one client's reading and another's.
+        let own = facts.tree_of(|who| who == record.who);
+        let Some((line, tree)) = own.or_else(|| facts.tree_of_clients()) else { continue };
         // One whose beginning is not told covers who knows what.
         let Some(watched) = covered.get(&(record.who, *watch)) else { continue };
         let differences = differences(by_key(tree, watched), by_key(told, watched));

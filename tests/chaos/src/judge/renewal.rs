@@ -11,7 +11,7 @@ use super::{
 use crate::history::{Action, Leaf, Nanos};
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
-    let Some((line, tree)) = facts.tree() else { return Vec::new() };
+    let Some((line, tree)) = facts.tree_of_clients() else { return Vec::new() };
     let tree: HashMap<&str, &Leaf> = tree.iter().map(|leaf| (leaf.key.as_str(), leaf)).collect();
     let mut newest: HashMap<&str, &Call<'_>> = HashMap::new();
     let mut touched: HashMap<&str, u64> = HashMap::new();

@@ -7,10 +7,10 @@ use crate::history::{Event, Nanos, Record, Who};
 
 /// The times in which faults were made, or no member led, or another began to: in the order in which they began. Those that concern one
 /// client alone are named after it.
-pub(super) struct Disturbances(Vec<(Nanos, Nanos, Option<u32>)>);
+pub(crate) struct Disturbances(Vec<(Nanos, Nanos, Option<u32>)>);
 
 impl Disturbances {
-    pub(super) fn of(records: &[&Record], end: Nanos) -> Self {
+    pub(crate) fn of(records: &[&Record], end: Nanos) -> Self {
         let mut times = Vec::new();
         let mut open = HashMap::new();
         let mut leaderless = None;
@@ -37,7 +37,7 @@ impl Disturbances {
 
     /// When a client's session of that timeout, which sent nothing after `sent`, is over at the latest, with `grace` for the servers to
     /// notice. What its network holds back arrives as soon as it can.
-    pub(super) fn over(&self, who: Who, sent: Nanos, timeout: Nanos, grace: Nanos) -> Nanos {
+    pub(crate) fn over(&self, who: Who, sent: Nanos, timeout: Nanos, grace: Nanos) -> Nanos {
         let mut over = sent.saturating_add(timeout + grace);
         for (from, until, whom) in &self.0 {
             let concerned = whom.is_none_or(|client| matches!(who, Who::Client(number, _) if number == client));
@@ -50,6 +50,6 @@ impl Disturbances {
 }
 
 /// The number of the client among those that a fault is made to; nothing if there is none.
-pub(super) fn client(whom: &[String]) -> Option<u32> {
+pub(crate) fn client(whom: &[String]) -> Option<u32> {
     whom.iter().find_map(|name| name.strip_prefix("client ")?.parse().ok())
 }

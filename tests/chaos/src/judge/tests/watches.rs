@@ -76,3 +76,10 @@ fn a_mirror_that_differs_is_found() {
     with(leaf("/a/b", "y", 3, None)).breaks("5.4", "it tells Leaf");
     mirrored(Scope::Subtree, &[own, below, leaf("/a/c", "x", 9, None)]).breaks("5.4", "/a/c, which is not there");
 }
+
+#[test]
+fn a_mirror_is_compared_with_what_its_own_client_read() {
+    let below = leaf("/a/b", "y", 3, Some(1));
+    let mirror = mirrored(Scope::Children, std::slice::from_ref(&below));
+    mirror.line(9_000, crate::history::Who::Chaos, Event::Tree { tree: Vec::new() }).keeps_everything();
+}
