@@ -14,6 +14,7 @@ pub(crate) mod holders;
 mod leftovers;
 mod loss;
 mod mirrors;
+mod queues;
 mod reads;
 mod renewal;
 mod servers;
@@ -62,6 +63,7 @@ pub fn judge(history: &[Record]) -> Vec<Finding> {
     let laws = [
         holders::judge,
         fencing::judge,
+        queues::judge,
         watches::judge,
         mirrors::judge,
         values::judge,

@@ -49,6 +49,16 @@ impl Disturbances {
     }
 }
 
+impl Disturbances {
+    /// When that client or the servers were disturbed.
+    pub(crate) fn of_client(&self, who: Who) -> impl Iterator<Item = (Nanos, Nanos)> {
+        let concerns = move |whom: &Option<u32>| {
+            whom.is_none_or(|client| matches!(who, Who::Client(number, _) if number == client))
+        };
+        self.0.iter().filter(move |(.., whom)| concerns(whom)).map(|(from, until, _)| (*from, *until))
+    }
+}
+
 /// The number of the client among those that a fault is made to; nothing if there is none.
 pub(crate) fn client(whom: &[String]) -> Option<u32> {
     whom.iter().find_map(|name| name.strip_prefix("client ")?.parse().ok())

@@ -1,7 +1,7 @@
 //! Of holders and fencing.
 
 use super::story::{C1, C2, Story};
-use crate::history::{Change, State};
+use crate::history::{Change, Event, State};
 
 fn etcd() -> Story {
     Story::new("etcd")
@@ -74,6 +74,28 @@ fn tokens_that_do_not_grow_are_found() {
     one().held(C2, 1_300, 1_400, 4).breaks("6.3", "after token 5");
     // Who queued before may have the lower one.
     one().held(C2, 1_050, 1_400, 4).keeps_everything();
+}
+
+#[test]
+fn a_free_lock_that_is_not_given_is_found() {
+    let waits = |until| {
+        let story = etcd().held(C1, 1_000, 1_100, 5).release(C1, 2_000, 5);
+        story.held(C2, 1_500, until, 6).lives_until(C1, 60_000).lives_until(C2, 60_000)
+    };
+    waits(20_500).keeps_everything();
+    waits(21_500).breaks("6.1", "during 19 s in which nobody held it");
+    // It was held, the servers or the waiter were disturbed.
+    waits(21_500).held(C1, 1_050, 9_100, 7).release(C1, 9_200, 7).keeps_everything();
+    waits(21_500).fault("kill-leader", &["member 1"], 9_000, 12_000).keeps_everything();
+    waits(21_500).fault("cut", &["client 2", "member 1"], 9_000, 12_000).keeps_everything();
+    waits(21_500).fault("reset", &["client 1", "member 1"], 9_000, 12_000).breaks("6.1", "during 19 s");
+    waits(21_500).process(C2, 9_000, Change::Stop).process(C2, 9_500, Change::Continue).keeps_everything();
+    // Whoever is never answered waits, too.
+    let lock = || crate::history::Action::Lock { lock: "/lock".to_owned() };
+    let never = |story: Story| story.line(1_000, C2, Event::Called { call: 99, action: lock(), deadline_ms: None });
+    never(etcd()).lives_until(C2, 19_000).keeps_everything();
+    never(etcd()).lives_until(C2, 21_000).breaks("6.1", "during 19 s");
+    never(etcd()).line(15_000, C2, Event::Dropped { call: 99 }).lives_until(C2, 60_000).keeps_everything();
 }
 
 #[test]
