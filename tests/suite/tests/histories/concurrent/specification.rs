@@ -121,14 +121,19 @@ impl Specification {
     /// Whether a check may hold; what it says is then learnt from it.
     fn may_hold(&mut self, claim: &Claim) -> bool {
         let State { model, numbers, .. } = &mut self.state;
-        let Claim::Version(key, version) = claim else { return false };
+        let (Claim::Version(key, _) | Claim::Lives(key, _)) = claim else { return false };
         let Some(kept) = model.entries.get(key) else { return false };
-        match numbers.writer(*version) {
-            // It was learnt from another check of the same Txn.
-            Some(writer) if writer == kept.version => true,
-            // One of another life may pass wrongly (3.7).
-            Some(writer) => !self.rules.exact_versions && !kept.versions.contains(&writer),
-            None => numbers.relate_version(key, kept.version, *version),
+        match claim {
+            Claim::Version(_, version) => match numbers.writer(*version) {
+                // It was learnt from another check of the same Txn.
+                Some(writer) if writer == kept.version => true,
+                // One of another life may pass wrongly (3.7).
+                Some(writer) => !self.rules.exact_versions && !kept.versions.contains(&writer),
+                None => numbers.relate_version(key, kept.version, *version),
+            },
+            // Only a read tells when an entry was made, and where reads may lag behind theirs are not held against the order.
+            Claim::Lives(_, created) => kept.owner.is_some() && numbers.relate_creation(kept.created, *created),
+            _ => false,
         }
     }
 

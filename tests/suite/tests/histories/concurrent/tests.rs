@@ -125,6 +125,30 @@ fn checks_tell_of_a_version_that_no_answer_told() {
 }
 
 #[test]
+fn checks_tell_when_an_entry_was_made() {
+    let lives = |created| put(OTHER, &[Claim::Lives("/k".to_owned(), created)], 7);
+    let checks = |claims: &[Claim]| What::Commit { owner: OTHER, claims: claims.to_vec(), operations: Vec::new() };
+    let lives_unwritten = |created| checks(&[Claim::Lives("/k".to_owned(), created)]);
+    for (kind, told, right) in [
+        (OperationKind::PutEphemeral(vec![7]), vec![lives_unwritten(3), lives_unwritten(3)], true),
+        // It has lived once.
+        (OperationKind::PutEphemeral(vec![7]), vec![lives_unwritten(3), lives_unwritten(4)], false),
+        // A persistent one holds nothing, nor does one that was put over it.
+        (OperationKind::Put(vec![7]), vec![lives_unwritten(3)], false),
+        (OperationKind::PutEphemeral(vec![7]), vec![put(OTHER, &[], 8), lives(3)], false),
+    ] {
+        let record = Record::default();
+        add(&record, ONE, write(ONE, &[], kind), version(3));
+        for (number, what) in (4..).zip(told) {
+            let writes = matches!(&what, What::Commit { operations, .. } if !operations.is_empty());
+            let answer = if writes { version(number) } else { Answer::Applied(Vec::new()) };
+            add(&record, OTHER, what, answer);
+        }
+        assert_eq!(holds(&record), right);
+    }
+}
+
+#[test]
 fn an_ephemeral_entry_goes_when_its_session_closes() {
     for (answer, right) in [(Answer::Entry(None), true), (found(7, 3, 3, Some(ONE)), false)] {
         let record = Record::default();
