@@ -21,7 +21,7 @@ SERVERS :=
 # How long `chaos` plays.
 SECONDS ?= 600
 
-.PHONY: help run test chaos interop matrix bench lint audit install-build install-lint install-servers install-matrix install-clients
+.PHONY: help run test chaos interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,11 @@ bench: install-build install-servers install-clients ## Measure the plugins agai
 	$(CARGO) build --locked --workspace --release
 	tests/interop/build $(TARGET) go java
 	exec $(TARGET)/release/registry-bench --peers $(TARGET)/interop $(ARGS)
+
+failover: install-build install-servers install-clients ## Measure how long clients are without their servers, fault by fault (ARGS='...' adds arguments)
+	$(CARGO) build --locked --workspace --release
+	tests/interop/build $(TARGET) go java
+	exec $(TARGET)/release/registry-failover --peers $(TARGET)/interop $(ARGS)
 
 lint: install-build install-lint ## Check format, lints and documentation
 	$(CARGO) fmt --all --check

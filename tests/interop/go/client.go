@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -19,12 +20,12 @@ type client struct {
 	held    *concurrency.Mutex
 }
 
-func connect(endpoint, session string) (*client, error) {
+func connect(endpoints, session string) (*client, error) {
 	ttl, err := seconds(session)
 	if err != nil {
 		return nil, err
 	}
-	etcd, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: limit})
+	etcd, err := clientv3.New(clientv3.Config{Endpoints: strings.Split(endpoints, ","), DialTimeout: limit})
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +43,9 @@ func (c *client) do(verb string, arguments []string) ([]string, error) {
 	}
 	if verb == "bench" && len(arguments) > 4 {
 		return c.bench(arguments[0], arguments[1], arguments[2], arguments[3], arguments[4:])
+	}
+	if verb == "write" && len(arguments) == 2 {
+		return c.write(arguments[0], arguments[1])
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

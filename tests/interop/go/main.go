@@ -1,6 +1,6 @@
 // A client of etcd that nobody here wrote, driven by lines: see ../src/process.rs for what it is told and answers.
 //
-// Usage: interop-go ENDPOINT SESSION-SECONDS
+// Usage: interop-go ENDPOINT[,ENDPOINT…] SESSION-SECONDS
 package main
 
 import (

@@ -57,6 +57,8 @@ final class Client {
             case "delete 1":
                 curator.delete().forPath(arguments.get(0));
                 return List.of();
+            case "write 2":
+                return Writer.write(curator, arguments.get(0), Integer.parseInt(arguments.get(1)));
             case "close 0":
                 curator.close();
                 return List.of();

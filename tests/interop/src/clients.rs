@@ -47,14 +47,19 @@ impl Client {
         if program.exists() {
             return Ok(());
         }
-        Err(format!("{} is missing: `make interop` and `make bench` build it", program.display()))
+        Err(format!("{} is missing: `make interop`, `make bench` and `make failover` build it", program.display()))
     }
 
     /// Its driver, which still lacks the server and the session's seconds.
     pub(crate) fn command(self, built: &Path, lives: Lives) -> Command {
         let program = self.program(built);
         match self {
-            Self::Go => Command::new(program),
+            Self::Go => {
+                let mut command = Command::new(program);
+                // Else it warns of every call that it makes again.
+                command.env("ETCD_CLIENT_DEBUG", "error");
+                command
+            }
             Self::Curator => {
                 let mut command = Command::new("java");
                 if lives == Lives::Seconds {

@@ -12,10 +12,12 @@
 //! | `tree KEY` | the key and its value, if it is there; then keys and values of all below |
 //! | `delete KEY` | |
 //! | `bench get CALLS FLIGHT VALUE KEY…`, `bench put …` | the calls' median latency in nanoseconds, and how many were made per second |
+//! | `write KEY SECONDS` | the longest time from one put that succeeded to the next, or to the end, in nanoseconds; how many succeeded; how many failed |
 //! | `close` | ends the session, then the process |
 //!
-//! `bench` goes round the keys, which are there, with FLIGHT calls at a time; a get that finds another value fails. Those that
-//! are not measured don't know it.
+//! `bench` goes round the keys, which are there, with FLIGHT calls at a time; a get that finds another value fails. `write` puts again
+//! and again, one after the other, each with a second to succeed where the client knows deadlines. Those that are not measured
+//! know neither.
 //!
 //! At the end of its input a driver ends at once, as if it had crashed.
 
@@ -38,7 +40,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the driver in the folder that `tests/interop/build` made, with a session on a server.
+    /// Starts the driver in the folder that `tests/interop/build` made, with a session on a server, or on several with commas
+    /// between them.
     ///
     /// # Errors
     ///

@@ -24,3 +24,8 @@ pub use waiting::{SOON, eventually, wait_until, within};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
+
+/// So does the one on what a host does in each state.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/states.md")]
+pub struct States;
