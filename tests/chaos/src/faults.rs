@@ -1,0 +1,17 @@
+//! Faults: which there are, how they are drawn, and how they are made and undone.
+
+mod client;
+mod kind;
+mod members;
+mod plan;
+mod stage;
+mod store;
+
+pub(crate) use self::{
+    client::play as play_on_client,
+    kind::{Kind, Target},
+    members::play as play_on_members,
+    plan::{Planned, draw},
+    stage::{Stage, member_name},
+    store::play as play_on_store,
+};

@@ -1,0 +1,116 @@
+//! The kinds of faults.
+
+use std::{fmt, ops::Range};
+
+use clap::ValueEnum;
+
+use crate::run::Backend;
+
+/// A kind of fault.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, ValueEnum)]
+pub(crate) enum Kind {
+    /// A member that does not lead is killed, and started again.
+    KillMember,
+    /// The leader is killed, and started again.
+    KillLeader,
+    /// A member that does not lead is stopped, and goes on.
+    PauseMember,
+    /// The leader is stopped, and goes on.
+    PauseLeader,
+    /// One member after another is started again.
+    RollingRestart,
+    /// A majority is stopped for longer than a session lasts, and goes on.
+    LoseQuorum,
+    /// A client's network carries nothing.
+    Cut,
+    /// A client's network carries nothing to and from the leader.
+    CutLeader,
+    /// A client's network carries nothing to and from one member.
+    CutOne,
+    /// A client's network carries requests and no answers.
+    Silent,
+    /// The same for one member.
+    SilentOne,
+    /// A client's connections are reset.
+    Reset,
+    /// A client's network is slow.
+    Delay,
+    /// A client's network carries nothing, and what it misses is compacted.
+    CutAndCompact,
+    /// A client is killed, and started again as its next life.
+    KillClient,
+    /// A client is stopped, and goes on.
+    PauseClient,
+    /// The servers' storage is full.
+    NoSpace,
+}
+
+/// What a fault is made on; of one thing there is one fault at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    Members,
+    /// Each of them.
+    Client,
+    Store,
+}
+
+impl Kind {
+    /// What it is made on.
+    pub(crate) const fn target(self) -> Target {
+        match self {
+            Kind::KillMember
+            | Kind::KillLeader
+            | Kind::PauseMember
+            | Kind::PauseLeader
+            | Kind::RollingRestart
+            | Kind::LoseQuorum => Target::Members,
+            Kind::NoSpace => Target::Store,
+            _ => Target::Client,
+        }
+    }
+
+    /// Whether there is such a fault for so many members of this backend.
+    pub(crate) fn applies(self, backend: Backend, members: usize) -> bool {
+        match self {
+            Kind::CutAndCompact | Kind::NoSpace => backend == Backend::Etcd,
+            // Of a single member they are the faults of the leader.
+            Kind::KillMember
+            | Kind::PauseMember
+            | Kind::RollingRestart
+            | Kind::LoseQuorum
+            | Kind::CutLeader
+            | Kind::CutOne
+            | Kind::SilentOne => members > 1,
+            _ => true,
+        }
+    }
+
+    /// How much more often it is drawn than the rarest.
+    pub(crate) const fn weight(self) -> usize {
+        match self {
+            Kind::LoseQuorum | Kind::RollingRestart | Kind::NoSpace => 1,
+            _ => 3,
+        }
+    }
+
+    /// How long it lasts, in tenths of the session timeout.
+    pub(crate) const fn tenths(self) -> Range<u64> {
+        match self {
+            Kind::Reset => 0..1,
+            Kind::NoSpace => 2..8,
+            Kind::RollingRestart => 1..4,
+            Kind::LoseQuorum => 12..20,
+            Kind::Delay => 4..15,
+            _ => 1..22,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_possible_value() {
+            Some(value) => f.write_str(value.get_name()),
+            None => write!(f, "{self:?}"),
+        }
+    }
+}

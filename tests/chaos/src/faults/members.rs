@@ -1,0 +1,67 @@
+//! Faults of the servers' members.
+
+use std::time::Duration;
+
+use registry_test_servers::{Member, Result};
+use tokio::time::sleep;
+
+use super::{
+    Kind, Planned, Stage,
+    stage::{due, member_name},
+};
+
+/// Makes these faults one after the other.
+pub(crate) async fn play(stage: &Stage, plan: Vec<Planned>) {
+    for fault in plan {
+        due(&fault).await;
+        match fault.kind {
+            Kind::KillMember => down(stage, &fault, stage.follower(fault.pick).await).await,
+            Kind::KillLeader => down(stage, &fault, stage.leader().await).await,
+            Kind::PauseMember => paused(stage, &fault, vec![stage.follower(fault.pick).await]).await,
+            Kind::PauseLeader => paused(stage, &fault, vec![stage.leader().await]).await,
+            Kind::LoseQuorum => paused(stage, &fault, majority(stage, fault.pick)).await,
+            Kind::RollingRestart => rolling(stage, &fault).await,
+            other => unreachable!("{other} is no fault of members"),
+        }
+    }
+}
+
+async fn down(stage: &Stage, fault: &Planned, member: usize) {
+    let make = stage.on_member(member, kill);
+    stage.play(fault, vec![member_name(member)], make, stage.on_member(member, Member::restart)).await;
+}
+
+async fn paused(stage: &Stage, fault: &Planned, members: Vec<usize>) {
+    let names = members.iter().copied().map(member_name).collect();
+    let each = async |act: fn(&Member) -> Result<()>| {
+        for member in &members {
+            stage.on_member(*member, act).await?;
+        }
+        Ok(())
+    };
+    stage.play(fault, names, each(Member::stop), each(Member::cont)).await;
+}
+
+/// Each member is down for as long as the fault lasts, and there again before the next goes.
+async fn rolling(stage: &Stage, fault: &Planned) {
+    let members = 0..stage.cluster.members().len();
+    let make = async {
+        for member in members.clone() {
+            stage.on_member(member, kill).await?;
+            sleep(fault.lasts.min(Duration::from_secs(1))).await;
+            stage.on_member(member, Member::restart).await?;
+        }
+        Ok(())
+    };
+    stage.play(fault, members.clone().map(member_name).collect(), make, async { Ok(()) }).await;
+}
+
+fn kill(member: &Member) -> Result<()> {
+    member.kill();
+    Ok(())
+}
+
+fn majority(stage: &Stage, pick: usize) -> Vec<usize> {
+    let count = stage.cluster.members().len();
+    (0..count / 2 + 1).map(|member| (pick % count + member) % count).collect()
+}

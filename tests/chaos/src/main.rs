@@ -1,0 +1,34 @@
+//! Plays clients and faults on real servers, and judges what came of both.
+#![forbid(unsafe_code)]
+
+mod client;
+mod faults;
+mod run;
+mod told;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+/// Clients and faults on real servers, and a judge of what came of both.
+#[derive(Parser)]
+#[command(name = "registry-chaos")]
+enum Command {
+    /// Starts servers and clients, draws faults, and judges the history that they leave.
+    Run(run::Arguments),
+    /// Judges a history again.
+    Judge {
+        /// Where it is.
+        dir: PathBuf,
+    },
+    #[command(hide = true)]
+    Client(client::Arguments),
+}
+
+fn main() -> ExitCode {
+    match Command::parse() {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Judge { dir } => run::judge_again(&dir),
+        Command::Client(arguments) => client::run(&arguments),
+    }
+}

@@ -1,0 +1,135 @@
+//! The servers of a run.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use clap::ValueEnum;
+use etcd_client::{AlarmAction, AlarmOptions, AlarmType, Client, CompactionOptions};
+use registry_suite::Server;
+use registry_test_servers::{Etcd, Member, ZooKeeper};
+use tokio::time::timeout;
+
+use super::Failure;
+
+/// How long a member may take to say who leads.
+const ASKED: Duration = Duration::from_secs(1);
+/// How long the servers may take for what is asked of all of them.
+const ASKED_OF_ALL: Duration = Duration::from_secs(20);
+
+/// Which servers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Backend {
+    /// etcd.
+    Etcd,
+    /// ZooKeeper.
+    Zookeeper,
+}
+
+impl Backend {
+    /// The name that a registry's configuration has for it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Backend::Etcd => "etcd",
+            Backend::Zookeeper => "zookeeper",
+        }
+    }
+
+    /// What a registry is configured with that finds the members at these addresses.
+    pub(crate) fn assignments(self, members: impl IntoIterator<Item = SocketAddr>) -> [String; 2] {
+        let members: Vec<_> = members.into_iter().collect();
+        let joined =
+            |prefix: &str| members.iter().map(|address| format!("{prefix}{address}")).collect::<Vec<_>>().join(",");
+        let found = match self {
+            Backend::Etcd => format!("registry.etcd.endpoints={}", joined("http://")),
+            Backend::Zookeeper => format!("registry.zookeeper.connect-string={}", joined("")),
+        };
+        [format!("registry.type={}", self.name()), found]
+    }
+}
+
+/// Running servers.
+pub(crate) enum Cluster {
+    Etcd(Etcd),
+    ZooKeeper(Arc<ZooKeeper>),
+}
+
+impl Cluster {
+    /// Starts so many members, and blocks until they are ready.
+    pub(crate) fn start(backend: Backend, members: usize) -> Result<Self, Failure> {
+        Ok(match backend {
+            Backend::Etcd => Cluster::Etcd(Etcd::builder().members(members).start()?),
+            Backend::Zookeeper => Cluster::ZooKeeper(Arc::new(ZooKeeper::builder().members(members).start()?)),
+        })
+    }
+
+    pub(crate) fn members(&self) -> &[Member] {
+        match self {
+            Cluster::Etcd(etcd) => etcd.members(),
+            Cluster::ZooKeeper(zookeeper) => zookeeper.members(),
+        }
+    }
+
+    /// The number of the member that leads, if one says so.
+    pub(crate) async fn leader(&self) -> Option<usize> {
+        match self {
+            Cluster::Etcd(etcd) => {
+                for (number, member) in etcd.members().iter().enumerate() {
+                    if matches!(timeout(ASKED, leads(member)).await, Ok(Ok(true))) {
+                        return Some(number);
+                    }
+                }
+                None
+            }
+            Cluster::ZooKeeper(zookeeper) => {
+                let asked = Arc::clone(zookeeper);
+                let leader = tokio::task::spawn_blocking(move || asked.leader().ok().map(Member::address));
+                let leader = leader.await.ok()??;
+                zookeeper.members().iter().position(|member| member.address() == leader)
+            }
+        }
+    }
+
+    /// Takes away all history before now; only etcd has any.
+    pub(crate) async fn compact(&self) -> Result<(), Failure> {
+        let mut client = self.client().await?;
+        let compacting = async {
+            let revision = client.status().await?.header().map_or(0, |header| header.revision());
+            client.compact(revision, Some(CompactionOptions::new())).await
+        };
+        timeout(ASKED_OF_ALL, compacting).await??;
+        Ok(())
+    }
+
+    /// Makes the servers refuse writes as if their storage were full, or no longer; only etcd does so.
+    pub(crate) async fn alarm(&self, on: bool) -> Result<(), Failure> {
+        let mut client = self.client().await?;
+        let alarming = async {
+            let mut options = AlarmOptions::new();
+            options.with_member(client.status().await?.header().map_or(0, |header| header.member_id()));
+            let action = if on { AlarmAction::Activate } else { AlarmAction::Deactivate };
+            client.alarm(action, AlarmType::Nospace, Some(options)).await
+        };
+        timeout(ASKED_OF_ALL, alarming).await??;
+        Ok(())
+    }
+
+    /// How many sessions, and how many watches if they can be counted.
+    pub(crate) fn holds(&self) -> (u64, Option<u64>) {
+        let server: &dyn Server = match self {
+            Cluster::Etcd(etcd) => etcd,
+            Cluster::ZooKeeper(zookeeper) => &**zookeeper,
+        };
+        // Each member counts its own watches.
+        let watches = (self.members().len() == 1).then(|| server.watches() as u64);
+        (server.sessions().len() as u64, watches)
+    }
+
+    async fn client(&self) -> Result<Client, Failure> {
+        let endpoints: Vec<_> = self.members().iter().map(Member::endpoint).collect();
+        Ok(Client::connect(endpoints, None).await?)
+    }
+}
+
+async fn leads(member: &Member) -> Result<bool, etcd_client::Error> {
+    let status = Client::connect([member.endpoint()], None).await?.status().await?;
+    Ok(status.header().is_some_and(|header| header.member_id() == status.leader()))
+}

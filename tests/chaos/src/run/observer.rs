@@ -1,0 +1,92 @@
+//! Who looks on without any fault: at ephemeral entries that go, and at who leads.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use registry_chaos::history::{Event, Leaf};
+use registry_host::{Entry, Event as Told, Registry, Scope, Settings};
+use registry_test_servers::Member;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use super::{Backend, Cluster, Failure, History};
+
+/// How often it is looked who leads.
+const OFTEN: Duration = Duration::from_millis(250);
+
+/// A registry that is connected to the members themselves, with a session that outlives most faults.
+pub(crate) struct Observer {
+    registry: Registry,
+    watching: JoinHandle<()>,
+}
+
+impl Observer {
+    pub(crate) async fn open(
+        backend: Backend,
+        cluster: &Cluster,
+        plugin_dir: &Path,
+        namespace: &str,
+        top: &str,
+        history: &History,
+    ) -> Result<Self, Failure> {
+        let members = cluster.members().iter().map(Member::address);
+        let settings = Settings::builder().plugin_dir(plugin_dir).set(namespace).set("registry.session-timeout=30s");
+        let settings = backend.assignments(members).iter().fold(settings, |settings, one| settings.set(one));
+        let registry = Registry::open(settings.build()?).await?;
+        let mut events = registry.watch(top, Scope::Subtree).await?;
+        let history = history.clone();
+        let watching = tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(Told::Delete { last: Entry { key, ephemeral: Some(session), .. } }) => {
+                        history.tell(Event::Gone { key, session: session.0 });
+                    }
+                    Ok(_) => {}
+                    Err(error) => history.wrong(format!("the observer's watch has ended (5.4): {error}")),
+                }
+            }
+        });
+        Ok(Observer { registry, watching })
+    }
+
+    /// Waits until no ephemeral entries are left, but not for longer than that; gives the tree as it is then.
+    pub(crate) async fn last_tree(&self, top: &str, limit: Duration) -> Result<Vec<Leaf>, Failure> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let listed = self.registry.list(top).await;
+            let quiet = listed.as_ref().is_ok_and(|listed| listed.iter().all(|entry| entry.ephemeral.is_none()));
+            if quiet || Instant::now() >= deadline {
+                return Ok(listed?.iter().map(leaf).collect());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        self.watching.abort();
+        Ok(self.registry.close().await?)
+    }
+}
+
+/// Tells whenever another member leads, for as long as it is not aborted.
+pub(crate) async fn look_who_leads(cluster: Arc<Cluster>, history: History) {
+    let mut before = None;
+    loop {
+        let leader = cluster.leader().await;
+        if before != Some(leader) {
+            before = Some(leader);
+            history.tell(Event::Leader { member: leader.map(crate::faults::member_name) });
+        }
+        sleep(OFTEN).await;
+    }
+}
+
+fn leaf(entry: &Entry) -> Leaf {
+    Leaf {
+        key: entry.key.clone(),
+        value: String::from_utf8_lossy(&entry.value).into_owned(),
+        version: entry.version,
+        owner: entry.ephemeral.map(|session| session.0),
+    }
+}
