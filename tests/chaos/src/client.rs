@@ -84,7 +84,6 @@ async fn live(arguments: &Arguments) {
     let log = Log::new(Who::Client(arguments.number, arguments.life));
     tell_panics(&log);
     let asked = listen();
-    log.reached(Reached::Working);
     log.tell(Holds::now().told("start"));
     // What is loaded and allocated once is there from now on.
     let Some(warm) = warm_up(arguments, &log, &asked).await else { return log.reached(Reached::Closed) };
@@ -94,6 +93,7 @@ async fn live(arguments: &Arguments) {
     log.tell(Event::Opened { session: session.id().0, timeout_ms: session.timeout().as_millis() as u64 });
     let begin = Holds::now();
     log.tell(begin.told(history::BEGIN));
+    log.reached(Reached::Working);
 
     let hearing = hear_states(&registry, &log);
     let reports = hear_reports(&registry, &log);
@@ -163,7 +163,7 @@ async fn warm_up(arguments: &Arguments, log: &Log, asked: &Asked) -> Option<Hold
     // Under a fault it may fail: the session then ends by itself.
     let _ = registry.close().await;
     drop(registry);
-    Some(Holds::not_above(&start).await)
+    Some(Holds::without_more_threads(&start).await)
 }
 
 /// Opens a registry, again until it succeeds; nothing if the client is to close before.

@@ -77,29 +77,45 @@ impl Arguments {
         let kinds = self.faults.as_deref().unwrap_or(Kind::value_variants());
         kinds.iter().copied().filter(|kind| kind.applies(self.backend, self.members as usize)).collect()
     }
+
+    /// The command that plays the same once more.
+    fn again(&self, seed: u64) -> String {
+        let Arguments { backend, members, clients, seconds, out, faults, plugin_dir, .. } = self;
+        let mut command = format!(
+            "registry-chaos run --backend {} --members {members} --clients {clients} --seconds {seconds} --seed {seed} --out {}",
+            backend.name(),
+            out.display()
+        );
+        if let Some(faults) = faults {
+            let names: Vec<_> = faults.iter().map(Kind::to_string).collect();
+            command += &format!(" --faults {}", names.join(","));
+        }
+        if let Some(plugin_dir) = plugin_dir {
+            command += &format!(" --plugin-dir {}", plugin_dir.display());
+        }
+        command
+    }
 }
 
 /// Plays and judges.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
-    match play(arguments, seed) {
-        Ok(records) => report::report(&records, &arguments.out),
-        Err(error) => {
-            eprintln!("registry-chaos: {error}");
-            ExitCode::from(2)
-        }
-    }
+    let played = play(arguments, seed).and_then(|records| Ok(report::report(&records, &arguments.out)?));
+    println!("the same again: {}", arguments.again(seed));
+    told(played)
 }
 
 /// Judges a history that was written.
 pub(crate) fn judge_again(dir: &Path) -> ExitCode {
-    match history::read(&dir.join(FILE)) {
-        Ok(records) => report::report(&records, dir),
-        Err(error) => {
-            eprintln!("registry-chaos: {error}");
-            ExitCode::from(2)
-        }
-    }
+    let read = history::read(&dir.join(FILE));
+    told(read.and_then(|records| report::report(&records, dir)).map_err(Failure::from))
+}
+
+fn told(judged: Result<ExitCode, Failure>) -> ExitCode {
+    judged.unwrap_or_else(|error| {
+        eprintln!("registry-chaos: {error}");
+        ExitCode::from(2)
+    })
 }
 
 /// The history's name in its folder.
@@ -164,12 +180,10 @@ async fn perform(arguments: &Arguments, seed: u64, cluster: &Arc<Cluster>, histo
     let stage = Arc::new(Stage::new(Arc::clone(cluster), ways, history.clone()));
     let players = make_faults(arguments, &mut rng, &stage, players).await?;
     finish(players).await;
-    let tree = observer.last_tree(TOP, SESSION * 4).await?;
-    let entries = tree.iter().filter(|leaf| leaf.owner.is_some()).count();
-    history.tell(Event::Tree { tree });
+    let left = observer.ephemerals(TOP, SESSION * 4).await?;
     observer.close().await?;
     leaders.abort();
-    tell_servers(cluster, history, END, entries as u64).await
+    tell_servers(cluster, history, END, left).await
 }
 
 /// Makes all faults, each kind of target on its own; all are undone and all clients run when it is done.

@@ -13,11 +13,11 @@ pub(crate) enum Told {
     Reached(Reached),
 }
 
-/// How far a client has come; each but the first is asked for.
+/// How far a client has come; what follows on the first is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reached {
-    /// It works, or is about to.
+    /// It has opened its registry.
     Working,
     /// It has nothing under way any more.
     Stopped,

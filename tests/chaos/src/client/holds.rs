@@ -24,11 +24,19 @@ impl Holds {
 
     /// Waits until no more threads and descriptors are there than then, and gives up on it after a while.
     pub(crate) async fn not_above(then: &Self) -> Self {
+        Self::once(|now| now.threads <= then.threads && now.descriptors <= then.descriptors).await
+    }
+
+    /// The same for threads alone: a library that was loaded keeps its descriptors.
+    pub(crate) async fn without_more_threads(then: &Self) -> Self {
+        Self::once(|now| now.threads <= then.threads).await
+    }
+
+    async fn once(enough: impl Fn(&Self) -> bool) -> Self {
         let deadline = Instant::now() + SOON;
         loop {
             let now = Holds::now();
-            let more = now.threads > then.threads || now.descriptors > then.descriptors;
-            if !more || Instant::now() >= deadline {
+            if enough(&now) || Instant::now() >= deadline {
                 return now;
             }
             sleep(Duration::from_millis(20)).await;

@@ -17,10 +17,18 @@ pub(crate) enum Kind {
     PauseMember,
     /// The leader is stopped, and goes on.
     PauseLeader,
-    /// One member after another is started again.
+    /// A member is ended in good order, and started again.
+    RestartMember,
+    /// The same, one member after another.
     RollingRestart,
     /// A majority is stopped for longer than a session lasts, and goes on.
     LoseQuorum,
+    /// The others don't hear the leader, and it doesn't hear them.
+    IsolateLeader,
+    /// The same of a member that does not lead.
+    IsolateMember,
+    /// One member doesn't hear one other, which hears it.
+    CutOneWay,
     /// A client's network carries nothing.
     Cut,
     /// A client's network carries nothing to and from the leader.
@@ -62,8 +70,12 @@ impl Kind {
             | Kind::KillLeader
             | Kind::PauseMember
             | Kind::PauseLeader
+            | Kind::RestartMember
             | Kind::RollingRestart
-            | Kind::LoseQuorum => Target::Members,
+            | Kind::LoseQuorum
+            | Kind::IsolateLeader
+            | Kind::IsolateMember
+            | Kind::CutOneWay => Target::Members,
             Kind::NoSpace => Target::Store,
             _ => Target::Client,
         }
@@ -78,6 +90,9 @@ impl Kind {
             | Kind::PauseMember
             | Kind::RollingRestart
             | Kind::LoseQuorum
+            | Kind::IsolateLeader
+            | Kind::IsolateMember
+            | Kind::CutOneWay
             | Kind::CutLeader
             | Kind::CutOne
             | Kind::SilentOne => members > 1,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry_test_servers::{Member, Result};
+use registry_test_servers::{Member, PeerNetwork, Result};
 use tokio::time::sleep;
 
 use super::{
@@ -15,19 +15,38 @@ pub(crate) async fn play(stage: &Stage, plan: Vec<Planned>) {
     for fault in plan {
         due(&fault).await;
         match fault.kind {
-            Kind::KillMember => down(stage, &fault, stage.follower(fault.pick).await).await,
-            Kind::KillLeader => down(stage, &fault, stage.leader().await).await,
+            Kind::KillMember => down(stage, &fault, stage.follower(fault.pick).await, kill).await,
+            Kind::KillLeader => down(stage, &fault, stage.leader().await, kill).await,
             Kind::PauseMember => paused(stage, &fault, vec![stage.follower(fault.pick).await]).await,
             Kind::PauseLeader => paused(stage, &fault, vec![stage.leader().await]).await,
             Kind::LoseQuorum => paused(stage, &fault, majority(stage, fault.pick)).await,
+            Kind::RestartMember => {
+                let member = fault.pick % stage.cluster.members().len();
+                down(stage, &fault, member, Member::terminate).await;
+            }
             Kind::RollingRestart => rolling(stage, &fault).await,
+            Kind::IsolateLeader => {
+                let leader = stage.leader().await;
+                apart(stage, &fault, vec![leader], |network, members| network.isolate(&members[leader])).await;
+            }
+            Kind::IsolateMember => {
+                let member = stage.follower(fault.pick).await;
+                apart(stage, &fault, vec![member], |network, members| network.isolate(&members[member])).await;
+            }
+            Kind::CutOneWay => {
+                let count = stage.cluster.members().len();
+                let from = fault.pick % count;
+                let to = (from + 1 + fault.pick / count % (count - 1)) % count;
+                let cut = |network: &PeerNetwork, members: &[Member]| network.cut(&members[from], &members[to]);
+                apart(stage, &fault, vec![from, to], cut).await;
+            }
             other => unreachable!("{other} is no fault of members"),
         }
     }
 }
 
-async fn down(stage: &Stage, fault: &Planned, member: usize) {
-    let make = stage.on_member(member, kill);
+async fn down(stage: &Stage, fault: &Planned, member: usize, end: fn(&Member) -> Result<()>) {
+    let make = stage.on_member(member, end);
     stage.play(fault, vec![member_name(member)], make, stage.on_member(member, Member::restart)).await;
 }
 
@@ -47,13 +66,26 @@ async fn rolling(stage: &Stage, fault: &Planned) {
     let members = 0..stage.cluster.members().len();
     let make = async {
         for member in members.clone() {
-            stage.on_member(member, kill).await?;
+            stage.on_member(member, Member::terminate).await?;
             sleep(fault.lasts.min(Duration::from_secs(1))).await;
             stage.on_member(member, Member::restart).await?;
         }
         Ok(())
     };
     stage.play(fault, members.clone().map(member_name).collect(), make, async { Ok(()) }).await;
+}
+
+/// Parts members from each other.
+async fn apart(stage: &Stage, fault: &Planned, members: Vec<usize>, part: impl Fn(&PeerNetwork, &[Member])) {
+    let make = async {
+        part(stage.cluster.network()?, stage.cluster.members());
+        Ok(())
+    };
+    let undo = async {
+        stage.cluster.network()?.heal();
+        Ok(())
+    };
+    stage.play(fault, members.into_iter().map(member_name).collect(), make, undo).await;
 }
 
 fn kill(member: &Member) -> Result<()> {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use clap::ValueEnum;
 use etcd_client::{AlarmAction, AlarmOptions, AlarmType, Client, CompactionOptions};
 use registry_suite::Server;
-use registry_test_servers::{Etcd, Member, ZooKeeper};
+use registry_test_servers::{Etcd, Member, PeerNetwork, ZooKeeper};
 use tokio::time::timeout;
 
 use super::Failure;
@@ -55,10 +55,21 @@ pub(crate) enum Cluster {
 impl Cluster {
     /// Starts so many members, and blocks until they are ready.
     pub(crate) fn start(backend: Backend, members: usize) -> Result<Self, Failure> {
-        Ok(match backend {
-            Backend::Etcd => Cluster::Etcd(Etcd::builder().members(members).start()?),
-            Backend::Zookeeper => Cluster::ZooKeeper(Arc::new(ZooKeeper::builder().members(members).start()?)),
+        let (etcd, zookeeper) = (Etcd::builder().members(members), ZooKeeper::builder().members(members));
+        Ok(match (backend, members) {
+            (Backend::Etcd, 1) => Cluster::Etcd(etcd.start()?),
+            (Backend::Etcd, _) => Cluster::Etcd(etcd.network().start()?),
+            (Backend::Zookeeper, 1) => Cluster::ZooKeeper(Arc::new(zookeeper.start()?)),
+            (Backend::Zookeeper, _) => Cluster::ZooKeeper(Arc::new(zookeeper.network().start()?)),
         })
+    }
+
+    /// What connects the members, of which there are several.
+    pub(crate) fn network(&self) -> registry_test_servers::Result<&PeerNetwork> {
+        match self {
+            Cluster::Etcd(etcd) => etcd.network(),
+            Cluster::ZooKeeper(zookeeper) => zookeeper.network(),
+        }
     }
 
     pub(crate) fn members(&self) -> &[Member] {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use registry_chaos::history::{Event, Leaf};
+use registry_chaos::history::Event;
 use registry_host::{Entry, Event as Told, Registry, Scope, Settings};
 use registry_test_servers::Member;
 use tokio::{
@@ -50,14 +50,14 @@ impl Observer {
         Ok(Observer { registry, watching })
     }
 
-    /// Waits until no ephemeral entries are left, but not for longer than that; gives the tree as it is then.
-    pub(crate) async fn last_tree(&self, top: &str, limit: Duration) -> Result<Vec<Leaf>, Failure> {
+    /// Waits until no ephemeral entries are left, but not for longer than that; tells how many there are then.
+    pub(crate) async fn ephemerals(&self, top: &str, limit: Duration) -> Result<u64, Failure> {
         let deadline = Instant::now() + limit;
         loop {
             let listed = self.registry.list(top).await;
-            let quiet = listed.as_ref().is_ok_and(|listed| listed.iter().all(|entry| entry.ephemeral.is_none()));
-            if quiet || Instant::now() >= deadline {
-                return Ok(listed?.iter().map(leaf).collect());
+            let left = listed.map(|listed| listed.iter().filter(|entry| entry.is_ephemeral()).count());
+            if matches!(left, Ok(0)) || Instant::now() >= deadline {
+                return Ok(left? as u64);
             }
             sleep(Duration::from_millis(100)).await;
         }
@@ -79,14 +79,5 @@ pub(crate) async fn look_who_leads(cluster: Arc<Cluster>, history: History) {
             history.tell(Event::Leader { member: leader.map(crate::faults::member_name) });
         }
         sleep(OFTEN).await;
-    }
-}
-
-fn leaf(entry: &Entry) -> Leaf {
-    Leaf {
-        key: entry.key.clone(),
-        value: String::from_utf8_lossy(&entry.value).into_owned(),
-        version: entry.version,
-        owner: entry.ephemeral.map(|session| session.0),
     }
 }

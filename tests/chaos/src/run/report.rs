@@ -1,19 +1,34 @@
 //! What is told at the end.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path, process::ExitCode};
 
 use comfy_table::Table;
-use registry_chaos::history::{Event, Record};
+use registry_chaos::{
+    history::{Event, Nanos, Record},
+    judge::{Finding, judge},
+};
 
-/// Prints which faults were made and what the judge finds.
-pub(crate) fn report(records: &[Record], out: &Path) -> ExitCode {
-    println!("{}", faults(records));
-    let wrong: Vec<_> = records.iter().filter(|r| matches!(r.event, Event::Wrong { .. })).collect();
-    for w in &wrong {
-        println!("{w:?}");
+/// How many findings are printed; all of them are in the file.
+const SHOWN: usize = 40;
+
+/// Judges, and tells which faults were made and what was found; findings are kept with the history, line by line.
+pub(super) fn report(records: &[Record], out: &Path) -> io::Result<ExitCode> {
+    let findings = judge(records);
+    let begin = records.first().map_or(0, |record| record.at);
+    let mut written = String::new();
+    for finding in &findings {
+        // Writing to a string can't fail.
+        let _ = writeln!(written, "{}", serde_json::to_string(finding)?);
     }
-    println!("{} lines in {}", records.len(), out.display());
-    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    fs::write(out.join("findings.jsonl"), written)?;
+    println!("{}", faults(records));
+    if findings.is_empty() {
+        println!("{} lines in {}, nothing is wrong", records.len(), out.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{}", found(&findings, begin));
+    println!("{} lines in {}, {} findings", records.len(), out.display(), findings.len());
+    Ok(ExitCode::FAILURE)
 }
 
 /// How many faults of each kind were made.
@@ -28,6 +43,16 @@ fn faults(records: &[Record]) -> Table {
     table.set_header(["fault", "made"]);
     for (kind, count) in counts {
         table.add_row([kind.to_owned(), count.to_string()]);
+    }
+    table
+}
+
+fn found(findings: &[Finding], begin: Nanos) -> Table {
+    let mut table = Table::new();
+    table.set_header(["clause", "second", "what"]);
+    for finding in findings.iter().take(SHOWN) {
+        let second = finding.at.saturating_sub(begin) as f64 / 1e9;
+        table.add_row([finding.clause.clone(), format!("{second:.3}"), finding.what.clone()]);
     }
     table
 }
