@@ -12,7 +12,7 @@ CARGO := cargo
 BUILD := $(CARGO) build --locked --workspace --lib --bins --examples
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-# Arguments for the program that `run` or `bench` starts.
+# Arguments for the program that `run`, `chaos` or `bench` starts.
 ARGS :=
 
 # The servers for `matrix`: etcd, zookeeper, or either with a version, as in etcd@3.6.5.
@@ -34,9 +34,12 @@ test: install-build install-servers lint ## Run every check and every test, on r
 	$(BUILD)
 	$(CARGO) test --locked --workspace
 
-chaos: install-build install-servers ## Play random histories on every backend, far more than `test` does (SECONDS=3600 says for how long)
+chaos: install-build install-servers ## Play random histories, then clients and faults on clusters (SECONDS=3600 says for how long, ARGS='...' adds arguments)
 	$(BUILD)
-	HISTORIES_SECONDS=$(SECONDS) $(CARGO) test --locked -p registry-suite --test histories
+	HISTORIES_SECONDS=$$(($(SECONDS) / 3)) $(CARGO) test --locked -p registry-suite --test histories
+	for backend in etcd zookeeper; do \
+		$(TARGET)/debug/registry-chaos run --backend $$backend --seconds $$(($(SECONDS) / 3)) --out $(TARGET)/chaos/$$backend $(ARGS); \
+	done
 
 interop: install-build install-servers install-clients ## Meet the servers' other clients: Go's, Curator, kazoo, which it fetches (ARGS='...' names trials)
 	$(BUILD)

@@ -4,6 +4,7 @@ mod calls;
 mod holds;
 mod log;
 mod stalls;
+mod trace;
 mod watching;
 mod work;
 
@@ -63,6 +64,7 @@ pub(crate) struct Arguments {
 
 /// Lives until it is asked to close, or nobody can ask any more.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    trace::begin();
     // A thread that is kept for later would count as held.
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -158,12 +160,12 @@ async fn until(asked: &Asked, reached: Reached) {
 
 /// Opens and closes a registry once, so that what stays from that is not counted as left over.
 async fn warm_up(arguments: &Arguments, log: &Log, asked: &Asked) -> Option<Holds> {
-    let start = Holds::now();
     let registry = open(arguments, log, asked).await?;
     // Under a fault it may fail: the session then ends by itself.
     let _ = registry.close().await;
+    let plugin = registry.plugin().name().to_owned();
     drop(registry);
-    Some(Holds::without_more_threads(&start).await)
+    Some(Holds::at_rest(&plugin).await)
 }
 
 /// Opens a registry, again until it succeeds; nothing if the client is to close before.

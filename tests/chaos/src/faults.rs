@@ -5,7 +5,6 @@ mod kind;
 mod members;
 mod plan;
 mod stage;
-mod store;
 
 pub(crate) use self::{
     client::play as play_on_client,
@@ -13,5 +12,4 @@ pub(crate) use self::{
     members::play as play_on_members,
     plan::{Planned, draw},
     stage::{Stage, member_name},
-    store::play as play_on_store,
 };

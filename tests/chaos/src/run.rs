@@ -29,7 +29,7 @@ pub(crate) use self::{
 use self::{observer::Observer, player::Casting};
 use crate::{
     client::TOP,
-    faults::{Kind, Planned, Stage, Target, draw, play_on_client, play_on_members, play_on_store},
+    faults::{Kind, Planned, Stage, Target, draw, play_on_client, play_on_members},
     told::Reached,
 };
 
@@ -39,9 +39,9 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// How long a session may be out of contact.
 const SESSION: Duration = Duration::from_secs(5);
 /// How long clients may take from one step to the next at the end.
-const STEP: Duration = Duration::from_secs(90);
+const STEP: Duration = Duration::from_secs(60);
 /// How long all before and after the faults may take.
-const REST: Duration = Duration::from_secs(420);
+const REST: Duration = Duration::from_secs(300);
 
 /// What is played.
 #[derive(Args, Clone)]
@@ -123,6 +123,7 @@ const FILE: &str = "history.jsonl";
 
 fn play(arguments: &Arguments, seed: u64) -> Result<Vec<Record>, Failure> {
     fs::create_dir_all(&arguments.out)?;
+    clear(&arguments.out)?;
     let history = History::create(arguments.out.join(FILE))?;
     history.tell(Event::Run {
         backend: arguments.backend.name().to_owned(),
@@ -147,6 +148,17 @@ fn play(arguments: &Arguments, seed: u64) -> Result<Vec<Record>, Failure> {
         fs::copy(member.log(), arguments.out.join(format!("member-{number}.log")))?;
     }
     Ok(history.finish()?)
+}
+
+/// Takes away the logs of a run before.
+fn clear(out: &Path) -> Result<(), Failure> {
+    for file in fs::read_dir(out)? {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 async fn perform(arguments: &Arguments, seed: u64, cluster: &Arc<Cluster>, history: &History) -> Result<(), Failure> {
@@ -195,7 +207,7 @@ async fn make_faults(
 ) -> Result<Vec<Player>, Failure> {
     let (kinds, whole) = (arguments.kinds(), Duration::from_secs(arguments.seconds));
     let mut drawn = |target| -> Vec<Planned> { draw(rng, &kinds, target, whole, SESSION) };
-    let (members, store) = (drawn(Target::Members), drawn(Target::Store));
+    let members = drawn(Target::Members);
     let mut clients = JoinSet::new();
     for player in players {
         clients.spawn(play_on_client(Arc::clone(stage), player, drawn(Target::Client)));
@@ -207,9 +219,7 @@ async fn make_faults(
         }
         Ok(players)
     };
-    let all = async { tokio::join!(played, play_on_members(stage, members), play_on_store(stage, store)) };
-    let ((players, ..), ()) = tokio::join!(all, tokio::time::sleep(whole));
-    players
+    tokio::join!(played, play_on_members(stage, members), tokio::time::sleep(whole)).0
 }
 
 /// Lets all clients come to rest, tell what they know, and close, each step together.

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use registry_chaos::history::Event;
-use registry_suite::{descriptors, resident_kib};
+use registry_suite::{descriptors, plugin_threads, resident_kib};
 use tokio::time::{Instant, sleep};
 
 /// How long it may take until all is given back that is.
@@ -27,9 +27,9 @@ impl Holds {
         Self::once(|now| now.threads <= then.threads && now.descriptors <= then.descriptors).await
     }
 
-    /// The same for threads alone: a library that was loaded keeps its descriptors.
-    pub(crate) async fn without_more_threads(then: &Self) -> Self {
-        Self::once(|now| now.threads <= then.threads).await
+    /// Waits until a plugin has no threads of its own any more, and gives up on it after a while.
+    pub(crate) async fn at_rest(plugin: &str) -> Self {
+        Self::once(|_| plugin_threads(plugin) == 0).await
     }
 
     async fn once(enough: impl Fn(&Self) -> bool) -> Self {

@@ -65,7 +65,7 @@ impl Log {
         match &answered {
             Ok(value) => calling.end(answer(value)),
             Err(error) => {
-                if !can_be(error.kind()) {
+                if !can_be(error) {
                     self.wrong(format!("{} is no answer to what was asked: {error:?}", error.kind()));
                 }
                 calling.end(failed(error));
@@ -118,9 +118,10 @@ fn failed(error: &Error) -> Answer {
 }
 
 /// Whether any fault can lead to such an error.
-fn can_be(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
+fn can_be(error: &Error) -> bool {
+    let full = error.kind() == ErrorKind::Other && error.message().contains("database is full");
+    let usual = matches!(
+        error.kind(),
         ErrorKind::ConditionFailed
             | ErrorKind::VersionRace
             | ErrorKind::NotAcquired
@@ -128,7 +129,8 @@ fn can_be(kind: ErrorKind) -> bool {
             | ErrorKind::Timeout
             | ErrorKind::Unavailable
             | ErrorKind::SessionLost
-    )
+    );
+    usual || full
 }
 
 fn write(told: &Told) {

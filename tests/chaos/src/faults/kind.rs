@@ -59,7 +59,6 @@ pub(crate) enum Target {
     Members,
     /// Each of them.
     Client,
-    Store,
 }
 
 impl Kind {
@@ -75,8 +74,8 @@ impl Kind {
             | Kind::LoseQuorum
             | Kind::IsolateLeader
             | Kind::IsolateMember
-            | Kind::CutOneWay => Target::Members,
-            Kind::NoSpace => Target::Store,
+            | Kind::CutOneWay
+            | Kind::NoSpace => Target::Members,
             _ => Target::Client,
         }
     }

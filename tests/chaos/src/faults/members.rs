@@ -40,6 +40,10 @@ pub(crate) async fn play(stage: &Stage, plan: Vec<Planned>) {
                 let cut = |network: &PeerNetwork, members: &[Member]| network.cut(&members[from], &members[to]);
                 apart(stage, &fault, vec![from, to], cut).await;
             }
+            Kind::NoSpace => {
+                let (make, undo) = (stage.cluster.alarm(true), stage.cluster.alarm(false));
+                stage.play(&fault, (0..stage.cluster.members().len()).map(member_name).collect(), make, undo).await;
+            }
             other => unreachable!("{other} is no fault of members"),
         }
     }

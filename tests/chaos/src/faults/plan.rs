@@ -51,7 +51,6 @@ const fn pause(target: Target) -> Range<u64> {
     match target {
         Target::Members => 1_000..9_000,
         Target::Client => 1_000..14_000,
-        Target::Store => 5_000..40_000,
     }
 }
 
@@ -75,7 +74,7 @@ mod tests {
 
     #[test]
     fn faults_are_of_their_target_and_end_in_time() {
-        for target in [Target::Members, Target::Client, Target::Store] {
+        for target in [Target::Members, Target::Client] {
             let plan = drawn(7, target);
             assert!(!plan.is_empty());
             assert!(plan.iter().all(|fault| fault.kind.target() == target));

@@ -112,7 +112,8 @@ impl Cluster {
 
     /// Makes the servers refuse writes as if their storage were full, or no longer; only etcd does so.
     pub(crate) async fn alarm(&self, on: bool) -> Result<(), Failure> {
-        let mut client = self.client().await?;
+        // An alarm is one member's, and counts for all.
+        let mut client = Client::connect([self.members()[0].endpoint()], None).await?;
         let alarming = async {
             let mut options = AlarmOptions::new();
             options.with_member(client.status().await?.header().map_or(0, |header| header.member_id()));
