@@ -1,5 +1,6 @@
 //! The conductor: starts servers and clients, makes faults, and has the history judged that comes of it.
 
+mod clock;
 mod cluster;
 mod history;
 mod observer;
@@ -21,12 +22,12 @@ use registry_suite::beside;
 use registry_test_servers::Proxy;
 use tokio::{task::JoinSet, time::timeout};
 
+use self::{clock::Clock, observer::Observer, player::Casting};
 pub(crate) use self::{
     cluster::{Backend, Cluster},
     history::History,
     player::Player,
 };
-use self::{observer::Observer, player::Casting};
 use crate::{
     client::TOP,
     faults::{Kind, Planned, Stage, Target, draw, play_on_client, play_on_members},
@@ -176,8 +177,11 @@ async fn perform(arguments: &Arguments, seed: u64, cluster: &Arc<Cluster>, histo
         let own: Vec<Proxy> = own.collect::<Result<_, _>>()?;
         let found = arguments.backend.assignments(own.iter().map(Proxy::address));
         let more = [namespace.to_owned(), format!("registry.session-timeout={}s", SESSION.as_secs())];
+        let jumps = arguments.kinds().contains(&Kind::ClockJump);
+        let clock = jumps.then(|| Clock::new(&arguments.out.join(format!("client-{number}.clock")))).transpose()?;
         players.push(Player::start(Casting {
             number,
+            clock,
             seed: rng.u64(..),
             plugin_dir: plugin_dir.clone(),
             assignments: found.into_iter().chain(more).collect(),

@@ -34,6 +34,7 @@ pub(crate) async fn play(stage: Arc<Stage>, mut player: Player, plan: Vec<Planne
             Kind::CutAndCompact => compacted(&stage, &fault, &player).await,
             Kind::KillClient => player = killed(&stage, &fault, player).await,
             Kind::PauseClient => paused(&stage, &fault, &player).await,
+            Kind::ClockJump => jumped(&stage, &fault, &player).await,
             other => unreachable!("{other} is no fault of a client"),
         }
     }
@@ -88,6 +89,13 @@ async fn killed(stage: &Stage, fault: &Planned, player: Player) -> Player {
     let undo = async { killing.lock().await.live_again() };
     stage.play(fault, vec![name], make, undo).await;
     killing.into_inner()
+}
+
+async fn jumped(stage: &Stage, fault: &Planned, player: &Player) {
+    // Some hours to either side.
+    let seconds = (fault.pick % 40_000) as i64 - 20_000;
+    let (make, undo) = (async { player.set_clock(seconds) }, async { player.set_clock(0) });
+    stage.play(fault, vec![client_name(player.number())], make, undo).await;
 }
 
 async fn paused(stage: &Stage, fault: &Planned, player: &Player) {

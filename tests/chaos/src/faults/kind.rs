@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     KillClient,
     /// A client is stopped, and goes on.
     PauseClient,
+    /// A client's wall clock jumps, and back; its other clocks go on as they were.
+    ClockJump,
     /// The servers' storage is full.
     NoSpace,
 }

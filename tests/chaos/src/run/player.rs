@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Failure, History};
+use super::{Failure, History, clock::Clock};
 use crate::told::{Reached, Told};
 
 /// How long it may take to read what a process wrote that has ended.
@@ -34,6 +34,8 @@ pub(crate) struct Casting {
     pub(crate) plugin_dir: PathBuf,
     /// For the registry's configuration.
     pub(crate) assignments: Vec<String>,
+    /// Its wall clock, if that is to jump.
+    pub(crate) clock: Option<Clock>,
     /// Where its standard error goes.
     pub(crate) folder: PathBuf,
     pub(crate) history: History,
@@ -97,6 +99,12 @@ impl Player {
         Ok(())
     }
 
+    /// Puts the client's wall clock so many seconds ahead.
+    pub(crate) fn set_clock(&self, seconds: i64) -> Result<(), Failure> {
+        let clock = self.casting.clock.as_ref().ok_or("the client's clock can't be set")?;
+        Ok(clock.set(seconds)?)
+    }
+
     /// Asks the client to come so far.
     pub(crate) async fn ask(&mut self, reached: Reached) {
         if reached == Reached::Closed {
@@ -151,6 +159,9 @@ fn spawn(casting: &Casting, life: u32) -> Result<Running, Failure> {
     command.arg("--plugin-dir").arg(&casting.plugin_dir);
     for assignment in &casting.assignments {
         command.args(["--set", assignment]);
+    }
+    if let Some(clock) = &casting.clock {
+        command.envs(clock.environment());
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).kill_on_drop(true);
     let mut child = command.spawn()?;

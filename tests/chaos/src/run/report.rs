@@ -6,6 +6,7 @@ use comfy_table::Table;
 use registry_chaos::{
     history::{Event, Nanos, Record},
     judge::{Finding, judge},
+    picture::picture,
 };
 
 /// How many findings are printed; all of them are in the file.
@@ -21,6 +22,7 @@ pub(super) fn report(records: &[Record], out: &Path) -> io::Result<ExitCode> {
         let _ = writeln!(written, "{}", serde_json::to_string(finding)?);
     }
     fs::write(out.join("findings.jsonl"), written)?;
+    fs::write(out.join("timeline.svg"), picture(records, &findings))?;
     println!("{}", faults(records));
     if findings.is_empty() {
         println!("{} lines in {}, nothing is wrong", records.len(), out.display());
