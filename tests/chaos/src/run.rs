@@ -39,6 +39,8 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a session may be out of contact.
 const SESSION: Duration = Duration::from_secs(5);
+/// Nothing changes any more that has not changed for so long: a session that is out of contact is over by then.
+const QUIET: Duration = Duration::from_millis(8_500);
 /// How long clients may take from one step to the next at the end.
 const STEP: Duration = Duration::from_secs(60);
 /// How long all before and after the faults may take.
@@ -195,7 +197,7 @@ async fn perform(arguments: &Arguments, seed: u64, cluster: &Arc<Cluster>, histo
     }
     let stage = Arc::new(Stage::new(Arc::clone(cluster), ways, history.clone()));
     let players = make_faults(arguments, &mut rng, &stage, players).await?;
-    finish(players).await;
+    finish(players, &observer, history).await;
     let left = observer.ephemerals(TOP, SESSION * 4).await?;
     observer.close().await?;
     leaders.abort();
@@ -227,13 +229,17 @@ async fn make_faults(
 }
 
 /// Lets all clients come to rest, tell what they know, and close, each step together.
-async fn finish(mut players: Vec<Player>) {
+async fn finish(mut players: Vec<Player>, observer: &Observer, history: &History) {
     for reached in [Reached::Stopped, Reached::Settled, Reached::Closed] {
         for player in &mut players {
             player.ask(reached).await;
         }
         for player in &mut players {
             player.reach(reached, STEP).await;
+        }
+        // What a dead session owned goes yet, and what a lost one owned comes back.
+        if reached == Reached::Stopped && !observer.quiet(TOP, QUIET, STEP).await {
+            history.wrong(format!("the tree has not come to rest within {STEP:?}"));
         }
     }
     for player in players {

@@ -50,6 +50,22 @@ impl Observer {
         Ok(Observer { registry, watching })
     }
 
+    /// Waits until nothing has changed for so long, but not for longer than the limit; tells if it came to that.
+    pub(crate) async fn quiet(&self, top: &str, still: Duration, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let (mut before, mut since) = (None, Instant::now());
+        while Instant::now() < deadline {
+            let listed = self.registry.list(top).await.ok();
+            if listed.is_none() || listed != before {
+                (before, since) = (listed, Instant::now());
+            } else if since.elapsed() >= still {
+                return true;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        false
+    }
+
     /// Waits until no ephemeral entries are left, but not for longer than that; tells how many there are then.
     pub(crate) async fn ephemerals(&self, top: &str, limit: Duration) -> Result<u64, Failure> {
         let deadline = Instant::now() + limit;
