@@ -1,0 +1,41 @@
+//! Weighted round robin as DolphinScheduler's later versions have it.
+
+use std::collections::HashMap;
+
+use super::{Candidate, smooth::forget_others};
+
+/// Turns round the circle: each whom it comes to adds his weight to his credit, and who has as much as all weigh pays that and is
+/// chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Cycle {
+    next: usize,
+    credits: HashMap<String, f64>,
+}
+
+impl Cycle {
+    /// Chooses one by this weight, which counts as 1 if it is less; nothing if there is nobody.
+    pub fn choose<'a>(
+        &mut self,
+        candidates: &[Candidate<'a>],
+        weight: impl Fn(&Candidate<'a>) -> f64,
+    ) -> Option<usize> {
+        forget_others(&mut self.credits, candidates);
+        let weight = |candidate: &Candidate<'a>| weight(candidate).max(1.0);
+        let total: f64 = candidates.iter().map(weight).sum();
+        if candidates.is_empty() {
+            return None;
+        }
+        // Each round gives all together the price of one: after as many as there are candidates one has it.
+        for _ in 0..=candidates.len() * candidates.len() {
+            let at = self.next % candidates.len();
+            self.next = at + 1;
+            let credit = self.credits.entry(candidates[at].address().to_owned()).or_default();
+            *credit += weight(&candidates[at]);
+            if *credit >= total {
+                *credit -= total;
+                return Some(at);
+            }
+        }
+        Some(self.next % candidates.len())
+    }
+}

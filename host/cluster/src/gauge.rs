@@ -1,0 +1,95 @@
+//! Measuring the machine.
+
+use registry_host::{Error, ErrorKind, Result};
+use sysinfo::System;
+
+const GB: f64 = 1024.0 * 1024.0 * 1024.0;
+
+/// Measures the machine that this process runs on.
+#[derive(Debug)]
+pub struct Gauge(System);
+
+/// How the machine was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// How much of all processors was in use since the measurement before, 0 to 1.
+    pub cpu_usage: f64,
+    /// How much of the memory is in use, 0 to 1.
+    pub memory_usage: f64,
+    /// How much memory is available, in GB.
+    pub available_memory: f64,
+    /// The load average over a minute.
+    pub load_average: f64,
+    /// How much room this user has left on the disk of the root directory, in GB.
+    pub disk_available: f64,
+}
+
+impl Gauge {
+    /// A gauge whose first measurement tells of the processors' use since now.
+    ///
+    /// # Errors
+    ///
+    /// `Other` if the system can't be asked.
+    pub fn new() -> Result<Self> {
+        let mut system = System::new().map_err(|error| unknown("figures", &error))?;
+        system.refresh_cpu_usage();
+        Ok(Gauge(system))
+    }
+
+    /// Measures; every figure has two digits behind the point, as DolphinScheduler's do.
+    ///
+    /// # Errors
+    ///
+    /// `Other` for what the system doesn't tell: a server that doesn't know its load isn't to be given more.
+    pub fn read(&mut self) -> Result<Figures> {
+        self.0.refresh_cpu_usage();
+        self.0.refresh_memory();
+        let total = self.0.total_memory() as f64;
+        let available = self.0.available_memory() as f64;
+        if total <= 0.0 {
+            return Err(Error::new(ErrorKind::Other, "the system doesn't tell how much memory it has"));
+        }
+        let load = System::load_average().map_err(|error| unknown("load average", &error))?;
+        let disk = rustix::fs::statvfs("/").map_err(|error| unknown("room on the disk", &error))?;
+        Ok(Figures {
+            cpu_usage: two_digits(f64::from(self.0.global_cpu_usage()) / 100.0),
+            memory_usage: two_digits(1.0 - available / total),
+            available_memory: two_digits(available / GB),
+            load_average: two_digits(load.one),
+            disk_available: two_digits(disk.f_bavail as f64 * disk.f_frsize as f64 / GB),
+        })
+    }
+}
+
+/// How many processors there are.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn two_digits(figure: f64) -> f64 {
+    (figure * 100.0).round() / 100.0
+}
+
+fn unknown(what: &str, cause: &(dyn std::error::Error + 'static)) -> Error {
+    Error::new(ErrorKind::Other, format!("the system doesn't tell its {what}")).with_cause(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_memory_and_a_disk() {
+        let figures = Gauge::new().unwrap().read().unwrap();
+        assert!((0.0..=1.0).contains(&figures.cpu_usage), "{figures:?}");
+        assert!((0.0..=1.0).contains(&figures.memory_usage), "{figures:?}");
+        assert!(figures.available_memory > 0.0 && figures.load_average >= 0.0, "{figures:?}");
+        assert!(figures.disk_available > 0.0, "{figures:?}");
+    }
+
+    #[test]
+    fn figures_have_two_digits() {
+        assert_eq!([1.0 / 3.0, 0.999, 7.0, -0.001].map(two_digits), [0.33, 1.0, 7.0, 0.0]);
+    }
+}

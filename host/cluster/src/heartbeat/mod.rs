@@ -1,0 +1,148 @@
+//! What a server says of itself: the value of its entry.
+
+mod commas;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{Limits, Status};
+
+/// A heartbeat, as DolphinScheduler writes it: JSON with these names in camelCase.
+///
+/// # Behavior
+///
+/// What a heartbeat doesn't have is 0, and what nobody here knows is passed over. The older forms, ten or fourteen fields
+/// with commas between, are read as well.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Heartbeat {
+    /// When the server started, in ms since 1970.
+    #[serde(deserialize_with = "or_default")]
+    pub startup_time: i64,
+    /// When this was written, in ms since 1970.
+    #[serde(deserialize_with = "or_default")]
+    pub report_time: i64,
+    /// How much of all processors is in use, 0 to 1.
+    #[serde(deserialize_with = "or_default")]
+    pub cpu_usage: f64,
+    /// How much of the memory is in use, 0 to 1.
+    #[serde(deserialize_with = "or_default")]
+    pub memory_usage: f64,
+    /// The load average over a minute.
+    #[serde(deserialize_with = "or_default")]
+    pub load_average: f64,
+    /// How much memory is available, in GB.
+    #[serde(deserialize_with = "or_default")]
+    pub available_physical_memory_size: f64,
+    /// The load average above which the server is abnormal.
+    #[serde(deserialize_with = "or_default")]
+    pub max_cpuload_avg: f64,
+    /// The available memory below which the server is abnormal, in GB.
+    #[serde(deserialize_with = "or_default")]
+    pub reserved_memory: f64,
+    /// The server's process.
+    #[serde(deserialize_with = "or_default")]
+    pub process_id: i64,
+    /// How much room is left on its disk, in GB.
+    #[serde(deserialize_with = "or_default")]
+    pub disk_available: f64,
+    /// A worker's status; a master's follows from the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_status: Option<Status>,
+    /// How much work a worker is to get, beside others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_host_weight: Option<i32>,
+    /// How many tasks wait at a worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_waiting_task_count: Option<i32>,
+    /// How many tasks a worker executes at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_exec_thread_count: Option<i32>,
+}
+
+/// Why a server's value is no heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(String);
+
+impl Heartbeat {
+    /// Reads a value, in whichever form it is.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't be read, in one sentence.
+    pub fn read(value: &[u8]) -> Result<Self, Unreadable> {
+        let refused = |reason: String| Err(Unreadable(reason));
+        let Ok(text) = std::str::from_utf8(value) else { return refused("the heartbeat is no text".to_owned()) };
+        let text = text.trim();
+        match text.chars().next() {
+            None => refused("the heartbeat is empty".to_owned()),
+            Some('{') => {
+                let read = serde_json::from_str(text);
+                read.or_else(|error| refused(format!("the heartbeat is no JSON that can be read: {error}")))
+            }
+            Some(_) => commas::read(text).or_else(refused),
+        }
+    }
+
+    /// The value to be written.
+    pub fn write(&self) -> Vec<u8> {
+        // Numbers and nothing else: there is nothing that could fail, and an empty value would be told of as unreadable.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The server's status: what it says, or else what follows from its figures.
+    pub fn status(&self) -> Status {
+        self.server_status.unwrap_or_else(|| {
+            let limits = Limits { max_cpu_load_avg: self.max_cpuload_avg, reserved_memory: self.reserved_memory };
+            // Who doesn't say what is too much is never abnormal.
+            let within =
+                self.max_cpuload_avg <= 0.0 || limits.hold(self.load_average, self.available_physical_memory_size);
+            let (waiting, threads) = (self.worker_waiting_task_count, self.worker_exec_thread_count);
+            Status::of(within, waiting.unwrap_or_default(), threads.unwrap_or(i32::MAX))
+        })
+    }
+
+    /// Whether this heartbeat says something that those who choose servers by it have not heard yet.
+    ///
+    /// Figures that moved by less than a twentieth, and the time of the report, are no news.
+    pub fn is_news_after(&self, last: &Heartbeat) -> bool {
+        const SHARE: f64 = 0.05;
+        // The load is of all processors, and its limit is usually twice their number.
+        let load = SHARE * self.max_cpuload_avg.max(1.0);
+        let memory = SHARE * self.available_physical_memory_size.max(last.available_physical_memory_size).max(1.0);
+        let disk = SHARE * self.disk_available.max(last.disk_available).max(1.0);
+        let moved = |now: f64, before: f64, by: f64| (now - before).abs() >= by;
+        let fixed = |beat: &Heartbeat| Heartbeat {
+            report_time: 0,
+            cpu_usage: 0.0,
+            memory_usage: 0.0,
+            load_average: 0.0,
+            available_physical_memory_size: 0.0,
+            disk_available: 0.0,
+            ..beat.clone()
+        };
+        fixed(self) != fixed(last)
+            || self.status() != last.status()
+            || moved(self.cpu_usage, last.cpu_usage, SHARE)
+            || moved(self.memory_usage, last.memory_usage, SHARE)
+            || moved(self.load_average, last.load_average, load)
+            || moved(self.available_physical_memory_size, last.available_physical_memory_size, memory)
+            || moved(self.disk_available, last.disk_available, disk)
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Reads null as what is not there.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}

@@ -1,0 +1,70 @@
+//! One server as the registry shows it.
+
+use registry_host::{Entry, SessionId};
+
+use crate::{Heartbeat, Role, Status, Unreadable, keys};
+
+/// A server that is registered; a worker is one in each of its groups.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Member {
+    /// What it is.
+    pub role: Role,
+    /// A worker's group; nothing for a master, and for a worker of an old version that is registered outside any.
+    pub group: Option<String>,
+    /// Where it is, `host:port`.
+    pub address: String,
+    /// What it said last, or why that can't be read.
+    pub heartbeat: Result<Heartbeat, Unreadable>,
+    /// The version of its entry.
+    pub version: u64,
+    /// The session that its entry goes with.
+    pub session: SessionId,
+}
+
+/// One life of a server: the process that it is, from its start on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Life {
+    /// When the server started, in ms since 1970.
+    pub startup_time: i64,
+    /// Its process.
+    pub process_id: i64,
+}
+
+impl Member {
+    /// The member that an entry tells of; nothing for one that is no member's.
+    ///
+    /// An entry that is not ephemeral says nothing of who is there.
+    pub fn of(entry: &Entry) -> Option<Self> {
+        let (role, group, address) = keys::registered(&entry.key)?;
+        Some(Member {
+            role,
+            group: group.map(str::to_owned),
+            address: address.to_owned(),
+            heartbeat: Heartbeat::read(&entry.value),
+            version: entry.version,
+            session: entry.ephemeral?,
+        })
+    }
+
+    /// Whether it can be given work; nothing if it is not known.
+    pub fn status(&self) -> Option<Status> {
+        self.heartbeat.as_ref().ok().map(Heartbeat::status)
+    }
+
+    /// Whether it is known that it can be given work.
+    pub fn is_normal(&self) -> bool {
+        self.status() == Some(Status::Normal)
+    }
+
+    /// Its life; nothing if it is not known.
+    pub fn life(&self) -> Option<Life> {
+        self.heartbeat.as_ref().ok().map(Life::of)
+    }
+}
+
+impl Life {
+    pub(crate) fn of(heartbeat: &Heartbeat) -> Self {
+        Life { startup_time: heartbeat.startup_time, process_id: heartbeat.process_id }
+    }
+}
