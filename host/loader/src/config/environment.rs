@@ -1,8 +1,8 @@
 //! The environment as a layer.
 //!
 //! `REGISTRY_` goes before every name. Then comes a key of the host's (`REGISTRY_SESSION_TIMEOUT`), or the type and a key of
-//! its section (`REGISTRY_ETCD_RETRY_DELAY`), or a key of the plugin's alone (`REGISTRY_ENDPOINTS`). `_` stands for `-`, and
-//! `__` goes one level down. Other programs use the prefix too, so a name that is none of these is no mistake by itself.
+//! its section (`REGISTRY_ETCD_RETRY_DELAY`), or a section of the host's and a key of that, or a key of the plugin's alone
+//! (`REGISTRY_ENDPOINTS`). `_` stands for `-`, and `__` goes one level down. Other programs use the prefix too, so a name that is none of these is no mistake by itself.
 
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use registry_api::config::kebab;
 
 use super::error::{ConfigError, Result};
-use super::host_keys::{self, HOST_KEYS};
+use super::host_keys::{self, HOST_KEYS, HOST_SECTIONS};
 use super::keys;
 use super::source::Source;
 use super::tree::{Map, Shape, Tree};
@@ -80,11 +80,13 @@ impl Variable {
         if HOST_KEYS.contains(&first.as_str()) || host_keys::is_flat_timeout(registry_type, first) {
             return Some(self.path.clone());
         }
-        let section = match first.strip_prefix(registry_type)? {
-            "" if !rest.is_empty() => Vec::new(),
-            name => vec![name.strip_prefix('-').filter(|name| !name.is_empty())?.to_owned()],
-        };
-        Some([vec![registry_type.to_owned()], section, rest.to_vec()].concat())
+        [registry_type].into_iter().chain(HOST_SECTIONS).find_map(|section| {
+            let below = match first.strip_prefix(section)? {
+                "" if !rest.is_empty() => Vec::new(),
+                name => vec![name.strip_prefix('-').filter(|name| !name.is_empty())?.to_owned()],
+            };
+            Some([vec![section.to_owned()], below, rest.to_vec()].concat())
+        })
     }
 
     pub(crate) fn tree(&self) -> Tree {

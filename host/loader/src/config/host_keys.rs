@@ -33,6 +33,9 @@ pub(crate) const HOST_KEYS: [&str; 9] = [
     SESSION_TIMEOUT,
 ];
 
+/// The sections directly below `registry` that are read by what stands on a registry, whichever backend it has.
+pub(crate) const HOST_SECTIONS: [&str; 1] = ["cluster"];
+
 /// What holds where a key is written nowhere.
 pub(crate) const DEFAULTS: [(&str, &str); 7] = [
     (TYPE, "memory"),
@@ -108,10 +111,14 @@ impl Written<'_> {
 
 impl<'a> HostKeys<'a> {
     pub(crate) fn section(&self) -> Result<Option<&'a Map>> {
-        let Some(tree) = self.registry.find(self.registry_type) else { return Ok(None) };
-        tree.as_map().map(Some).ok_or_else(|| {
-            ConfigError::at(format!("registry.{}", self.registry_type), "must be a map of keys").source(&tree.source)
-        })
+        self.map(self.registry_type)
+    }
+
+    /// The keys below `registry.<name>`.
+    pub(crate) fn map(&self, name: &str) -> Result<Option<&'a Map>> {
+        let Some(tree) = self.registry.find(name) else { return Ok(None) };
+        let refused = || ConfigError::at(format!("registry.{name}"), "must be a map of keys").source(&tree.source);
+        tree.as_map().map(Some).ok_or_else(refused)
     }
 
     pub(crate) fn namespace(&self) -> Result<String> {
@@ -258,7 +265,7 @@ fn check_type(name: &str) -> std::result::Result<&str, &'static str> {
     const LONGEST: usize = 64;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let good = name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(plain);
-    if good && name.len() <= LONGEST && !HOST_KEYS.contains(&name) {
+    if good && name.len() <= LONGEST && !HOST_KEYS.contains(&name) && !HOST_SECTIONS.contains(&name) {
         Ok(name)
     } else {
         Err("is no registry type; accepted: a plugin's name, such as memory or etcd: lower-case letters, digits and -")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use registry_api::config::{HIDDEN, kebab, redacted};
 
 use super::host_keys::{
-    DEFAULTS, HOST_KEYS, HostKeys, NAMESPACE, PLUGIN_DIRS, SESSION_TIMEOUT, is_consumed, is_flat_timeout,
+    DEFAULTS, HOST_KEYS, HOST_SECTIONS, HostKeys, NAMESPACE, PLUGIN_DIRS, SESSION_TIMEOUT, is_consumed, is_flat_timeout,
 };
 use super::section::{Parts, PluginKey};
 use super::source::Source;
@@ -42,7 +42,8 @@ pub(crate) fn settings(
     let consumed: Vec<_> = consumed.filter(|(name, _)| is_consumed(registry_type, name)).collect();
     let flat_timeout = |name: &str| is_flat_timeout(registry_type, &kebab(name));
     for (name, tree) in host.registry.iter() {
-        if HOST_KEYS.contains(&kebab(name).as_str()) || flat_timeout(name) {
+        let ours = [&HOST_KEYS[..], &HOST_SECTIONS].concat();
+        if ours.contains(&kebab(name).as_str()) || flat_timeout(name) {
             leaves("registry", name, tree, &[], &mut settings);
         }
     }

@@ -141,6 +141,15 @@ impl Settings {
         Ok(section::section(&self.host_keys(), parts))
     }
 
+    /// A section of what stands on the registry, whichever backend that has: `cluster` is `registry.cluster`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig` if it is written as anything but a map of keys.
+    pub fn host_section(&self, name: &str) -> registry_api::Result<Section> {
+        Ok(section::host_section(&self.host_keys(), name)?)
+    }
+
     /// Every key that counts, sorted, with secrets hidden, given the keys that the plugin's metadata names.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::environment::Variable;
 use super::error::{ConfigError, Result};
-use super::host_keys::{HOST_KEYS, HostKeys, is_consumed, is_flat_timeout};
+use super::host_keys::{HOST_KEYS, HOST_SECTIONS, HostKeys, is_consumed, is_flat_timeout};
 use super::source::Source;
 use super::tree::{Map, Shape, Tree};
 
@@ -21,7 +21,7 @@ pub struct PluginKey<'a> {
     pub secret: bool,
 }
 
-/// A backend's configuration as its plugin is handed it.
+/// A part of the configuration as whoever it is for is handed it: a backend's plugin, or what stands on the registry.
 #[derive(Clone, Debug)]
 pub struct Section {
     prefix: String,
@@ -108,6 +108,10 @@ fn flat_keys(host: &HostKeys<'_>, keys: &[PluginKey<'_>]) -> Result<Map> {
     for (name, tree) in host.registry.iter() {
         let kebab_name = kebab(name);
         let ours = HOST_KEYS.contains(&&*kebab_name) || is_flat_timeout(registry_type, &kebab_name);
+        if HOST_SECTIONS.contains(&&*kebab_name) {
+            host.map(&kebab_name)?;
+            continue;
+        }
         if ours || kebab_name == registry_type {
             continue;
         }
@@ -142,6 +146,15 @@ pub(crate) fn section(host: &HostKeys<'_>, parts: Parts) -> Section {
     Section { json: merged.to_json(), prefix, origins }
 }
 
+/// A section of what stands on the registry, such as `cluster`.
+pub(crate) fn host_section(host: &HostKeys<'_>, name: &str) -> Result<Section> {
+    let map = host.map(name)?.cloned().unwrap_or_default();
+    let prefix = format!("registry.{name}");
+    let mut origins = BTreeMap::new();
+    map.iter().for_each(|(name, tree)| note(&prefix, name, tree, &mut origins));
+    Ok(Section { json: map.to_json(), prefix, origins })
+}
+
 fn note(above: &str, path: &str, tree: &Tree, origins: &mut BTreeMap<String, (String, Source)>) {
     origins.insert(kebab(path), (format!("{above}.{path}"), tree.source.clone()));
     match &tree.shape {
@@ -163,6 +176,10 @@ fn check_section_name(host: &HostKeys<'_>, name: &str, tree: &Tree) -> Result<()
     let meant = host.registry_type;
     // Names of the same length, because `etcd3` beside `etcd` is another backend's.
     let slip = kebab(name).len() == meant.len() && slip_of(name, [meant]).is_some();
+    if let Some(meant) = slip_of(name, HOST_SECTIONS) {
+        let problem = format!("is no section; did you mean registry.{meant}?");
+        return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));
+    }
     if slip && host.registry.find(meant).is_none() {
         let problem = format!("is not the section of registry.type {meant}; did you mean registry.{meant}?");
         return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));

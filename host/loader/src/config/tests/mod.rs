@@ -4,6 +4,7 @@ mod dolphinscheduler;
 mod environment;
 mod formats;
 mod host_keys;
+mod host_sections;
 mod hostile;
 mod layers;
 mod names;
