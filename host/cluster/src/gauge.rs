@@ -1,7 +1,12 @@
 //! Measuring the machine.
 
+use std::time::Duration;
+
 use registry_host::{Error, ErrorKind, Result};
 use sysinfo::System;
+use tokio::{sync::watch, time::sleep};
+
+use crate::task::Task;
 
 const GB: f64 = 1024.0 * 1024.0 * 1024.0;
 
@@ -59,6 +64,59 @@ impl Gauge {
             load_average: two_digits(load.one),
             disk_available: two_digits(disk.f_bavail as f64 * disk.f_frsize as f64 / GB),
         })
+    }
+}
+
+/// How the machine was found last; measured again and again while this is kept.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    figures: watch::Receiver<Figures>,
+    _measuring: Task,
+}
+
+/// The longest time between two measurements.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+
+impl Reading {
+    /// Measures at least this often; ready after the first measurement.
+    pub(crate) async fn begin(at_least_every: Duration) -> Result<Self> {
+        let (gauge, first) = measured(Gauge::new()?).await;
+        let (tell, figures) = watch::channel(first?);
+        let pause = at_least_every.min(MEASURE_EVERY);
+        let measuring = Task::spawn(async move {
+            let mut gauge = gauge;
+            while let Some(there) = gauge.take() {
+                sleep(pause).await;
+                let (back, read) = measured(there).await;
+                gauge = back;
+                match read {
+                    Ok(figures) => drop(tell.send_replace(figures)),
+                    Err(error) => tracing::warn!(%error, "the machine can't be measured, the last figures stand"),
+                }
+            }
+        });
+        Ok(Reading { figures, _measuring: measuring })
+    }
+
+    pub(crate) fn now(&self) -> Figures {
+        *self.figures.borrow()
+    }
+
+    /// Waits for the next measurement; fails when there will be none.
+    pub(crate) async fn changed(&mut self) -> std::result::Result<(), watch::error::RecvError> {
+        self.figures.changed().await
+    }
+}
+
+/// Measures on a thread that may wait for a disk; the gauge is lost if that panics.
+async fn measured(mut gauge: Gauge) -> (Option<Gauge>, Result<Figures>) {
+    let measuring = tokio::task::spawn_blocking(move || {
+        let read = gauge.read();
+        (gauge, read)
+    });
+    match measuring.await {
+        Ok((gauge, read)) => (Some(gauge), read),
+        Err(error) => (None, Err(Error::new(ErrorKind::Other, "the machine can't be measured").with_cause(&error))),
     }
 }
 

@@ -3,14 +3,15 @@
 use std::fmt;
 
 use registry_host::{Error, ErrorKind, Key, Result};
+use serde::{Deserialize, Serialize};
 
 /// The group of a worker that names none.
 pub const DEFAULT_GROUP: &str = "default";
 
 /// What all servers register below.
 pub(crate) const NODES: &str = "/nodes";
-/// What says that a server has been declared dead.
-pub(crate) const DEAD_SERVERS: &str = "/dead-servers";
+/// The key that the marks of servers that have been declared dead stand below.
+pub const DEAD_SERVERS: &str = "/dead-servers";
 /// Held by a master while it registers.
 pub(crate) const STARTUP_LOCK: &str = "/lock/failover/startup-masters";
 
@@ -18,7 +19,8 @@ pub(crate) const STARTUP_LOCK: &str = "/lock/failover/startup-masters";
 pub(crate) const MAX_GROUPS: usize = 24;
 
 /// What a server is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// It gives work out, and takes over for others.
     Master,
@@ -136,6 +138,13 @@ pub(crate) fn mark_key(role: Role, address: &str) -> String {
     format!("{DEAD_SERVERS}/{}", mark_name(role, address))
 }
 
+/// Whom a dead mark of this name, such as `worker_10.0.0.7:1234`, is about.
+pub fn marked(name: &str) -> Option<(Role, String)> {
+    let (role, address) = name.split_once('_')?;
+    let role = Role::ALL.into_iter().find(|known| known.name() == role)?;
+    Some((role, address.to_owned()))
+}
+
 /// Who registered a key below `/nodes`: the role, the group of a worker, and the address.
 ///
 /// A worker whose entry stands directly below `/nodes/worker` is in no group that its key tells of.
@@ -195,6 +204,8 @@ mod tests {
         assert_eq!(worker.keys(), ["/nodes/worker/default/[::1]:1234", "/nodes/worker/gpu/[::1]:1234"]);
         assert_eq!(Server::worker("a:1", [] as [&str; 0]).unwrap().groups(), [DEFAULT_GROUP]);
         assert_eq!(mark_key(Role::Worker, "a:1"), "/dead-servers/worker_a:1");
+        assert_eq!(marked("worker_a_b:1"), Some((Role::Worker, "a_b:1".to_owned())));
+        assert_eq!(marked("alert_a:1"), None);
     }
 
     #[test]

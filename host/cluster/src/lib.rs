@@ -1,16 +1,128 @@
 //! Registration, heartbeats, membership, balancing and failover for host servers.
+//!
+//! A [`Cluster`] is the servers that share a registry, seen through one watch. A server [registers](Cluster::register) and is
+//! a [`Membership`] from then on, which beats until it [leaves](Membership::leave) or is told to [stop](Membership::stopped). A
+//! master can take over for [those who have gone](Membership::fail_over). Keys and values are DolphinScheduler's, so that its
+//! servers and these see each other.
+//!
+//! # A host server
+//!
+//! ```no_run
+//! use std::error;
+//!
+//! use registry_cluster::{Change, Cluster, Departed, Options, Server, Standing, TakeOver};
+//! use registry_host::{Guard, Registry, Settings};
+//!
+//! struct Scheduler {
+//!     registry: Registry,
+//! }
+//!
+//! impl TakeOver for Scheduler {
+//!     async fn take_over(
+//!         &self,
+//!         departed: &Departed,
+//!         guard: &Guard,
+//!     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+//!         // Refused if another has the lock by now; writing it twice is the same as writing it once.
+//!         let key = format!("/tasks/of/{}", departed.address);
+//!         self.registry.txn().check_held(guard).put(&key, "to be done again").commit().await?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! async fn serve() -> registry_host::Result<()> {
+//!     let settings = Settings::load("registry.yaml")?;
+//!     let options = Options::of(&settings)?;
+//!     let registry = Registry::open(settings).await?;
+//!     let cluster = Cluster::open(registry.clone(), options).await?;
+//!     let master = cluster.register(Server::master("10.0.0.7:5678")?).await?;
+//!     let _failover = master.fail_over(Scheduler { registry: registry.clone() }).await?;
+//!
+//!     let mut workers = cluster.workers("default").changes();
+//!     let stopped = master.stopped();
+//!     tokio::pin!(stopped);
+//!     loop {
+//!         tokio::select! {
+//!             stop = &mut stopped => {
+//!                 println!("stops: {stop}");
+//!                 break;
+//!             }
+//!             Some(change) = workers.next() => match change {
+//!                 Change::Joined(worker) => println!("{} joined", worker.address),
+//!                 Change::Left(worker) => println!("{} left", worker.address),
+//!                 _ => {}
+//!             },
+//!             task = next_task() => {
+//!                 let mine = master.slot().is_some_and(|slot| slot.covers(task));
+//!                 if mine && matches!(master.standing(), Standing::Serving) {
+//!                     println!("task {task} is for {}", cluster.choose("default")?.address);
+//!                 }
+//!             }
+//!         }
+//!     }
+//!     registry.close().await
+//! }
+//! # async fn next_task() -> u64 { 7 }
+//! ```
+//!
+//! # What is on the registry
+//!
+//! | key | mode | value |
+//! |---|---|---|
+//! | `/nodes/master/<host:port>` | ephemeral | the [`Heartbeat`] |
+//! | `/nodes/worker/<group>/<host:port>` | ephemeral, in each of its groups | the same |
+//! | `/dead-servers/<master or worker>_<host:port>` | persistent | the name |
+//! | `/cluster/lives/<master or worker>_<host:port>/<start>-<process>` | persistent | what a server leaves behind, as JSON |
+//! | `/lock/failover/startup-masters` | lock | held by a master while it registers |
+//! | `/lock/failover/masters`, `/lock/failover/workers` | locks | held while a master takes over |
+//!
+//! The record of a server's life is put together with its entries, and is removed when it leaves in order, or when somebody
+//! has taken over for it. Each beat checks that it is still untouched. What a cluster that takes over for nobody leaves there stays.
+//!
+//! # What it promises, and when
+//!
+//! - **A view** is complete when it opens, and right again after each reconnect as soon as the registry has told what changed.
+//! - **No two of one address.** Who registers takes the entries over in one Txn, and writes into its predecessor's record that it is replaced. No
+//!   beat of that succeeds any more; if it runs, it is told to stop, which takes as long as an event of the registry.
+//! - **Who is cut off** is told so before its session ends at the server, and from then on has no [slot](Membership::slot). By
+//!   `registry.disconnect-strategy` it stops or [waits](Standing::Waiting). Others take over once its session has ended,
+//!   and `registry.cluster.failover-grace` later.
+//! - **Slots** are the same for all masters whose views are the same: within milliseconds of an event. Two may take themselves
+//!   for the owner of the same work meanwhile; what must be done once is done under a lock.
+//! - **A take-over** is run by one master at a time, whose [`Guard`](registry_host::Guard) fences its writes, until one
+//!   has written down that it is done.
+//!
+//! # What it costs
+//!
+//! A heartbeat is one Txn of about 350 bytes for each group every `max-heartbeat-interval`, and an event of as much to each view.
+//! `max-unchanged-interval` leaves those unwritten that say nothing new: while no figure has moved by a
+//! twentieth and no status has changed, a server is only as often heard of as that says. That it lives is proved by its session.
 
 #![forbid(unsafe_code)]
 
 pub mod balance;
+mod cluster;
+mod failover;
 mod gauge;
 mod heartbeat;
 mod keys;
 mod member;
+mod membership;
+mod options;
+mod record;
+mod slot;
 mod status;
+mod task;
+mod view;
 
+pub use cluster::Cluster;
+pub use failover::{Departed, Failover, TakeOver};
 pub use gauge::{Figures, Gauge};
 pub use heartbeat::{Heartbeat, Unreadable};
-pub use keys::{DEFAULT_GROUP, Role, Server};
+pub use keys::{DEAD_SERVERS, DEFAULT_GROUP, Role, Server, marked};
 pub use member::{Life, Member};
+pub use membership::{Membership, Standing, Stop};
+pub use options::Options;
+pub use slot::Slot;
 pub use status::{Limits, Status};
+pub use view::{Change, Changes, Members, Which};

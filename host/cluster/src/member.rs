@@ -1,6 +1,7 @@
 //! One server as the registry shows it.
 
 use registry_host::{Entry, SessionId};
+use serde::{Deserialize, Serialize};
 
 use crate::{Heartbeat, Role, Status, Unreadable, keys};
 
@@ -23,7 +24,8 @@ pub struct Member {
 }
 
 /// One life of a server: the process that it is, from its start on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Life {
     /// When the server started, in ms since 1970.
     pub startup_time: i64,

@@ -1,0 +1,153 @@
+//! The handle on a cluster.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use registry_host::{ErrorKind, Registry, Result, SessionState};
+
+use crate::{
+    Member, Members, Options, Role, Server, Slot, Which,
+    balance::Balancer,
+    keys::{DEAD_SERVERS, NODES, group_name, mark_key, mark_name, marked},
+    membership::Membership,
+    task::Task,
+    view::{self, Board},
+};
+
+/// The servers that are registered, seen through one watch that all clones share.
+///
+/// # Behavior
+///
+/// What is told here is what the registry last told: while contact is lost, that is the past. After a reconnect what changed
+/// meanwhile is told by itself. The watch ends with the last clone.
+#[derive(Clone, Debug)]
+pub struct Cluster(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    options: Options,
+    board: Arc<Board>,
+    balancer: Mutex<Balancer>,
+    _watching: Task,
+}
+
+impl Cluster {
+    /// Begins to watch the members; ready once all who are there have been seen.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::watch`].
+    ///
+    /// # Cancellation
+    ///
+    /// The watch ends.
+    pub async fn open(registry: Registry, options: Options) -> Result<Self> {
+        let board = Board::new();
+        let watching = view::mirror(&registry, NODES, Arc::clone(&board)).await?;
+        let balancer = Mutex::new(Balancer::new(options.host_selector));
+        Ok(Cluster(Arc::new(Inner { registry, options, board, balancer, _watching: watching })))
+    }
+
+    /// Registers a server, and beats for it from then on.
+    ///
+    /// # Behavior
+    ///
+    /// A master holds `/lock/failover/startup-masters` meanwhile. The server's own dead mark is cleared and its entries are put
+    /// at once, all or none; the entries of a former process at the same address are taken over: if that still runs, it is told to
+    /// stop. Ready when the server's own view shows it.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout` and `Unavailable` if the registry can't be reached for `registry.operation-timeout`; `Other` if the machine
+    /// can't be measured.
+    ///
+    /// # Cancellation
+    ///
+    /// What was put already is removed in the background.
+    pub async fn register(&self, server: Server) -> Result<Membership> {
+        Membership::register(self.clone(), server).await
+    }
+
+    /// The registry that it is seen through.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// How servers take part.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// The masters.
+    pub fn masters(&self) -> Members {
+        self.members(Which::Masters)
+    }
+
+    /// The workers of a group, whose name is trimmed and in lower case, `default` if it is empty.
+    pub fn workers(&self, group: &str) -> Members {
+        // What can't be a group's name is nobody's.
+        self.members(Which::Group(group_name(group).unwrap_or_else(|_| group.to_owned())))
+    }
+
+    /// Members of any choice.
+    pub fn members(&self, which: Which) -> Members {
+        Members::new(&self.0.board, which)
+    }
+
+    /// The groups that have a worker now, sorted. [`Which::Workers`] tells of every change.
+    pub fn groups(&self) -> Vec<String> {
+        self.0.board.groups()
+    }
+
+    /// Chooses a worker of a group, as `registry.cluster.host-selector` says.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if no worker of the group is normal; it names the group.
+    pub fn choose(&self, group: &str) -> Result<Arc<Member>> {
+        let members = self.workers(group).now();
+        let mut balancer = self.0.balancer.lock().unwrap_or_else(PoisonError::into_inner);
+        balancer.choose(group, &members)
+    }
+
+    /// The slot of the master at an address; nothing if it isn't seen, isn't normal, or if this registry has no session.
+    ///
+    /// # Behavior
+    ///
+    /// It is right as soon as the view is: milliseconds after a master has joined, left or become abnormal. A master that is cut
+    /// off has its slot until its session is `Lost`, which it is told before the others can see it gone.
+    pub fn slot(&self, address: &str) -> Option<Slot> {
+        match self.0.registry.session().state() {
+            SessionState::Lost | SessionState::Closed => None,
+            _ => Slot::of(address, &self.masters().now()),
+        }
+    }
+
+    /// Declares a server dead: it is told to stop at its next beat.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::put`].
+    pub async fn mark_dead(&self, server: &Server) -> Result<()> {
+        let (role, address) = (server.role(), server.address());
+        let marked = self.0.registry.put(&mark_key(role, address), mark_name(role, address)).await;
+        marked.map(drop)
+    }
+
+    /// The servers that are marked as dead: role and address, sorted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::children`].
+    pub async fn marked_dead(&self) -> Result<Vec<(Role, String)>> {
+        match self.0.registry.children(DEAD_SERVERS).await {
+            Ok(names) => Ok(names.iter().filter_map(|name| marked(name)).collect()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.0.board
+    }
+}

@@ -1,0 +1,169 @@
+//! Taking over for one server: written down, done, crossed out.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use registry_host::{Error, ErrorKind, Guard, Registry, Result};
+use tokio::time::sleep;
+
+use super::{Departed, Shared, TakeOver, due::which};
+use crate::{
+    Member, Role, Slot, Standing,
+    keys::{mark_key, mark_name},
+    record::{Record, TakenOver, now},
+};
+
+/// How often in a row others may be faster.
+const TRIES: usize = 10;
+
+impl<T: TakeOver> Shared<T> {
+    /// Takes over for the life of a record, unless it is lived or over.
+    pub(super) async fn take_over(&self, key: &str, guard: &Guard) -> Result<()> {
+        let Some((departed, version)) = self.begin(key, guard).await? else { return Ok(()) };
+        let Departed { role, address, .. } = &departed;
+        tracing::info!(%role, address, token = guard.token(), "takes over for a server that has gone");
+        let mut standing = self.standing.clone();
+        let taken = tokio::select! {
+            taken = self.host.take_over(&departed, guard) => taken,
+            error = guard.lost() => return Err(error),
+            _ = standing.wait_for(|standing| !matches!(standing, Standing::Serving)) => {
+                return Err(Error::new(ErrorKind::SessionLost, "this master is to stop"));
+            }
+        };
+        taken.map_err(|error| {
+            let message = format!("the host could not take over for the {role} {address}");
+            Error::new(ErrorKind::Other, message).with_cause(&*error).with_retryable(true)
+        })?;
+        self.finish(key, version, guard).await?;
+        tracing::info!(%role, address, token = guard.token(), "has taken over for a server that has gone");
+        Ok(())
+    }
+
+    /// Writes down that it is begun, and the dead mark; nothing if there is nothing to take over. Gives the record's version.
+    async fn begin(&self, key: &str, guard: &Guard) -> Result<Option<(Departed, u64)>> {
+        let registry = self.cluster.registry();
+        for _ in 0..TRIES {
+            let Some(entry) = registry.get(key).await? else { return Ok(None) };
+            let Some(mut record) = Record::of(&entry) else { return Ok(None) };
+            let mut txn = registry.txn().check_held(guard).check_version(key, entry.version);
+            let mut restarted = false;
+            for node in &record.keys {
+                txn = match registry.get(node).await? {
+                    None => txn.check_absent(node),
+                    // An entry that can't be read is nobody's else.
+                    Some(there) if life_of(&there) == record.life() => return Ok(None),
+                    Some(there) => {
+                        restarted = true;
+                        txn.check_version(node, there.version)
+                    }
+                };
+            }
+            let by = self.server.address().to_owned();
+            record.taken_over = Some(TakenOver { by, token: guard.token(), at: now() });
+            let (value, mark) = (record.write(), mark_key(record.role, &record.address));
+            let name = mark_name(record.role, &record.address);
+            txn = txn.put(key, &value);
+            if !restarted {
+                txn = txn.put(&mark, &name);
+            }
+            match txn.commit().await {
+                Ok(committed) => {
+                    let (role, life) = (record.role, record.life());
+                    let departed = Departed { role, address: record.address.clone(), life, restarted };
+                    let version = committed.version(0).unwrap_or_default();
+                    return Ok(Some((departed, version)));
+                }
+                // The lock is lost, or somebody has beaten or come back.
+                Err(error) if error.kind() == ErrorKind::ConditionFailed && !guard.is_lost() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let message = "the server's entries are changed all the time";
+        Err(Error::new(ErrorKind::ConditionFailed, message).with_key(key).with_retryable(true))
+    }
+
+    /// Crosses the life out, again until it is known to be so or the lock is lost.
+    async fn finish(&self, key: &str, version: u64, guard: &Guard) -> Result<()> {
+        let registry = self.cluster.registry();
+        let crossing = async {
+            let mut pauses = pauses();
+            loop {
+                let error =
+                    match registry.txn().check_held(guard).check_version(key, version).delete(key).commit().await {
+                        Ok(_) => return Ok(()),
+                        Err(error) if error.kind() == ErrorKind::ConditionFailed => match registry.get(key).await {
+                            // An attempt before this one may have done it.
+                            Ok(None) => return Ok(()),
+                            Ok(Some(_)) => return Err(error),
+                            Err(error) => error,
+                        },
+                        Err(error) => error,
+                    };
+                if !error.is_retryable() {
+                    return Err(error);
+                }
+                sleep(pauses.next().unwrap_or_default()).await;
+            }
+        };
+        tokio::select! {
+            crossed = crossing => crossed,
+            error = guard.lost() => Err(error),
+        }
+    }
+
+    /// Gives those who leave no record of themselves one, so that they can be taken over for; the first master in order does.
+    pub(super) async fn write_down(&self, role: Role) -> Result<()> {
+        let slot = self.cluster.slot(self.server.address());
+        if !matches!(slot, Some(Slot { index: 0, .. })) {
+            return Ok(());
+        }
+        let mut unknown: BTreeMap<String, Record> = BTreeMap::new();
+        for member in self.cluster.members(which(role)).now() {
+            let node = key_of(&member);
+            let life = member.life().unwrap_or_default();
+            let record = Record::new(role, &member.address, Vec::new(), life);
+            let key = record.key();
+            if !self.lives.has(&key) {
+                unknown.entry(key).or_insert(record).keys.push(node);
+            }
+        }
+        for (key, record) in unknown {
+            self.write_one_down(self.cluster.registry(), &key, &record).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_one_down(&self, registry: &Registry, key: &str, record: &Record) -> Result<()> {
+        let value = record.write();
+        let mut txn = registry.txn().check_absent(key);
+        for node in &record.keys {
+            match registry.get(node).await? {
+                Some(there) if life_of(&there) == record.life() => txn = txn.check_version(node, there.version),
+                // It has changed or gone since; the view will say so.
+                _ => return Ok(()),
+            }
+        }
+        match txn.put(key, &value).commit().await {
+            // It has just beaten, or writes its own record.
+            Err(error) if error.kind() == ErrorKind::ConditionFailed => Ok(()),
+            written => written.map(drop),
+        }
+    }
+}
+
+fn life_of(entry: &registry_host::Entry) -> crate::Life {
+    Member::of(entry).and_then(|member| member.life()).unwrap_or_default()
+}
+
+fn key_of(member: &Member) -> String {
+    use crate::keys::NODES;
+    let Member { role, group, address, .. } = member;
+    match group {
+        Some(group) => format!("{NODES}/{role}/{group}/{address}"),
+        None => format!("{NODES}/{role}/{address}"),
+    }
+}
+
+fn pauses() -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::new().with_min_delay(Duration::from_millis(50)).without_max_times().with_jitter().build()
+}

@@ -1,0 +1,127 @@
+//! Looking out for those who have gone, one task for each role.
+
+use std::{sync::Arc, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use registry_host::{ErrorKind, Guard, Result};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{Shared, TakeOver, due::Missed};
+use crate::{Role, Standing};
+
+/// The longest pause after something failed.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What may change for whom it is time.
+struct Signs {
+    members: watch::Receiver<u64>,
+    lives: watch::Receiver<u64>,
+    standing: watch::Receiver<Standing>,
+}
+
+impl Signs {
+    /// Waits for one, or for a moment.
+    async fn next(&mut self, at: Option<Instant>) {
+        tokio::select! {
+            // None of the senders ends before whoever waits here.
+            _ = self.members.changed() => {}
+            _ = self.lives.changed() => {}
+            _ = self.standing.changed() => {}
+            () = sleep_until(at.unwrap_or_else(Instant::now)), if at.is_some() => {}
+        }
+    }
+}
+
+/// Takes over for those of a role who have gone, until the server is to stop.
+pub(super) async fn watch<T: TakeOver>(shared: Arc<Shared<T>>, role: Role) {
+    let mut signs = Signs {
+        members: shared.cluster.board().moved(),
+        lives: shared.lives.changed(),
+        standing: shared.standing.clone(),
+    };
+    let mut missed = Missed::new();
+    let mut pauses = pauses();
+    loop {
+        if matches!(*shared.standing.borrow(), Standing::Stopped(_)) {
+            return;
+        }
+        if !shared.is_serving() {
+            // What is missed without a session may be there.
+            missed.clear();
+            signs.next(None).await;
+            continue;
+        }
+        let done = match shared.write_down(role).await {
+            Ok(()) => {
+                let due = shared.due(role, &mut missed);
+                if due.now.is_empty() {
+                    signs.next(due.next).await;
+                    continue;
+                }
+                match shared.lock(role, &mut signs, &mut missed).await {
+                    Ok(Some(guard)) => shared.take_over_all(role, guard, &mut missed).await,
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(()) => pauses = self::pauses(),
+            Err(error) if error.kind() == ErrorKind::Closed => return,
+            Err(error) => {
+                tracing::warn!(%role, %error, "can't take over for who has gone, tries again");
+                sleep(pauses.next().unwrap_or(LONGEST)).await;
+            }
+        }
+    }
+}
+
+impl<T: TakeOver> Shared<T> {
+    /// Waits for the role's lock; nothing if meanwhile there is nobody left to take over for.
+    async fn lock(&self, role: Role, signs: &mut Signs, missed: &mut Missed) -> Result<Option<Guard>> {
+        let registry = self.cluster.registry();
+        let mut lock = registry.lock(role.failover_lock()).into_future();
+        loop {
+            tokio::select! {
+                guard = &mut lock => return guard.map(Some),
+                () = signs.next(None) => {
+                    if !self.is_serving() || self.due(role, missed).now.is_empty() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes over for all for whom it is time, while the lock is held.
+    async fn take_over_all(&self, role: Role, guard: Guard, missed: &mut Missed) -> Result<()> {
+        let mut failed = None;
+        for key in self.due(role, missed).now {
+            if let Err(error) = self.take_over(&key, &guard).await {
+                // Another may be more successful with another.
+                failed.get_or_insert(error);
+            }
+            if guard.is_lost() || !self.is_serving() {
+                break;
+            }
+        }
+        if let Err(error) = guard.release().await {
+            // It goes on in the background.
+            tracing::debug!(%role, %error, "the lock is not released yet");
+        }
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+fn pauses() -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(LONGEST)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}

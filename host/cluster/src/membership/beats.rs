@@ -1,0 +1,255 @@
+//! Beating, until there is a reason to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use registry_host::{EphemeralEvent, Error, ErrorKind, Result, SessionState};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
+
+use super::{Entries, Standing, Stop, Tasks};
+use crate::{Cluster, Figures, Heartbeat, Life, Limits, Role, Server, Status, gauge::Reading, record::now};
+
+/// What it takes to beat.
+pub(super) struct Beats {
+    cluster: Cluster,
+    server: Server,
+    life: Life,
+    limits: Limits,
+    entries: Option<Entries>,
+    last: Heartbeat,
+    /// When it was written.
+    written: Instant,
+}
+
+impl Beats {
+    pub(super) fn new(cluster: &Cluster, server: &Server, life: Life) -> Self {
+        let (cluster, server, limits) = (cluster.clone(), server.clone(), cluster.options().limits());
+        let last = Heartbeat::default();
+        Beats { cluster, server, life, limits, entries: None, last, written: Instant::now() }
+    }
+
+    /// The entries have been put with a first heartbeat.
+    pub(super) fn begin(&mut self, entries: Entries, heartbeat: Heartbeat) {
+        (self.entries, self.last, self.written) = (Some(entries), heartbeat, Instant::now());
+    }
+
+    /// The heartbeat of a server that was found like this.
+    pub(super) fn heartbeat(&self, figures: &Figures, waiting_tasks: i32) -> Heartbeat {
+        let options = self.cluster.options();
+        let within = self.limits.hold(figures.load_average, figures.available_memory);
+        let worker = self.server.role() == Role::Worker;
+        Heartbeat {
+            startup_time: self.life.startup_time,
+            report_time: now(),
+            cpu_usage: figures.cpu_usage,
+            memory_usage: figures.memory_usage,
+            load_average: figures.load_average,
+            available_physical_memory_size: figures.available_memory,
+            max_cpuload_avg: self.limits.max_cpu_load_avg,
+            reserved_memory: self.limits.reserved_memory,
+            process_id: self.life.process_id,
+            disk_available: figures.disk_available,
+            server_status: worker.then(|| Status::of(within, waiting_tasks, options.exec_threads)),
+            worker_host_weight: worker.then_some(options.host_weight),
+            worker_waiting_task_count: worker.then_some(waiting_tasks),
+            worker_exec_thread_count: worker.then_some(options.exec_threads),
+        }
+    }
+
+    fn is_connected(&self) -> bool {
+        self.cluster.registry().session().state() == SessionState::Connected
+    }
+
+    /// Whether a beat would prove nothing and tell nothing.
+    fn can_wait(&self, heartbeat: &Heartbeat) -> bool {
+        let unchanged = self.cluster.options().max_unchanged_interval;
+        unchanged.is_some_and(|longest| self.written.elapsed() < longest) && !heartbeat.is_news_after(&self.last)
+    }
+
+    /// Writes a heartbeat; says why if the server is to stop.
+    async fn beat(&mut self, heartbeat: Heartbeat) -> Result<Option<Stop>> {
+        let Some(entries) = &mut self.entries else { return Ok(Some(Stop::Left)) };
+        let stop = entries.beat(&heartbeat).await?;
+        (self.last, self.written) = (heartbeat, Instant::now());
+        Ok(stop)
+    }
+
+    async fn check(&mut self) -> Result<Option<Stop>> {
+        match &mut self.entries {
+            Some(entries) => entries.check().await,
+            None => Ok(Some(Stop::Left)),
+        }
+    }
+}
+
+/// What makes the loop go round.
+enum Reason {
+    /// It is time.
+    Tick,
+    /// The server may have another status.
+    Measured,
+    /// The session has another state.
+    Session(Option<SessionState>),
+    /// Somebody has done something to an entry.
+    Touched,
+    /// The host asks to leave; nothing if it has dropped the membership.
+    Leave(Option<oneshot::Sender<Result<()>>>),
+    /// The host is to stop for want of a session.
+    Disconnected(Error),
+}
+
+/// Beats until the server is to stop or leaves.
+pub(super) async fn beat(
+    mut beats: Beats,
+    mut figures: Reading,
+    mut tasks: watch::Receiver<Tasks>,
+    standing: watch::Sender<Standing>,
+    failing: watch::Sender<Option<Error>>,
+    mut leaving: mpsc::Receiver<oneshot::Sender<Result<()>>>,
+) {
+    let registry = beats.cluster.registry().clone();
+    let mut touched = registry.ephemerals();
+    let mut states = registry.session().states();
+    let stop_wanted = registry.session().stop_wanted();
+    tokio::pin!(stop_wanted);
+    let period = beats.cluster.options().max_heartbeat_interval;
+    let mut clock = interval(period);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first one is over at once, and the entries have just been put.
+    clock.tick().await;
+    let mut pauses = pauses(period);
+    let mut again: Option<Duration> = None;
+    let stop = loop {
+        let reason = tokio::select! {
+            biased;
+            error = &mut stop_wanted => Reason::Disconnected(error),
+            asked = leaving.recv() => Reason::Leave(asked),
+            event = touched.next() => match event {
+                Some(event) if is_of(&beats, &event) => Reason::Touched,
+                Some(_) => continue,
+                None => Reason::Session(None),
+            },
+            state = states.next() => Reason::Session(state),
+            () = sleep(again.unwrap_or_default()), if again.is_some() => Reason::Tick,
+            _ = clock.tick() => Reason::Tick,
+            Ok(()) = tasks.changed() => Reason::Measured,
+            Ok(()) = figures.changed() => Reason::Measured,
+        };
+        let heartbeat = beats.heartbeat(&figures.now(), tasks.borrow_and_update().waiting);
+        let done = match reason {
+            Reason::Disconnected(error) => break Stop::Disconnected(error),
+            Reason::Leave(Some(answer)) => match leave(&mut beats, answer).await {
+                Some(stop) => break stop,
+                None => continue,
+            },
+            Reason::Leave(None) => break Stop::Left,
+            Reason::Session(None | Some(SessionState::Closed)) => {
+                break Stop::Disconnected(Error::new(ErrorKind::Closed, "the registry is closed"));
+            }
+            Reason::Session(Some(SessionState::Lost)) => {
+                standing.send_replace(Standing::Waiting);
+                continue;
+            }
+            Reason::Session(Some(SessionState::Connected)) => beats.beat(heartbeat).await,
+            Reason::Session(Some(_)) => continue,
+            // Nothing is sent without contact; the state says when there is some again.
+            _ if !beats.is_connected() => continue,
+            Reason::Touched => beats.check().await,
+            Reason::Measured if heartbeat.status() == beats.last.status() => continue,
+            Reason::Tick if beats.can_wait(&heartbeat) => continue,
+            Reason::Measured | Reason::Tick => beats.beat(heartbeat).await,
+        };
+        again = None;
+        match done {
+            Ok(Some(stop)) => break stop,
+            Ok(None) => {
+                pauses = self::pauses(period);
+                if failing.send_replace(None).is_some() {
+                    tracing::info!(server = %beats.server, "beats again");
+                }
+                standing.send_if_modified(|standing| {
+                    let waited = matches!(standing, Standing::Waiting);
+                    if waited {
+                        *standing = Standing::Serving;
+                    }
+                    waited
+                });
+            }
+            Err(error) => {
+                again = Some(pauses.next().unwrap_or(period));
+                // It is told once, not with every attempt.
+                if failing.borrow().is_none() {
+                    tracing::warn!(server = %beats.server, %error, "can't beat, tries on");
+                }
+                failing.send_replace(Some(error));
+            }
+        }
+    };
+    end(beats, stop, standing).await;
+}
+
+/// Releases the entries and tells the host to stop.
+async fn end(mut beats: Beats, stop: Stop, standing: watch::Sender<Standing>) {
+    let limit = beats.cluster.registry().operation_timeout();
+    match &stop {
+        Stop::Left => {}
+        stop => tracing::error!(server = %beats.server, cause = %stop, "the server is to stop"),
+    }
+    let Some(mut entries) = beats.entries.take() else { return };
+    let mut released = false;
+    // Without a session there is nothing to be released before the host is told.
+    if !matches!(stop, Stop::Disconnected(_)) {
+        released = matches!(timeout(2 * limit, entries.release()).await, Ok(Ok(())));
+    }
+    standing.send_replace(Standing::Stopped(Arc::new(stop)));
+    // Else they would come back with the next session.
+    let mut pauses = pauses(limit);
+    while !released {
+        match entries.release().await {
+            Err(error) if error.kind() != ErrorKind::Closed => sleep(pauses.next().unwrap_or(limit)).await,
+            _ => released = true,
+        }
+    }
+}
+
+/// Leaves in order, and answers; gives why the server stops if it does.
+async fn leave(beats: &mut Beats, answer: oneshot::Sender<Result<()>>) -> Option<Stop> {
+    let left = match &mut beats.entries {
+        Some(entries) => entries.leave().await,
+        None => Ok(Some(Stop::Left)),
+    };
+    let (stop, left) = match left {
+        Ok(None) => (Some(Stop::Left), Ok(())),
+        Ok(Some(stop)) => {
+            let error = Error::new(ErrorKind::SessionLost, format!("{} could not leave: {stop}", beats.server));
+            (Some(stop), Err(error))
+        }
+        // Whoever leaves has nothing more to say, and must not look alive.
+        Err(error) => (Some(Stop::Left), Err(error)),
+    };
+    // Whoever doesn't wait any more need not know.
+    let _ = answer.send(left);
+    stop
+}
+
+fn is_of(beats: &Beats, event: &EphemeralEvent) -> bool {
+    let key = match event {
+        EphemeralEvent::Deleted { key } | EphemeralEvent::Refused { key, .. } => key,
+        EphemeralEvent::TakenOver { by } => &by.key,
+        _ => return false,
+    };
+    beats.entries.as_ref().is_some_and(|entries| entries.keys().any(|own| own == key))
+}
+
+/// Pauses between attempts, several within a period.
+fn pauses(period: Duration) -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::new()
+        .with_min_delay((period / 50).max(Duration::from_millis(10)))
+        .with_max_delay(period / 5)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}

@@ -1,0 +1,253 @@
+//! A server's entries in the registry, and whether they are still its own.
+
+use std::time::Duration;
+
+use registry_host::{Error, ErrorKind, Registry, Result, SessionId};
+
+use super::Stop;
+use crate::{Heartbeat, Life, Member, Server, keys::mark_key, record::Record};
+
+/// How often in a row others may be faster.
+const TRIES: usize = 5;
+
+/// How many former processes may share the keys of a server: each costs an operation of the Txn.
+const MAX_FORMER: usize = 4;
+
+/// What a server has put, as it knows it.
+#[derive(Debug)]
+pub(super) struct Entries {
+    pub(super) registry: Registry,
+    pub(super) server: Server,
+    pub(super) life: Life,
+    mark: String,
+    record: At,
+    nodes: Vec<At>,
+    /// The session that they were last seen or put in.
+    session: SessionId,
+}
+
+#[derive(Debug)]
+struct At {
+    key: String,
+    /// The version that it was last known at; nothing if it went with its session.
+    version: Option<u64>,
+}
+
+/// What came of a look.
+enum Found {
+    /// The entries are the server's own.
+    Own,
+    /// They are not.
+    Stop(Stop),
+}
+
+impl Entries {
+    /// Puts the entries, whatever stands there; `held` has the master's lock checked.
+    pub(super) async fn put(
+        registry: &Registry,
+        server: &Server,
+        life: Life,
+        heartbeat: &Heartbeat,
+        held: Option<&registry_host::Guard>,
+        timeout: Duration,
+    ) -> Result<Self> {
+        let (mark, keys) = (mark_key(server.role(), server.address()), server.keys());
+        let record = Record::new(server.role(), server.address(), keys.clone(), life);
+        let (record_key, record_value, value) = (record.key(), record.write(), heartbeat.write());
+        for _ in 0..TRIES {
+            let former = former(registry, &keys, life).await?;
+            let session = registry.session().id();
+            let mut txn = registry.txn().timeout(timeout).delete(&mark).put(&record_key, &record_value);
+            if let Some(held) = held {
+                txn = txn.check_held(held);
+            }
+            for key in &keys {
+                txn = txn.put_ephemeral(key, &value);
+            }
+            // A former process checks its record with each beat: one that is just on its way is refused.
+            for (key, version, value) in &former {
+                txn = txn.check_version(key, *version).put(key, value);
+            }
+            let committed = match txn.commit().await {
+                Ok(committed) => committed,
+                Err(error) if error.kind() == ErrorKind::ConditionFailed && held.is_none_or(|held| !held.is_lost()) => {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let nodes = keys.iter().enumerate();
+            let nodes = nodes.map(|(at, key)| At { key: key.clone(), version: committed.version(2 + at) }).collect();
+            let record = At { version: committed.version(1), key: record_key };
+            let (registry, server) = (registry.clone(), server.clone());
+            return Ok(Entries { registry, server, life, mark, record, nodes, session });
+        }
+        Err(restless(server))
+    }
+
+    /// The entries' keys.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|node| node.key.as_str())
+    }
+
+    /// Writes a heartbeat, if the entries are still the server's own and nobody has declared it dead; else says why it is to stop.
+    pub(super) async fn beat(&mut self, heartbeat: &Heartbeat) -> Result<Option<Stop>> {
+        let value = heartbeat.write();
+        for _ in 0..TRIES {
+            let session = self.registry.session().id();
+            match self.write(&value).await {
+                Ok(versions) => {
+                    self.session = session;
+                    self.nodes.iter_mut().zip(versions).for_each(|(node, version)| node.version = version);
+                    return Ok(None);
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::ConditionFailed | ErrorKind::VersionRace) => {}
+                Err(error) => return Err(error),
+            }
+            // Somebody has changed them: it may have been this registry, in the next session.
+            if let Found::Stop(stop) = self.look().await? {
+                return Ok(Some(stop));
+            }
+        }
+        Err(restless(&self.server))
+    }
+
+    /// Whether the server is to stop, without writing.
+    pub(super) async fn check(&mut self) -> Result<Option<Stop>> {
+        match self.look().await? {
+            Found::Own => Ok(None),
+            Found::Stop(stop) => Ok(Some(stop)),
+        }
+    }
+
+    async fn write(&self, value: &[u8]) -> Result<Vec<Option<u64>>> {
+        let mut txn = self.registry.txn().check_absent(&self.mark);
+        txn = match self.record.version {
+            Some(version) => txn.check_version(&self.record.key, version),
+            None => txn.check_present(&self.record.key),
+        };
+        for node in &self.nodes {
+            txn = match node.version {
+                Some(version) => txn.check_version(&node.key, version),
+                None => txn.check_absent(&node.key),
+            };
+            txn = txn.put_ephemeral(&node.key, value);
+        }
+        let committed = txn.commit().await?;
+        Ok((0..self.nodes.len()).map(|at| committed.version(at)).collect())
+    }
+
+    async fn look(&mut self) -> Result<Found> {
+        if self.registry.get(&self.mark).await?.is_some() {
+            return Ok(Found::Stop(Stop::DeclaredDead));
+        }
+        match self.registry.get(&self.record.key).await? {
+            Some(entry) => match Record::of(&entry) {
+                Some(Record { replaced_by: Some(by), .. }) => {
+                    return Ok(Found::Stop(Stop::Replaced { key: self.nodes[0].key.clone(), by: Some(by) }));
+                }
+                Some(Record { taken_over: None, .. }) => self.record.version = Some(entry.version),
+                _ => return Ok(Found::Stop(Stop::FailedOver)),
+            },
+            None => return Ok(Found::Stop(Stop::FailedOver)),
+        }
+        for at in 0..self.nodes.len() {
+            let key = self.nodes[at].key.clone();
+            // One that is missing is gone for good only if the session that it was put in lives after that was seen.
+            let session = self.registry.session().id();
+            self.nodes[at].version = match self.registry.get(&key).await? {
+                Some(entry) => {
+                    let member = Member::of(&entry);
+                    if member.as_ref().and_then(Member::life) != Some(self.life) {
+                        return Ok(Found::Stop(Stop::Replaced { key, by: member.and_then(|member| member.life()) }));
+                    }
+                    Some(entry.version)
+                }
+                None if session != self.session => None,
+                None if self.lives(session).await? => return Ok(Found::Stop(Stop::EntryGone { key })),
+                None => None,
+            };
+        }
+        Ok(Found::Own)
+    }
+
+    /// Whether a session still lives: it does if something can be put in it.
+    async fn lives(&self, session: SessionId) -> Result<bool> {
+        let probe = format!("{}/session", self.record.key);
+        self.registry.txn().check_present(&self.record.key).put_ephemeral(&probe, "").commit().await?;
+        let lives = self.registry.session().id() == session;
+        self.registry.delete(&probe).await?;
+        Ok(lives)
+    }
+
+    /// Removes the entries that are the server's own, so that they don't come back with the next session either.
+    pub(super) async fn release(&mut self) -> Result<()> {
+        for node in &self.nodes {
+            let removed = match self.registry.get(&node.key).await? {
+                None => self.registry.txn().check_absent(&node.key).delete(&node.key).commit().await.map(drop),
+                Some(entry) if Member::of(&entry).and_then(|member| member.life()) == Some(self.life) => {
+                    self.registry.delete(&node.key).if_version(entry.version).await.map(drop)
+                }
+                Some(_) => Ok(()),
+            };
+            match removed {
+                // It is another's by now.
+                Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
+                removed => removed?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the entries and the record of this life: there is nothing to be taken over.
+    pub(super) async fn leave(&mut self) -> Result<Option<Stop>> {
+        for _ in 0..TRIES {
+            match self.remove().await {
+                Ok(()) => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
+                Err(error) => return Err(error),
+            }
+            if let Found::Stop(stop) = self.look().await? {
+                return Ok(Some(stop));
+            }
+        }
+        Err(restless(&self.server))
+    }
+
+    async fn remove(&self) -> Result<()> {
+        let mut txn = self.registry.txn().check_present(&self.record.key).delete(&self.record.key);
+        for node in &self.nodes {
+            txn = match node.version {
+                Some(version) => txn.check_version(&node.key, version),
+                None => txn.check_absent(&node.key),
+            };
+            txn = txn.delete(&node.key);
+        }
+        txn.commit().await.map(drop)
+    }
+}
+
+/// The records of other lives that are registered at these keys: key, version, and the value that says by whom they are replaced.
+async fn former(registry: &Registry, keys: &[String], life: Life) -> Result<Vec<(String, u64, Vec<u8>)>> {
+    let mut former: Vec<(String, u64, Vec<u8>)> = Vec::new();
+    for key in keys {
+        let member = registry.get(key).await?.as_ref().and_then(Member::of);
+        let Some((member, other)) = member.and_then(|member| member.life().map(|life| (member, life))) else {
+            continue;
+        };
+        let record = Record::new(member.role, &member.address, Vec::new(), other).key();
+        if other == life || former.len() == MAX_FORMER || former.iter().any(|(key, ..)| *key == record) {
+            continue;
+        }
+        let Some(entry) = registry.get(&record).await? else { continue };
+        if let Some(record) = Record::of(&entry) {
+            let replaced = Record { replaced_by: Some(life), ..record };
+            former.push((entry.key, entry.version, replaced.write()));
+        }
+    }
+    Ok(former)
+}
+
+fn restless(server: &Server) -> Error {
+    let message = format!("the entries of {server} are changed all the time");
+    Error::new(ErrorKind::ConditionFailed, message).with_retryable(true)
+}

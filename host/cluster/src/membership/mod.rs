@@ -1,0 +1,138 @@
+//! One server's own place in the cluster.
+
+mod beats;
+mod entries;
+mod registering;
+mod standing;
+
+use std::sync::Arc;
+
+use registry_host::{Error, ErrorKind, Result};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::entries::Entries;
+pub use self::standing::{Standing, Stop};
+use crate::{Cluster, Life, Server, Slot};
+
+/// A server that is registered, and beats.
+///
+/// # Behavior
+///
+/// Every `max-heartbeat-interval`, and at once when the server's status changes or another session has followed a lost one, its
+/// heartbeat is written, if its entries are still its own and nobody has declared it dead: both are checked in the same Txn. If they
+/// aren't, its entries are released and it is told to stop, once and for good.
+///
+/// Dropping it releases the entries in the background, as if the server had died: others take over for it. One that has nothing
+/// left to be taken over [leaves](Membership::leave).
+#[derive(Debug)]
+pub struct Membership {
+    cluster: Cluster,
+    server: Server,
+    life: Life,
+    standing: watch::Receiver<Standing>,
+    failure: watch::Receiver<Option<Error>>,
+    tasks: watch::Sender<Tasks>,
+    leaving: mpsc::Sender<oneshot::Sender<Result<()>>>,
+}
+
+/// What a worker has to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tasks {
+    waiting: i32,
+}
+
+impl Membership {
+    pub(crate) async fn register(cluster: Cluster, server: Server) -> Result<Self> {
+        let life = Life::begin();
+        let (beats, figures) = registering::register(&cluster, &server, life).await?;
+        let (standing, told) = watch::channel(Standing::Serving);
+        let (failing, failure) = watch::channel(None);
+        let (tasks, counts) = watch::channel(Tasks::default());
+        let (leaving, asked) = mpsc::channel(1);
+        // Its owner is the membership: it ends, after having released the entries, when that is dropped.
+        tokio::spawn(beats::beat(beats, figures, counts, standing, failing, asked));
+        Ok(Membership { cluster, server, life, standing: told, failure, tasks, leaving })
+    }
+
+    /// The server.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Its life, which is told apart from all others at the same address.
+    pub fn life(&self) -> Life {
+        self.life
+    }
+
+    /// The cluster that it is a member of.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Tells how many tasks wait: a worker of whose tasks more wait than it executes at once is busy.
+    pub fn set_waiting_tasks(&self, waiting: i32) {
+        self.tasks.send_if_modified(|tasks| std::mem::replace(&mut tasks.waiting, waiting) != waiting);
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        self.standing.borrow().clone()
+    }
+
+    /// Told of how it stands, whenever that changes.
+    pub fn standings(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
+    }
+
+    /// Why it couldn't beat last; nothing if it could.
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.borrow().clone()
+    }
+
+    /// Waits until the server is to stop, and says why.
+    ///
+    /// # Behavior
+    ///
+    /// Its entries are released by then, unless the registry can't be reached: without a session they go by themselves. There is
+    /// one cause only: whoever asks again is told the same.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub fn stopped(&self) -> impl Future<Output = Arc<Stop>> + Send + 'static {
+        let mut standing = self.standing.clone();
+        async move {
+            let stopped = standing.wait_for(|standing| matches!(standing, Standing::Stopped(_))).await;
+            match stopped.as_deref() {
+                Ok(Standing::Stopped(stop)) => Arc::clone(stop),
+                // The task that beats has ended without a word: its runtime is over.
+                _ => Arc::new(Stop::Left),
+            }
+        }
+    }
+
+    /// A master's slot.
+    ///
+    /// # Behavior
+    ///
+    /// As [`Cluster::slot`]; nothing once the server was told to stop.
+    pub fn slot(&self) -> Option<Slot> {
+        match self.standing() {
+            Standing::Serving => self.cluster.slot(self.server.address()),
+            _ => None,
+        }
+    }
+
+    /// Leaves the cluster in order: its entries go, and nobody takes over for it.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout` and `Unavailable`: it may not have left yet, and may be taken over for when the session ends. `SessionLost` if it
+    /// was told to stop before.
+    pub async fn leave(self) -> Result<()> {
+        let over = || Error::new(ErrorKind::SessionLost, format!("{} was told to stop before it left", self.server));
+        let (answer, left) = oneshot::channel();
+        self.leaving.send(answer).await.map_err(|_| over())?;
+        left.await.map_err(|_| over())?
+    }
+}

@@ -1,0 +1,98 @@
+//! Registration: from nothing to the first heartbeat that all can see.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use registry_host::{Error, ErrorKind, Guard, Result};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{Entries, beats::Beats};
+use crate::{Cluster, Life, Role, Server, gauge::Reading, keys::STARTUP_LOCK};
+
+/// Registers a server, and waits until it is seen; gives what it takes to beat.
+pub(super) async fn register(cluster: &Cluster, server: &Server, life: Life) -> Result<(Beats, Reading)> {
+    let registry = cluster.registry();
+    let limit = registry.operation_timeout();
+    let deadline = Instant::now() + 3 * limit;
+    let reading = Reading::begin(cluster.options().max_heartbeat_interval).await?;
+    let lock = match server.role() {
+        Role::Master => Some(registry.lock(STARTUP_LOCK).within(2 * limit).await?),
+        Role::Worker => None,
+    };
+    let mut beats = Beats::new(cluster, server, life);
+    let heartbeat = beats.heartbeat(&reading.now(), 0);
+    let put = put(cluster, server, life, &heartbeat, lock.as_ref(), deadline).await;
+    let mut released = Released(Some(put?));
+    let seen = seen(cluster, server, life, deadline).await;
+    if let Some(lock) = lock
+        && let Err(error) = lock.release().await
+    {
+        // It goes on in the background, or the lock goes with the session.
+        tracing::debug!(%error, "the lock for starting masters is not released yet");
+    }
+    seen?;
+    if let Some(entries) = released.0.take() {
+        beats.begin(entries, heartbeat);
+    }
+    Ok((beats, reading))
+}
+
+/// Puts the entries, again until it is known that they are there.
+async fn put(
+    cluster: &Cluster,
+    server: &Server,
+    life: Life,
+    heartbeat: &crate::Heartbeat,
+    lock: Option<&Guard>,
+    deadline: Instant,
+) -> Result<Entries> {
+    let registry = cluster.registry();
+    let mut pauses =
+        ExponentialBuilder::new().with_min_delay(Duration::from_millis(50)).without_max_times().with_jitter().build();
+    loop {
+        // A second time is the same as the first: it is this life's whatever came of that.
+        match Entries::put(registry, server, life, heartbeat, lock, registry.operation_timeout()).await {
+            Err(error) if error.is_retryable() && Instant::now() < deadline => {
+                tracing::debug!(%server, %error, "not registered yet");
+                sleep(pauses.next().unwrap_or_default()).await;
+            }
+            put => return put,
+        }
+    }
+}
+
+/// Waits until the server's own view shows it.
+async fn seen(cluster: &Cluster, server: &Server, life: Life, deadline: Instant) -> Result<()> {
+    let (board, keys) = (cluster.board(), server.keys());
+    let mut moved = board.moved();
+    let there = || keys.iter().all(|key| board.member(key).and_then(|member| member.life()) == Some(life));
+    let wait = async {
+        while !there() {
+            if board.has_ended() || moved.changed().await.is_err() {
+                return Err(Error::new(ErrorKind::Closed, "the registry was closed"));
+            }
+        }
+        Ok(())
+    };
+    let late = |_| {
+        let message = format!("{server} is registered, but its view doesn't show it");
+        Err(Error::new(ErrorKind::Timeout, message).with_key(&keys[0]))
+    };
+    timeout_at(deadline, wait).await.unwrap_or_else(late)
+}
+
+/// Entries that are removed unless they are kept.
+struct Released(Option<Entries>);
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        if let Some(mut entries) = self.0.take() {
+            tokio::spawn(async move {
+                // Nothing was done yet that could be taken over.
+                if let Err(error) = entries.leave().await {
+                    tracing::debug!(server = %entries.server, %error, "what was registered is left to its session");
+                }
+            });
+        }
+    }
+}

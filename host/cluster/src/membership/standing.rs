@@ -1,0 +1,61 @@
+//! What a server may do.
+
+use std::{fmt, sync::Arc};
+
+use registry_host::Error;
+
+use crate::Life;
+
+/// How a registered server stands.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It is registered, as far as it knows.
+    Serving,
+    /// Its session is lost and it waits for another: it does nothing that needs the registry, as others may take over for it.
+    Waiting,
+    /// It is to stop.
+    Stopped(Arc<Stop>),
+}
+
+/// Why a server is to stop.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Stop {
+    /// Somebody has put its dead mark.
+    DeclaredDead,
+    /// Somebody takes over for it, or has.
+    FailedOver,
+    /// Somebody has deleted this entry of its own.
+    EntryGone {
+        /// The entry's key.
+        key: String,
+    },
+    /// Another process is registered at its address.
+    Replaced {
+        /// The entry's key.
+        key: String,
+        /// The other process, if its heartbeat can be read.
+        by: Option<Life>,
+    },
+    /// It has been without a session for longer than `registry.disconnect-strategy` allows, or its registry was closed.
+    Disconnected(Error),
+    /// It has left by itself.
+    Left,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::DeclaredDead => f.write_str("the server was declared dead"),
+            Stop::FailedOver => f.write_str("another server has taken over for this one"),
+            Stop::EntryGone { key } => write!(f, "the server's entry {key} was deleted"),
+            Stop::Replaced { key, by: Some(by) } => {
+                write!(f, "process {} has taken the server's entry {key}", by.process_id)
+            }
+            Stop::Replaced { key, by: None } => write!(f, "somebody else has taken the server's entry {key}"),
+            Stop::Disconnected(error) => error.fmt(f),
+            Stop::Left => f.write_str("the server has left"),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `registry.cluster.*`: how a server takes part.
+
+use std::time::Duration;
+
+use registry_host::{Error, ErrorKind, Result, Settings};
+use registry_plugin::config::{self, duration};
+use serde::Deserialize;
+
+use crate::{Limits, balance::Selector, gauge};
+
+const SECTION: &str = "cluster";
+
+/// How a server takes part in its cluster, `registry.cluster.*`; the names are DolphinScheduler's where it has them.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Options {
+    /// `max-heartbeat-interval`, 10 s: how often a server beats.
+    #[serde(with = "duration")]
+    pub max_heartbeat_interval: Duration,
+    /// `max-unchanged-interval`: how long a beat that says nothing new is left unwritten; nothing to write every one.
+    #[serde(with = "duration::option")]
+    pub max_unchanged_interval: Option<Duration>,
+    /// `max-cpu-load-avg`: the load average above which the server is abnormal; -1 is twice the processors.
+    pub max_cpu_load_avg: f64,
+    /// `reserved-memory`, 0.3: the available memory, in GB, below which the server is abnormal.
+    pub reserved_memory: f64,
+    /// `host-weight`, 100: how much work a worker gets beside others.
+    pub host_weight: i32,
+    /// `exec-threads`, 100: how many tasks a worker executes at once.
+    pub exec_threads: i32,
+    /// `host-selector`, `lower-weight`: how a worker is chosen.
+    pub host_selector: Selector,
+    /// `failover-grace`, 0 s: how long a server may be gone before another takes over for it.
+    #[serde(with = "duration")]
+    pub failover_grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            max_heartbeat_interval: Duration::from_secs(10),
+            max_unchanged_interval: None,
+            max_cpu_load_avg: -1.0,
+            reserved_memory: 0.3,
+            host_weight: 100,
+            exec_threads: 100,
+            host_selector: Selector::default(),
+            failover_grace: Duration::ZERO,
+        }
+    }
+}
+
+impl Options {
+    /// Reads `registry.cluster` of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig` names the key, the value, where it is written and what is accepted.
+    pub fn of(settings: &Settings) -> Result<Self> {
+        let section = settings.host_section(SECTION)?;
+        let read = config::from_value::<Options>(section.json(), section.prefix());
+        let read = read.map_err(Error::from).and_then(|options| options.checked(section.prefix()));
+        read.map_err(|error| section.locate(error))
+    }
+
+    /// What the server's machine may be burdened with.
+    pub fn limits(&self) -> Limits {
+        let usual = 2.0 * gauge::processors() as f64;
+        let max_cpu_load_avg = if self.max_cpu_load_avg < 0.0 { usual } else { self.max_cpu_load_avg };
+        Limits { max_cpu_load_avg, reserved_memory: self.reserved_memory }
+    }
+
+    fn checked(self, prefix: &str) -> Result<Self> {
+        let refused = |name: &str, what: String| {
+            Err(Error::new(ErrorKind::InvalidConfig, what).with_key(format!("{prefix}.{name}")))
+        };
+        if self.max_heartbeat_interval.is_zero() {
+            return refused("max-heartbeat-interval", "\"0s\" must be longer than nothing".to_owned());
+        }
+        if self.max_cpu_load_avg < 0.0 && self.max_cpu_load_avg != -1.0 {
+            let load = self.max_cpu_load_avg;
+            return refused("max-cpu-load-avg", format!("\"{load}\" is no load average; accepted: 0 and more, or -1"));
+        }
+        if self.reserved_memory < 0.0 {
+            let memory = self.reserved_memory;
+            return refused(
+                "reserved-memory",
+                format!("\"{memory}\" is no amount of memory; accepted: GB, 0 and more"),
+            );
+        }
+        for (name, number) in [("host-weight", self.host_weight), ("exec-threads", self.exec_threads)] {
+            if number < 1 {
+                return refused(name, format!("\"{number}\" is too little; accepted: 1 and more"));
+            }
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(assignments: &[&str]) -> Result<Options> {
+        let builder = assignments.iter().fold(Settings::builder(), |builder, set| builder.set(*set));
+        Options::of(&builder.build()?)
+    }
+
+    #[test]
+    fn nothing_written_gives_the_defaults() {
+        let options = read(&[]).unwrap();
+        assert_eq!(options, Options::default());
+        assert_eq!(options.limits().max_cpu_load_avg, 2.0 * gauge::processors() as f64);
+        assert_eq!(options.limits().reserved_memory, 0.3);
+    }
+
+    #[test]
+    fn keys_have_dolphinschedulers_names() {
+        let options = read(&[
+            "registry.cluster.max-heartbeat-interval=2s",
+            "registry.cluster.maxCpuLoadAvg=7.5",
+            "registry.cluster.host-selector=lower_weight",
+            "registry.cluster.host-weight=5",
+            "registry.cluster.failover-grace=1m",
+            "registry.cluster.max-unchanged-interval=30s",
+        ]);
+        let options = options.unwrap();
+        assert_eq!(options.max_heartbeat_interval, Duration::from_secs(2));
+        assert_eq!((options.limits().max_cpu_load_avg, options.host_weight), (7.5, 5));
+        assert_eq!(options.host_selector, Selector::LowerWeight);
+        assert_eq!(options.failover_grace, Duration::from_secs(60));
+        assert_eq!(options.max_unchanged_interval, Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_by_its_key_value_and_place() {
+        for (set, says) in [
+            ("max-heartbeat-interval=10", "has no unit"),
+            ("max-heartbeat-interval=0s", "longer than nothing"),
+            ("max-cpu-load-avg=-2", "accepted: 0 and more, or -1"),
+            ("reserved-memory=-1", "GB"),
+            ("host-weight=0", "accepted: 1 and more"),
+            ("exec-threads=many", "accepted: a whole number"),
+            ("host-selector=best", "lower-weight"),
+            ("host-wait=5", "host-weight"),
+        ] {
+            let refused = read(&[&format!("registry.cluster.{set}")]).expect_err(set);
+            assert_eq!(refused.kind(), ErrorKind::InvalidConfig);
+            let (key, told) = (set.split('=').next().unwrap(), refused.to_string());
+            assert!(told.starts_with(&format!("registry.cluster.{key}")), "{told}");
+            assert!(told.contains(says) && told.contains("(--set)"), "{told}");
+        }
+    }
+}

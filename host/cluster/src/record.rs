@@ -1,0 +1,97 @@
+//! What is written down of each life of a server, until somebody has taken over for it or it has left in order.
+//!
+//! A server's own entry goes with its session. What it leaves behind is known from its record: it stays, says where the entry
+//! was, and that somebody has begun to take over. A life whose record is gone is over for good.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use registry_host::Entry;
+use serde::{Deserialize, Serialize};
+
+use crate::{Life, Role, keys::mark_name};
+
+/// What all records stand below.
+pub(crate) const RECORDS: &str = "/cluster/lives";
+
+/// A life's record, as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Record {
+    pub(crate) role: Role,
+    pub(crate) address: String,
+    /// The keys that it was registered at.
+    pub(crate) keys: Vec<String>,
+    pub(crate) startup_time: i64,
+    pub(crate) process_id: i64,
+    /// Who has begun to take over for it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) taken_over: Option<TakenOver>,
+    /// The process that has registered at its address since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced_by: Option<Life>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TakenOver {
+    /// The address of the master.
+    pub(crate) by: String,
+    /// The fencing token of its lock.
+    pub(crate) token: u64,
+    /// When, in ms since 1970.
+    pub(crate) at: i64,
+}
+
+impl Record {
+    /// The record of a life that nobody has touched.
+    pub(crate) fn new(role: Role, address: &str, keys: Vec<String>, life: Life) -> Self {
+        let (address, Life { startup_time, process_id }) = (address.to_owned(), life);
+        Record { role, address, keys, startup_time, process_id, taken_over: None, replaced_by: None }
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        Life { startup_time: self.startup_time, process_id: self.process_id }
+    }
+
+    pub(crate) fn key(&self) -> String {
+        let Life { startup_time, process_id } = self.life();
+        format!("{RECORDS}/{}/{startup_time}-{process_id}", mark_name(self.role, &self.address))
+    }
+
+    /// The record that an entry holds; nothing if it holds none.
+    pub(crate) fn of(entry: &Entry) -> Option<Self> {
+        // The folders between are persistent and empty, too.
+        let record = (!entry.value.is_empty()).then(|| serde_json::from_slice::<Record>(&entry.value))?;
+        match record {
+            Ok(record) if record.key() == entry.key => Some(record),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(key = entry.key, %error, "the record of a server's life can't be read");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn write(&self) -> Vec<u8> {
+        // Text and numbers, which can always be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+impl Life {
+    /// A life of this process that begins now; no two are the same.
+    pub(crate) fn begin() -> Self {
+        static LAST: AtomicI64 = AtomicI64::new(0);
+        let now = now();
+        let before = LAST.fetch_max(now, Ordering::Relaxed);
+        let startup_time = if before < now { now } else { LAST.fetch_add(1, Ordering::Relaxed) + 1 };
+        Life { startup_time, process_id: std::process::id().into() }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

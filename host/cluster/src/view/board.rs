@@ -1,0 +1,194 @@
+//! The members that are known, and who wants to hear of them.
+
+use std::{
+    collections::BTreeMap,
+    ops::Bound,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use registry_host::Entry;
+use tokio::sync::watch;
+
+use super::{
+    changes::{Changes, Pending},
+    watching::Mirror,
+};
+use crate::{Member, Role, keys::NODES};
+
+/// Which members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Which {
+    /// All of them.
+    All,
+    /// The masters.
+    Masters,
+    /// The workers of all groups.
+    Workers,
+    /// The workers of a group.
+    Group(String),
+}
+
+/// What one watch has told of who is there.
+#[derive(Debug)]
+pub(crate) struct Board {
+    state: Mutex<State>,
+    /// Grows whenever somebody has come or gone; not with every beat.
+    moved: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// By the keys of their entries.
+    members: BTreeMap<String, Arc<Member>>,
+    readers: Vec<Weak<Pending>>,
+    ended: bool,
+}
+
+impl Which {
+    fn covers(&self, member: &Member) -> bool {
+        match self {
+            Which::All => true,
+            Which::Masters => member.role == Role::Master,
+            Which::Workers => member.role == Role::Worker,
+            Which::Group(group) => member.role == Role::Worker && member.group.as_ref() == Some(group),
+        }
+    }
+
+    /// What the keys of these members begin with.
+    fn prefix(&self) -> String {
+        match self {
+            Which::All => format!("{NODES}/"),
+            Which::Masters => format!("{NODES}/master/"),
+            Which::Workers => format!("{NODES}/worker/"),
+            Which::Group(group) => format!("{NODES}/worker/{group}/"),
+        }
+    }
+}
+
+impl Board {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Board { state: Mutex::default(), moved: watch::Sender::new(0) })
+    }
+
+    /// Told whenever somebody has come or gone, or is another process than before.
+    pub(crate) fn moved(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
+    }
+
+    /// Whether it will not change any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
+    /// The member of a key.
+    pub(crate) fn member(&self, key: &str) -> Option<Arc<Member>> {
+        self.lock().members.get(key).cloned()
+    }
+
+    pub(crate) fn members(&self, which: &Which) -> Vec<Arc<Member>> {
+        let state = self.lock();
+        state.below(&which.prefix()).map(|(_, member)| Arc::clone(member)).collect()
+    }
+
+    /// The groups that workers are in, sorted.
+    pub(crate) fn groups(&self) -> Vec<String> {
+        let state = self.lock();
+        let workers = Which::Workers.prefix();
+        let mut groups = Vec::new();
+        let mut from = Bound::Included(workers.clone());
+        // From group to group, however many are in each.
+        while let Some((key, member)) = state.members.range((from, Bound::Unbounded)).next() {
+            if !key.starts_with(&workers) {
+                break;
+            }
+            from = match &member.group {
+                // '0' follows '/'.
+                Some(group) => Bound::Included(format!("{workers}{group}0")),
+                None => Bound::Excluded(key.clone()),
+            };
+            groups.extend(member.group.clone());
+        }
+        // A group's keys begin with its name and '/', which sorts among other letters.
+        groups.sort_unstable();
+        groups.dedup();
+        groups
+    }
+
+    /// Those who are there, then every change.
+    pub(crate) fn subscribe(&self, which: Which) -> Changes {
+        let mut state = self.lock();
+        let pending = Pending::new(which);
+        for (key, member) in state.below(&pending.which.prefix()) {
+            pending.change(key, None, Some(member));
+        }
+        if state.ended {
+            pending.end();
+        }
+        state.readers.retain(|reader| reader.strong_count() > 0);
+        state.readers.push(Arc::downgrade(&pending));
+        Changes::new(pending)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mirror for Board {
+    fn put(&self, entry: &Entry) {
+        let key = entry.key.as_str();
+        // What is no member's any more, say because it was put as persistent, says nothing.
+        let Some(member) = Member::of(entry) else { return self.remove(key) };
+        let member = Arc::new(member);
+        let mut state = self.lock();
+        let before = state.members.insert(key.to_owned(), Arc::clone(&member));
+        state.tell(key, before.as_ref(), Some(&member));
+        drop(state);
+        if before.is_none_or(|before| before.life() != member.life()) {
+            self.moved.send_modify(|number| *number += 1);
+        }
+    }
+
+    fn remove(&self, key: &str) {
+        let mut state = self.lock();
+        let Some(before) = state.members.remove(key) else { return };
+        state.tell(key, Some(&before), None);
+        drop(state);
+        self.moved.send_modify(|number| *number += 1);
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.lock().members.keys().cloned().collect()
+    }
+
+    fn end(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        state.readers.iter().filter_map(Weak::upgrade).for_each(|reader| reader.end());
+        drop(state);
+        self.moved.send_modify(|number| *number += 1);
+    }
+}
+
+impl State {
+    fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Arc<Member>)> + 'a {
+        self.members.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix))
+    }
+
+    fn tell(&mut self, key: &str, before: Option<&Arc<Member>>, now: Option<&Arc<Member>>) {
+        let mut gone = false;
+        for reader in &self.readers {
+            match reader.upgrade() {
+                Some(reader) if before.or(now).is_some_and(|member| reader.which.covers(member)) => {
+                    reader.change(key, before, now);
+                }
+                Some(_) => {}
+                None => gone = true,
+            }
+        }
+        if gone {
+            self.readers.retain(|reader| reader.strong_count() > 0);
+        }
+    }
+}

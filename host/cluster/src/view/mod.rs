@@ -1,0 +1,45 @@
+//! Who is there, as one watch tells it.
+
+mod board;
+mod changes;
+mod watching;
+
+use std::sync::Arc;
+
+pub(crate) use self::{
+    board::Board,
+    watching::{Mirror, mirror},
+};
+pub use self::{
+    board::Which,
+    changes::{Change, Changes},
+};
+use crate::Member;
+
+/// A part of the cluster's members, as they are at any moment.
+#[derive(Clone, Debug)]
+pub struct Members {
+    board: Arc<Board>,
+    which: Which,
+}
+
+impl Members {
+    pub(crate) fn new(board: &Arc<Board>, which: Which) -> Self {
+        Members { board: Arc::clone(board), which }
+    }
+
+    /// Those who are there now, sorted by group and address.
+    pub fn now(&self) -> Vec<Arc<Member>> {
+        self.board.members(&self.which)
+    }
+
+    /// Those who are there now as [`Joined`](Change::Joined), then every change.
+    ///
+    /// # Behavior
+    ///
+    /// A slow reader costs no more than one pending change for each member: of several of one member the last counts. That a
+    /// server is another one than before is told all the same, as `Left` and `Joined`. The stream ends with the registry.
+    pub fn changes(&self) -> Changes {
+        self.board.subscribe(self.which.clone())
+    }
+}

@@ -1,0 +1,334 @@
+//! Taking over for servers that have gone, on every backend.
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    error,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use registry_cluster::{Cluster, Departed, Failover, Life, Membership, Role, Standing, Stop, TakeOver};
+use registry_host::{Guard, SettingsBuilder};
+use registry_suite::{Ending, SOON, eventually, memory, wait_until};
+use support::*;
+use tokio::sync::Notify;
+
+/// What all masters of a test have done.
+#[derive(Clone, Default)]
+struct Book(Arc<Pages>);
+
+#[derive(Default)]
+struct Pages {
+    begun: Mutex<Vec<(String, Departed, u64)>>,
+    done: Mutex<BTreeMap<(Role, String, Life), usize>>,
+    /// How many are at work now, of masters and of workers.
+    at_work: [AtomicUsize; 2],
+    /// Of those who are to hang the first so many.
+    hanging: AtomicUsize,
+    failing: AtomicUsize,
+    hangs: Notify,
+}
+
+impl Book {
+    fn done(&self, role: Role, address: &str) -> usize {
+        let done = self.0.done.lock().unwrap();
+        done.iter().filter(|((of, at, _), _)| (*of, at.as_str()) == (role, address)).map(|(_, times)| times).sum()
+    }
+
+    fn done_for(&self, membership: &(Role, String, Life)) -> usize {
+        self.0.done.lock().unwrap().get(membership).copied().unwrap_or_default()
+    }
+
+    fn begun(&self) -> Vec<(String, Departed, u64)> {
+        self.0.begun.lock().unwrap().clone()
+    }
+}
+
+fn life(membership: &Membership) -> (Role, String, Life) {
+    let server = membership.server();
+    (server.role(), server.address().to_owned(), membership.life())
+}
+
+/// A master that writes into the book.
+struct Host {
+    name: String,
+    book: Book,
+}
+
+fn takes(count: &AtomicUsize) -> bool {
+    count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok()
+}
+
+struct AtWork<'a>(&'a AtomicUsize);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl TakeOver for Host {
+    async fn take_over(&self, departed: &Departed, guard: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+        let pages = &*self.book.0;
+        let at_work = &pages.at_work[usize::from(departed.role == Role::Worker)];
+        assert_eq!(at_work.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
+        let _at_work = AtWork(at_work);
+        pages.begun.lock().unwrap().push((self.name.clone(), departed.clone(), guard.token()));
+        if takes(&pages.hanging) {
+            pages.hangs.notify_one();
+            std::future::pending::<()>().await;
+        }
+        if takes(&pages.failing) {
+            return Err("it fails at first".into());
+        }
+        tokio::task::yield_now().await;
+        let key = (departed.role, departed.address.clone(), departed.life);
+        *pages.done.lock().unwrap().entry(key).or_default() += 1;
+        Ok(())
+    }
+}
+
+struct Master {
+    cluster: Cluster,
+    membership: Membership,
+    _failover: Failover,
+}
+
+async fn start(settings: &SettingsBuilder, address: &str, book: &Book, assignments: &[&str]) -> Master {
+    let cluster = cluster(settings, assignments).await;
+    let membership = register(&cluster, &master(address)).await;
+    let host = Host { name: address.to_owned(), book: book.clone() };
+    let failover = membership.fail_over(host).await.expect("failover");
+    Master { cluster, membership, _failover: failover }
+}
+
+async fn marks(cluster: &Cluster) -> Vec<String> {
+    keys_below(cluster.registry(), "/dead-servers").await
+}
+
+async fn nothing_is_left_to_take_over(cluster: &Cluster, living: usize) {
+    let settled = async || (keys_below(cluster.registry(), "/cluster").await.len() == living).then_some(());
+    eventually("all is taken over", SOON * 2, settled).await;
+}
+
+#[tokio::test]
+async fn one_master_takes_over_for_whoever_goes() {
+    for settings in every() {
+        let settings = settings.set("registry.session-timeout=4s");
+        let book = Book::default();
+        let masters = [start(&settings, "m:1", &book, &[]).await, start(&settings, "m:2", &book, &[]).await];
+        let others = cluster(&settings, &[]).await;
+        let (gone, leaves) = (worker("w:1", &["a", "b"]), worker("w:2", &[]));
+        let (gone, leaves) = (register(&others, &gone).await, register(&others, &leaves).await);
+        leaves.leave().await.expect("it leaves");
+        let lost_life = life(&gone);
+        drop(gone);
+        wait_until("it is taken over for", SOON, || book.done_for(&lost_life) == 1).await;
+        nothing_is_left_to_take_over(&others, 2).await;
+        assert_eq!(marks(&others).await, ["/dead-servers/worker_w:1"]);
+        assert_eq!(book.done(Role::Worker, "w:2"), 0, "it left in order");
+        let [first, second] = masters;
+        let lost_life = life(&first.membership);
+        first.cluster.registry().abandon();
+        drop(first);
+        wait_until("a master is taken over for", SOON * 4, || book.done_for(&lost_life) == 1).await;
+        nothing_is_left_to_take_over(&others, 1).await;
+        assert_eq!(book.begun().last().expect("a take-over").0, "m:2");
+        drop(second);
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_in_time_is_not_taken_over_for() {
+    for (settings, ending) in Ending::each() {
+        let book = Book::default();
+        let _master = start(&settings, "m:1", &book, &["registry.cluster.failover-grace=60s"]).await;
+        let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
+        let other = cluster(&settings, &[]).await;
+        let back = register(&other, &worker("back:1", &[])).await;
+        let session = other.registry().session().id();
+        ending.of(other.registry()).await;
+        assert_ne!(other.registry().session().id(), session);
+        wait_until("it serves again", SOON, || matches!(back.standing(), Standing::Serving)).await;
+        // Who restarts is over for certain, and not waited for; by then the other one has been looked at, too.
+        let former = register(&other, &worker("again:1", &[])).await;
+        let (former_life, _latter) = (life(&former), register(&other, &worker("again:1", &[])).await);
+        wait_until("the former one is taken over for", SOON, || book.done_for(&former_life) == 1).await;
+        assert_eq!(book.done(Role::Worker, "back:1"), 0);
+        back.leave().await.expect("it was never declared dead");
+    }
+}
+
+#[tokio::test]
+async fn a_restarted_server_is_taken_over_for_its_former_life_alone() {
+    for settings in every() {
+        let book = Book::default();
+        let first = start(&settings, "m:1", &book, &[]).await;
+        let other = cluster(&settings, &[]).await;
+        let former = register(&other, &worker("w:1", &["a", "b"])).await;
+        let latter = register(&cluster(&settings, &[]).await, &worker("w:1", &["a", "b"])).await;
+        let former_life = life(&former);
+        wait_until("the former life is taken over for", SOON, || book.done_for(&former_life) == 1).await;
+        nothing_is_left_to_take_over(&other, 2).await;
+        assert!(book.begun().iter().all(|(_, departed, _)| departed.restarted));
+        assert_eq!(marks(&other).await, [] as [&str; 0], "the server is there");
+        assert_eq!(book.done_for(&life(&latter)), 0);
+        assert!(matches!(*stopped(&former).await, Stop::Replaced { .. }));
+        assert!(matches!(latter.standing(), Standing::Serving));
+        drop(first);
+    }
+}
+
+#[tokio::test]
+async fn what_a_dying_master_leaves_unfinished_another_does_and_nobody_does_it_twice() {
+    for settings in every() {
+        let settings = settings.set("registry.session-timeout=4s");
+        let book = Book::default();
+        book.0.hanging.store(1, Ordering::SeqCst);
+        let mut masters = vec![start(&settings, "m:1", &book, &[]).await, start(&settings, "m:2", &book, &[]).await];
+        let others = cluster(&settings, &[]).await;
+        let gone = register(&others, &worker("w:1", &[])).await;
+        let lost_life = life(&gone);
+        drop(gone);
+        book.0.hangs.notified().await;
+        let (dying, _, token) = book.begun()[0].clone();
+        let at = masters.iter().position(|master| master.membership.server().address() == dying).expect("a master");
+        masters.remove(at).cluster.registry().abandon();
+        wait_until("it is taken over for", SOON * 4, || book.done_for(&lost_life) == 1).await;
+        wait_until("the master, too", SOON * 4, || book.done(Role::Master, &dying) == 1).await;
+        nothing_is_left_to_take_over(&others, 1).await;
+        assert_eq!(book.done_for(&lost_life), 1);
+        let begun = book.begun();
+        let second = begun.iter().filter(|(_, departed, _)| departed.role == Role::Worker).nth(1).expect("a second");
+        assert!(second.2 > token, "tokens grow");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_is_done_again() {
+    for settings in every() {
+        let book = Book::default();
+        book.0.failing.store(2, Ordering::SeqCst);
+        let master = start(&settings, "m:1", &book, &[]).await;
+        let gone = register(&master.cluster, &worker("w:1", &[])).await;
+        drop(gone);
+        wait_until("it is taken over for", SOON, || book.done(Role::Worker, "w:1") == 1).await;
+        assert_eq!(book.begun().len(), 3);
+        nothing_is_left_to_take_over(&master.cluster, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn the_first_master_after_an_outage_takes_over_for_all_who_were_there() {
+    for settings in every() {
+        let settings = settings.set("registry.session-timeout=4s");
+        let mut lives = Vec::new();
+        let mut lost = Vec::new();
+        for (number, groups) in [&["a"][..], &["a", "b"]].into_iter().enumerate() {
+            let other = cluster(&settings, &[]).await;
+            for server in [master(&format!("m:{}", number + 1)), worker(&format!("w:{}", number + 1), groups)] {
+                let membership = register(&other, &server).await;
+                lives.push(life(&membership));
+                lost.push(membership);
+            }
+            other.registry().abandon();
+        }
+        let book = Book::default();
+        // One is back at once, before its former session has run out; nobody else is.
+        let first = start(&settings, "m:1", &book, &[]).await;
+        wait_until("all are taken over for", SOON * 4, || lives.iter().all(|life| book.done_for(life) == 1)).await;
+        nothing_is_left_to_take_over(&first.cluster, 1).await;
+        let wanted = ["/dead-servers/master_m:2", "/dead-servers/worker_w:1", "/dead-servers/worker_w:2"];
+        assert_eq!(marks(&first.cluster).await, wanted);
+        assert!(lives.iter().all(|life| book.done_for(life) == 1), "nothing was done twice");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_after_it_was_taken_over_for_stops() {
+    for (settings, ending) in Ending::each() {
+        let book = Book::default();
+        let _first = start(&settings, "m:1", &book, &[]).await;
+        let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
+        let other = cluster(&settings, &[]).await;
+        let late = register(&other, &worker("late:1", &[])).await;
+        let lost_life = life(&late);
+        // As if its session had been over for long: it is gone, and taken over for.
+        let mut standings = late.standings();
+        let waited = tokio::spawn(async move {
+            standings.wait_for(|standing| !matches!(standing, Standing::Serving)).await.map(drop)
+        });
+        ending.of(other.registry()).await;
+        waited.await.expect("no panic").expect("it has waited");
+        // Whether the master was faster is a matter of chance; if it was, the server is to stop.
+        let done = || book.done_for(&lost_life) == 1;
+        let decided = || done() || matches!(late.standing(), Standing::Serving);
+        wait_until("it is decided", SOON, decided).await;
+        if done() {
+            let stop = stopped(&late).await;
+            assert!(matches!(*stop, Stop::FailedOver | Stop::DeclaredDead), "{stop}");
+        } else {
+            drop(late);
+            wait_until("it is taken over for", SOON, done).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn servers_that_keep_no_record_are_taken_over_for_as_well() {
+    for settings in every() {
+        let book = Book::default();
+        let first = start(&settings, "m:1", &book, &[]).await;
+        let foreign = registry_suite::open(settings.clone()).await.expect("a registry");
+        let value = r#"{"startupTime":1700000000000,"processId":7,"serverStatus":0}"#;
+        for key in ["/nodes/worker/a/java:1", "/nodes/worker/java:2"] {
+            foreign.put(key, value).ephemeral().await.expect("a put");
+        }
+        let known = async || (keys_below(first.cluster.registry(), "/cluster").await.len() == 3).then_some(());
+        eventually("they are written down", SOON, known).await;
+        foreign.close().await.expect("a close");
+        let both = || ["java:1", "java:2"].iter().all(|address| book.done(Role::Worker, address) == 1);
+        wait_until("they are taken over for", SOON, both).await;
+        assert_eq!(marks(&first.cluster).await, ["/dead-servers/worker_java:1", "/dead-servers/worker_java:2"]);
+    }
+}
+
+#[tokio::test]
+async fn only_a_master_takes_over() {
+    let one = cluster(&memory(), &[]).await;
+    let member = register(&one, &worker("w:1", &[])).await;
+    let host = Host { name: String::new(), book: Book::default() };
+    let refused = member.fail_over(host).await.expect_err("a worker");
+    assert_eq!(refused.message(), "worker w:1 can't take over for others, only a master can");
+}
+
+#[tokio::test]
+async fn a_master_that_is_cut_off_waits_before_another_takes_over_for_it() {
+    for (settings, ending) in Ending::each() {
+        let Ending::CutOff(way) = &ending else { continue };
+        let book = Book::default();
+        let _other = start(&settings, "m:2", &book, &[]).await;
+        let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
+        let cut = start(&settings, "m:1", &book, &[]).await;
+        let lost_life = life(&cut.membership);
+        let mut standings = cut.membership.standings();
+        let waits = tokio::spawn(async move {
+            standings.wait_for(|standing| !matches!(standing, Standing::Serving)).await.map(drop).expect("it waits");
+            std::time::Instant::now()
+        });
+        way.cut();
+        wait_until("it is taken over for", SOON * 4, || book.done_for(&lost_life) == 1).await;
+        let taken_over = std::time::Instant::now();
+        let waited = waits.await.expect("no panic");
+        assert!(waited < taken_over, "it has waited for {:?} by then", taken_over - waited);
+        assert!(cut.membership.slot().is_none());
+        way.reset();
+        way.heal();
+        let stop = stopped(&cut.membership).await;
+        assert!(matches!(*stop, Stop::FailedOver | Stop::DeclaredDead), "{stop}");
+    }
+}

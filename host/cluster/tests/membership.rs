@@ -1,0 +1,204 @@
+//! Registration and heartbeats, on every backend.
+
+mod support;
+
+use registry_cluster::{Heartbeat, Standing, Status, Stop};
+use registry_host::SessionState;
+use registry_suite::{Ending, SOON, wait_until};
+use support::*;
+
+#[tokio::test]
+async fn a_server_is_seen_by_all_as_soon_as_it_is_registered_and_until_it_leaves() {
+    for settings in every() {
+        let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
+        let first = register(&one, &master("m:1")).await;
+        assert_eq!(addresses(&one.masters()), ["m:1"], "its own view shows it");
+        let second = register(&other, &worker("w:1", &["GPU", ""])).await;
+        assert_eq!(other.groups(), ["default", "gpu"]);
+        shows(&other.masters(), &["m:1"]).await;
+        shows(&one.workers("gpu"), &["w:1"]).await;
+        let keys = ["/nodes/master/m:1", "/nodes/worker/default/w:1", "/nodes/worker/gpu/w:1"];
+        assert_eq!(keys_below(one.registry(), "/nodes").await, keys);
+        let seen = one.workers("default").now()[0].clone();
+        let heartbeat = seen.heartbeat.as_ref().expect("it can be read");
+        assert_eq!(heartbeat.process_id, i64::from(std::process::id()));
+        assert_eq!((heartbeat.worker_host_weight, seen.life()), (Some(100), Some(second.life())));
+        assert_eq!(seen.session, other.registry().session().id());
+        for membership in [first, second] {
+            membership.leave().await.expect("it leaves");
+        }
+        for key in ["/nodes", "/cluster"] {
+            assert_eq!(keys_below(one.registry(), key).await, [] as [&str; 0], "nothing is left behind");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_view_is_complete_when_it_opens() {
+    for settings in every() {
+        let one = cluster(&settings, &[]).await;
+        let _members = [register(&one, &master("m:1")).await, register(&one, &worker("w:1", &["a", "b"])).await];
+        let other = cluster(&settings, &[]).await;
+        assert_eq!(addresses(&other.masters()), ["m:1"]);
+        assert_eq!(other.groups(), ["a", "b"]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_clears_its_dead_mark_when_it_registers() {
+    for settings in every() {
+        let cluster = cluster(&settings, &[]).await;
+        let server = worker("w:1", &[]);
+        cluster.mark_dead(&server).await.expect("a mark");
+        let mark = cluster.registry().get("/dead-servers/worker_w:1").await.expect("an answer").expect("a mark");
+        assert_eq!(mark.value, "worker_w:1");
+        let _member = register(&cluster, &server).await;
+        assert_eq!(cluster.registry().get("/dead-servers/worker_w:1").await.expect("an answer"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_server_beats_and_tells_at_once_that_it_is_busy() {
+    for settings in every() {
+        let one = cluster(&settings, &["registry.cluster.exec-threads=2"]).await;
+        let member_of_one = register(&one, &worker("w:1", &[])).await;
+        let first = one.workers("").now()[0].clone();
+        member(&one.workers(""), "it beats", |member| member.version > first.version).await;
+        assert_eq!(member_of_one.failure().map(|error| error.to_string()), None);
+        let slow =
+            cluster(&settings, &["registry.cluster.exec-threads=2", "registry.cluster.max-heartbeat-interval=1h"])
+                .await;
+        let worker = register(&slow, &worker("w:2", &["slow"])).await;
+        worker.set_waiting_tasks(3);
+        let busy = |member: &registry_cluster::Member| member.status() == Some(Status::Busy);
+        let busy = member(&one.workers("slow"), "it is busy", busy).await;
+        assert_eq!(busy.heartbeat.as_ref().expect("it can be read").worker_waiting_task_count, Some(3));
+        let refused = one.choose("slow").expect_err("nobody is normal");
+        assert!(refused.message().contains("\"slow\""), "{refused}");
+        worker.set_waiting_tasks(2);
+        member(&one.workers("slow"), "it is normal again", |member| member.is_normal()).await;
+        assert_eq!(one.choose("slow").expect("a worker").address, "w:2");
+    }
+}
+
+#[tokio::test]
+async fn a_former_process_is_taken_over_and_told_to_stop() {
+    for settings in every() {
+        for server in [master("m:1"), worker("w:1", &["a", "b"])] {
+            let (old, new) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
+            let former = register(&old, &server).await;
+            let latter = register(&new, &server).await;
+            assert_ne!(former.life(), latter.life());
+            let stop = stopped(&former).await;
+            assert!(matches!(&*stop, Stop::Replaced { by: Some(by), .. } if *by == latter.life()), "{stop}");
+            assert!(former.slot().is_none());
+            old.registry().close().await.expect("a close");
+            // All entries stay with the process that is there now.
+            for key in server.keys() {
+                let entry = new.registry().get(&key).await.expect("an answer").expect("it is there");
+                assert_eq!(entry.ephemeral, Some(new.registry().session().id()));
+            }
+            assert!(matches!(latter.standing(), Standing::Serving));
+            latter.leave().await.expect("it leaves");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_declared_dead_releases_its_entries_and_stops() {
+    for settings in every() {
+        let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
+        let server = worker("w:1", &["a", "b"]);
+        let member = register(&one, &server).await;
+        other.mark_dead(&server).await.expect("a mark");
+        let stop = stopped(&member).await;
+        assert!(matches!(*stop, Stop::DeclaredDead), "{stop}");
+        assert_eq!(keys_below(other.registry(), "/nodes").await, [] as [&str; 0], "released before it was told");
+        assert!(std::sync::Arc::ptr_eq(&stop, &stopped(&member).await), "there is one cause");
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_entry_is_deleted_stops() {
+    for settings in every() {
+        let settings = settings.set("registry.session-timeout=4s");
+        let one = cluster(&settings, &[]).await;
+        let member = register(&one, &worker("w:1", &["a", "b"])).await;
+        one.registry().delete("/nodes/worker/a/w:1").await.expect("a delete");
+        let stop = stopped(&member).await;
+        assert!(matches!(&*stop, Stop::EntryGone { key } if key == "/nodes/worker/a/w:1"), "{stop}");
+        assert_eq!(keys_below(one.registry(), "/nodes").await, [] as [&str; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_is_gone_but_not_forgotten() {
+    for settings in every() {
+        let one = cluster(&settings, &[]).await;
+        let member = register(&one, &worker("w:1", &[])).await;
+        drop(member);
+        shows(&one.workers(""), &[]).await;
+        assert_eq!(keys_below(one.registry(), "/cluster").await.len(), 1, "somebody is to take over");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_waits_for_another_session_is_there_again_with_it() {
+    for (settings, ending) in Ending::each() {
+        let observer = cluster(&settings, &[]).await;
+        let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
+        let one = cluster(&settings, &[]).await;
+        let member = register(&one, &worker("w:1", &["a", "b"])).await;
+        let mut standings = member.standings();
+        let waited = tokio::spawn(async move {
+            standings.wait_for(|standing| matches!(standing, Standing::Waiting)).await.map(drop)
+        });
+        ending.of(one.registry()).await;
+        waited.await.expect("no panic").expect("it has waited");
+        wait_until("it serves again", SOON, || matches!(member.standing(), Standing::Serving)).await;
+        let session = one.registry().session().id();
+        wait_until("all see it in its new session", SOON, || {
+            let (a, b) = (observer.workers("a").now(), observer.workers("b").now());
+            [a, b].iter().all(|group| group.len() == 1 && group[0].session == session)
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_a_session_is_to_stop() {
+    for (settings, ending) in Ending::each() {
+        let observer = cluster(&settings, &[]).await;
+        let one = cluster(&ending.awaits(settings), &[]).await;
+        let member = register(&one, &worker("w:1", &[])).await;
+        ending.of(one.registry()).await;
+        let stop = stopped(&member).await;
+        assert!(matches!(*stop, Stop::Disconnected(_)), "{stop}");
+        // It doesn't come back with the next session.
+        wait_until("a session", SOON, || one.registry().session().state() == SessionState::Connected).await;
+        shows(&observer.workers(""), &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_closed_registry_ends_its_members() {
+    for settings in every() {
+        let one = cluster(&settings, &[]).await;
+        let member = register(&one, &worker("w:1", &[])).await;
+        one.registry().close().await.expect("a close");
+        let stop = stopped(&member).await;
+        assert!(matches!(*stop, Stop::Disconnected(_)), "{stop}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_is_dolphinschedulers_json() {
+    let settings = registry_suite::memory();
+    let one = cluster(&settings, &[]).await;
+    let _members = [register(&one, &master("m:1")).await, register(&one, &worker("w:1", &[])).await];
+    let master = one.registry().get("/nodes/master/m:1").await.expect("an answer").expect("an entry");
+    let worker = one.registry().get("/nodes/worker/default/w:1").await.expect("an answer").expect("an entry");
+    let (master, worker) = (Heartbeat::read(&master.value).unwrap(), Heartbeat::read(&worker.value).unwrap());
+    assert_eq!((master.server_status, worker.server_status), (None, Some(Status::Normal)));
+    assert!(master.report_time >= master.startup_time && master.available_physical_memory_size > 0.0);
+}
