@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use registry_host::{ErrorKind, Registry, Result};
+use registry_host::{Capability, ErrorKind, Registry, Result};
 
 use crate::{
     Court,
@@ -65,6 +65,16 @@ impl Case {
     /// Opens a client whose namespace lies below the law's root.
     pub(crate) async fn client_below(&self, below: &str) -> Verdict<Registry> {
         self.client_on(Terms { namespace: Some(self.namespace(below)), ..Terms::default() }).await
+    }
+
+    /// Waits until the client reads all that anybody has written so far: where reads may lag, they don't behind its own writes.
+    pub(crate) async fn catch_up(&self, client: &Registry) -> Verdict {
+        if !client.capabilities().has(Capability::LinearizableReads) {
+            let key = format!("/caught-up-{:08x}", draw() as u32);
+            client.put(&key, "").await?;
+            client.delete(&key).await?;
+        }
+        Ok(())
     }
 
     /// The namespace that lies below the law's root.

@@ -3,6 +3,8 @@
 mod owner;
 mod wiring;
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 pub(crate) use self::wiring::Wiring;
@@ -41,6 +43,18 @@ impl PeerNetwork {
         }
     }
 
+    /// From now on what `member` says to the others, and they to it, takes so much longer: it lags behind. Healing leaves that as it is.
+    pub fn delay(&self, member: &Member, delay: Duration) {
+        let number = member.number();
+        for (from, links) in self.links.iter().enumerate() {
+            for (to, link) in links.iter().enumerate() {
+                if from == number || to == number {
+                    link.send_modify(|network| network.delay = delay);
+                }
+            }
+        }
+    }
+
     /// Everybody hears everybody again, with all that was held back.
     pub fn heal(&self) {
         for link in self.links.iter().flatten() {
@@ -62,7 +76,6 @@ impl PeerNetwork {
 mod tests {
     use std::io::{ErrorKind, Read, Write};
     use std::net::{TcpListener, TcpStream};
-    use std::time::Duration;
 
     use super::*;
 

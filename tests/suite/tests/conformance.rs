@@ -1,15 +1,21 @@
 //! Every law of the contract on every backend, each a test of its own: `memory::1.1::the_root_is_no_entry`.
 //!
+//! `MEMBERS=3` tries etcd and ZooKeeper on clusters of so many servers, and `LAG=50` has one of them hear everything so many
+//! milliseconds late.
+//!
 //! memory is tried through the loaded plugin and linked in directly: a law that fails on both is broken by the backend, one
 //! that fails on the loaded one alone is broken by the boundary.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use registry_conformance::{Court, Law, Outcome, laws, try_law};
 use registry_host::{Error, ErrorKind, Plugin, Result, Settings};
 use registry_suite::{beside, unique};
-use registry_test_servers::{Etcd, ZooKeeper};
+use registry_test_servers::{Etcd, Member, PeerNetwork, ZooKeeper};
 use tokio::runtime::Runtime;
 
 /// Laws wait more than they work, so more of them run at once than there are processors.
@@ -46,16 +52,51 @@ const BACKENDS: [Opening; 5] = [
         runtime.block_on(Court::open(Settings::builder().plugin_dir(beside()).set("registry.type=smallest")))
     }),
     ("etcd", |runtime| {
-        let server = Etcd::shared().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
+        static SERVERS: OnceLock<Started<Etcd>> = OnceLock::new();
+        let servers = started(&SERVERS, || {
+            let servers = Etcd::builder().members(members()).network().start()?;
+            lag(servers.network()?, servers.members(), servers.leader()?);
+            Ok(servers)
+        })?;
         let settings = Settings::builder().plugin_dir(beside()).set("registry.type=etcd");
-        runtime.block_on(Court::open(settings.set_value("registry.etcd.endpoints", server.endpoint())))
+        runtime.block_on(Court::open(settings.set_value("registry.etcd.endpoints", servers.endpoints().join(","))))
     }),
     ("zookeeper", |runtime| {
-        let server = ZooKeeper::shared().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
+        static SERVERS: OnceLock<Started<ZooKeeper>> = OnceLock::new();
+        let servers = started(&SERVERS, || {
+            let servers = ZooKeeper::builder().members(members()).network().start()?;
+            lag(servers.network()?, servers.members(), servers.leader()?);
+            Ok(servers)
+        })?;
         let settings = Settings::builder().plugin_dir(beside()).set("registry.type=zookeeper");
-        runtime.block_on(Court::open(settings.set_value("registry.zookeeper.connect-string", server.connect_string())))
+        runtime.block_on(Court::open(settings.set_value("registry.zookeeper.connect-string", servers.connect_string())))
     }),
 ];
+
+/// Servers that end with the process.
+type Started<S> = registry_test_servers::Result<S>;
+
+fn started<S>(servers: &'static OnceLock<Started<S>>, start: fn() -> Started<S>) -> Result<&'static S> {
+    let unavailable = |error: &registry_test_servers::Error| Error::new(ErrorKind::Unavailable, error.to_string());
+    servers.get_or_init(start).as_ref().map_err(unavailable)
+}
+
+/// How many servers each backend has.
+fn members() -> usize {
+    number("MEMBERS").map_or(1, |members| members as usize)
+}
+
+/// Has one that follows lag behind, if that is wanted.
+fn lag(network: &PeerNetwork, members: &[Member], leader: &Member) {
+    if let Some(lag) = number("LAG") {
+        let follower = members.iter().find(|member| member.endpoint() != leader.endpoint());
+        network.delay(follower.expect("one of several MEMBERS follows"), Duration::from_millis(lag));
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|number| number.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
+}
 
 /// Who may be excused from a law for want of a capability.
 const WITHOUT_ALL_CAPABILITIES: [&str; 1] = ["zookeeper"];

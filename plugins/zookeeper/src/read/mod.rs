@@ -6,6 +6,7 @@ mod tree;
 use registry_plugin::{Entry, Error, ErrorKind, Key, Result, SessionId};
 use zookeeper_client::{Client, Error as ZkError, Stat};
 
+pub(crate) use sweep::misunderstood;
 pub(crate) use tree::{Now, Reader};
 
 use crate::{error::of_read, paths::Paths};

@@ -162,7 +162,7 @@ fn answer_to(ask: Ask, found: MultiReadResult) -> Result<Answer> {
     })
 }
 
-fn misunderstood() -> Error {
+pub(crate) fn misunderstood() -> Error {
     Error::new(ErrorKind::Other, "the ZooKeeper server's answer to a read of many paths is not understood")
         .with_outcome(Outcome::NotApplied)
 }

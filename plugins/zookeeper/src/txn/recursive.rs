@@ -2,7 +2,7 @@
 //! left.
 
 use registry_plugin::{Applied, Check, Committed, Key, Outcome, Result, SessionId, Txn};
-use zookeeper_client::{Client, Error as ZkError};
+use zookeeper_client::{Client, Error as ZkError, MultiReadResult};
 
 use super::{
     Writer,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::{Effect, of_read},
     freshness::agree,
+    read::misunderstood,
     session::id,
 };
 
@@ -26,8 +27,9 @@ const DELETES: usize = 8_192;
 /// How often what fits one request is tried whole. Beside others that keep writing below it would never go.
 const WHOLE: u32 = 3;
 
-/// How many lists are asked for in one flight.
-const FLIGHT: usize = 256;
+/// How many paths are asked for their children in one request, and how many requests are under way.
+const READS: usize = 64;
+const FLIGHTS: usize = 4;
 
 impl Writer<'_> {
     /// Deletes an entry and all below it; the checks are judged with the first that goes.
@@ -117,20 +119,35 @@ async fn tree(client: &Client, top: &str) -> Result<Vec<String>> {
     let mut level = vec![top.to_owned()];
     while !level.is_empty() {
         let mut next = Vec::new();
-        for paths in level.chunks(FLIGHT) {
-            let asked: Vec<_> = paths.iter().map(|path| client.list_children(path)).collect();
-            for (path, names) in paths.iter().zip(asked) {
-                match names.await {
-                    Ok(names) => {
-                        next.extend(names.iter().map(|name| [path, "/", name].concat()));
-                        tree.push(path.clone());
-                    }
-                    Err(ZkError::NoNode) => {}
-                    Err(error) => return Err(of_read(error)),
+        for paths in level.chunks(READS * FLIGHTS) {
+            let asked: Vec<_> = paths.chunks(READS).map(|paths| (paths, names(client, paths))).collect();
+            for (paths, names) in asked {
+                for (path, names) in paths.iter().zip(names.await?) {
+                    let Some(names) = names else { continue };
+                    next.extend(names.iter().map(|name| [path, "/", name].concat()));
+                    tree.push(path.clone());
                 }
             }
         }
         level = next;
     }
     Ok(tree)
+}
+
+/// The names below each path; nothing for one that is missing. The request is under way when this returns.
+fn names<'c>(client: &'c Client, paths: &[String]) -> impl Future<Output = Result<Vec<Option<Vec<String>>>>> + use<'c> {
+    let mut request = client.new_multi_reader();
+    let added = paths.iter().try_for_each(|path| request.add_get_children(path));
+    let answers = request.commit();
+    async move {
+        added.map_err(of_read)?;
+        let answers = answers.await.map_err(of_read)?;
+        let names = answers.into_iter().map(|answer| match answer {
+            MultiReadResult::Children { children } => Ok(Some(children)),
+            MultiReadResult::Error { err: ZkError::NoNode } => Ok(None),
+            MultiReadResult::Error { err } => Err(of_read(err)),
+            _ => Err(misunderstood()),
+        });
+        names.collect()
+    }
 }

@@ -68,10 +68,12 @@ async fn anyone_may_delete_an_ephemeral(case: &Case) -> Verdict {
     owner.put(&case.key("a/f"), "").ephemeral().await?;
     same("a delete", other.delete(&case.key("a/e")).await?, 1)?;
     same("a recursive delete", other.delete_recursive(&case.key("a")).await?, 2)?;
+    case.catch_up(&owner).await?;
     same("what its owner reads", owner.list(case.root()).await?.len(), 1)?;
     // What is made anew is another's.
     other.put(&case.key("e"), "").ephemeral().await?;
     owner.close().await?;
+    case.catch_up(&other).await?;
     same("what is left", other.children(case.root()).await?, ["e"])
 }
 

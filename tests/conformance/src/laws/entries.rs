@@ -34,20 +34,22 @@ async fn a_version_grows_with_every_write_of_its_key(case: &Case) -> Verdict {
     let key = &case.key("key");
     let mut last = 0;
     for round in 0..3 {
-        let told = [
+        let mut told = vec![
             registry.put(key, "a").await?,
             registry.put(key, "a").await?,
             there("a version", registry.txn().put(key, "a").commit().await?.version(0))?,
             registry.put(key, "a").ephemeral().await?,
             other.put(key, "a").ephemeral().await?,
             other.put(key, "a").await?,
-            registry.put(key, "").if_version(version(&registry, key).await?).await?,
         ];
+        case.catch_up(&registry).await?;
+        told.push(registry.put(key, "").if_version(version(&registry, key).await?).await?);
         for told in told {
             holds(format!("version {told} is above {last} in round {round}"), told > last)?;
             last = told;
         }
         same("the version read", version(&registry, key).await?, last)?;
+        case.catch_up(&other).await?;
         same("the version the other reads", version(&other, key).await?, last)?;
         same("the delete", other.delete(key).await?, 1)?;
     }
@@ -99,6 +101,7 @@ async fn created_is_fixed_for_the_life_of_an_entry(case: &Case) -> Verdict {
         for value in ["2", "2", ""] {
             put(value).await?;
             same("created", created(&registry, key).await?, first)?;
+            case.catch_up(&other).await?;
             same("created as the other reads it", created(&other, key).await?, first)?;
         }
     }
@@ -155,6 +158,7 @@ async fn created_orders_entries_across_the_registry(case: &Case) -> Verdict {
         created.push(key);
     }
     // Not by when they were written last, nor by their keys.
+    case.catch_up(&registry).await?;
     for key in created.iter().filter(|key| !key.ends_with('0')) {
         let owner = there("the entry", registry.get(key).await?)?.ephemeral;
         match owner {
@@ -163,6 +167,7 @@ async fn created_orders_entries_across_the_registry(case: &Case) -> Verdict {
             None => other.put(key, "again").await?,
         };
     }
+    case.catch_up(&other).await?;
     let mut listed = other.list(case.root()).await?;
     listed.sort_by_key(|entry| entry.created);
     let order: Vec<_> = listed.iter().map(|entry| &entry.key).filter(|key| created.contains(key)).collect();
@@ -200,6 +205,7 @@ async fn an_ephemeral_entry_names_its_owner(case: &Case) -> Verdict {
     let (me, them) = (registry.session().id(), other.session().id());
     holds("two clients have two sessions", me != them)?;
     for reader in [&registry, &other] {
+        case.catch_up(reader).await?;
         for (key, owner) in [(mine, Some(me)), (theirs, Some(them)), (nobodys, None)] {
             let entry = there(key, reader.get(key).await?)?;
             same(format!("the owner of {key}"), entry.ephemeral, owner)?;

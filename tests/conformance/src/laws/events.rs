@@ -5,9 +5,10 @@ use registry_host::{Event, Scope};
 use super::steps::{beside, keys, numbered, put_all};
 use crate::{
     case::Case,
+    court::Terms,
     follower::Follower,
     law::chapter,
-    verdict::{Verdict, holds, same, there},
+    verdict::{SOON, Verdict, holds, same, there},
 };
 
 chapter! {
@@ -137,7 +138,9 @@ async fn a_recursive_delete_is_told_key_by_key(case: &Case) -> Verdict {
 }
 
 async fn versions_of_a_key_grow_and_the_last_arrives(case: &Case) -> Verdict {
-    let clients = [case.client().await?, case.client().await?];
+    // Six write the same key at once, and it is not asked here how long one has to wait.
+    let patient = || Terms { operation_timeout: Some(SOON), ..Terms::default() };
+    let clients = [case.client_on(patient()).await?, case.client_on(patient()).await?];
     let key = case.key("key");
     let mut watches = Vec::new();
     for number in 0..4 {
@@ -161,6 +164,7 @@ async fn versions_of_a_key_grow_and_the_last_arrives(case: &Case) -> Verdict {
         writing.done().await?;
     }
     clients[0].put(&key, "last").await?;
+    case.catch_up(&clients[1]).await?;
     let last = there("the entry", clients[1].get(&key).await?)?;
     for watch in &mut watches {
         watch.until("the last state arrives", |state| state.get(&key) == Some(&last)).await?;
@@ -172,6 +176,7 @@ async fn a_take_over_is_told_as_a_put(case: &Case) -> Verdict {
     let (one, two, reader) = (case.client().await?, case.client().await?, case.client().await?);
     let key = &case.key("key");
     one.put(key, "").ephemeral().await?;
+    case.catch_up(&reader).await?;
     let mut watch = Follower::synced(&reader, case.root(), Scope::Subtree).await?;
     for number in 0..20 {
         let (client, value) = (if number % 2 == 0 { &two } else { &one }, number.to_string());

@@ -103,6 +103,7 @@ async fn anyone_may_check_that_a_lock_is_held(case: &Case) -> Verdict {
     let guard = registry.lock(&case.key("lock")).await?;
     let key = &case.key("task");
     other.txn().check_held(&guard).put(key, "by order").commit().await?;
+    case.catch_up(&registry).await?;
     same("the value", there("it", registry.get(key).await?)?.value, "by order")?;
     let held = guard.held().clone();
     guard.release().await?;

@@ -71,6 +71,7 @@ async fn of_many_tasks_one_holds_at_a_time(case: &Case) -> Verdict {
     for task in tasks.collect::<Vec<_>>() {
         task.done().await?;
     }
+    case.catch_up(&clients[0]).await?;
     same("the counter", there("it", clients[0].get(&counter).await?)?.value, "60")
 }
 

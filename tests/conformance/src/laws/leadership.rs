@@ -2,7 +2,10 @@
 
 use registry_host::{ErrorKind, Leader, Observer, Registry};
 
-use super::{locks::queue, steps::beside};
+use super::{
+    locks::{length, queue},
+    steps::beside,
+};
 use crate::{
     case::Case,
     law::chapter,
@@ -44,7 +47,7 @@ async fn campaign(
 ) -> Verdict<super::steps::Beside<registry_host::Guard>> {
     let (client, lock) = (registry.clone(), key.to_owned());
     let campaigning = beside(async move { Ok(client.campaign(&lock, name).await?) });
-    eventually("it queues", SOON, async || Ok(registry.children(key).await?.len() == place)).await?;
+    eventually("it queues", SOON, async || Ok(length(registry, key).await? == place)).await?;
     Ok(campaigning)
 }
 
@@ -53,6 +56,7 @@ async fn a_leader_is_read_with_its_value(case: &Case) -> Verdict {
     let key = &case.key("leader");
     same("the leader of nothing", registry.leader(key).await?, None)?;
     let guard = registry.campaign(key, "10.0.0.7:1234").await?;
+    case.catch_up(&other).await?;
     for reader in [&registry, &other] {
         let leader = there("a leader", reader.leader(key).await?)?;
         same("its value", leader.value(), b"10.0.0.7:1234")?;
@@ -64,8 +68,10 @@ async fn a_leader_is_read_with_its_value(case: &Case) -> Verdict {
     other.txn().check_held_entry(&leader.entry.key, leader.token()).put(&case.key("task"), "").commit().await?;
     // A leader may change its value.
     registry.put(guard.entry(), "another").ephemeral().await?;
+    case.catch_up(&other).await?;
     same("its value", value(other.leader(key).await?).as_deref(), Some("another"))?;
     guard.release().await?;
+    case.catch_up(&other).await?;
     same("the leader afterwards", other.leader(key).await?, None)
 }
 
@@ -96,6 +102,7 @@ async fn leaders_follow_in_the_order_of_campaigning(case: &Case) -> Verdict {
     first.release().await?;
     let second = second.done().await?;
     told_in_the_end(&mut observer, Some("second")).await?;
+    case.catch_up(&registry).await?;
     same("who is read", value(registry.leader(key).await?).as_deref(), Some("second"))?;
     second.release().await?;
     let third = third.done().await?;
@@ -112,6 +119,7 @@ async fn a_leader_that_closes_is_one_no_more(case: &Case) -> Verdict {
     let mut observer = other.observe(key).await?;
     told_in_the_end(&mut observer, Some("first")).await?;
     registry.close().await?;
+    case.catch_up(&other).await?;
     same("who is read", value(other.leader(key).await?).as_deref(), Some("next"))?;
     told_in_the_end(&mut observer, Some("next")).await?;
     drop(guard);
@@ -127,6 +135,7 @@ async fn a_campaign_and_a_lock_exclude_each_other(case: &Case) -> Verdict {
     let waiting = queue(&other, key, 2).await?;
     guard.release().await?;
     let guard = waiting.done().await?;
+    case.catch_up(&registry).await?;
     holds("a lock's holder leads with an empty value", value(registry.leader(key).await?).as_deref() == Some(""))?;
     guard.release().await?;
     Ok(())

@@ -117,6 +117,7 @@ async fn release_waits_until_it_is_done(case: &Case) -> Verdict {
         let guard = holder.lock(key).await?;
         let entry = guard.entry().to_owned();
         guard.release().await?;
+        case.catch_up(next).await?;
         same("its entry", next.get(&entry).await?, None)?;
         next.try_lock(key).await?.release().await?;
     }

@@ -32,14 +32,17 @@ const NEIGHBOURS: [&str; 9] = ["a!", "a-", "a.", "a0", "aa", "a a", "A", "aä", 
 async fn a_namespace_is_prepended_to_every_key(case: &Case) -> Verdict {
     let (outer, inner) = (case.client_below("outer").await?, case.client_below("outer/inner").await?);
     inner.put("/x/y", "from within").await?;
+    case.catch_up(&outer).await?;
     let entry = there("the entry from outside", outer.get("/inner/x/y").await?)?;
     same("its value", &entry.value[..], b"from within")?;
     outer.put("/inner/z", "from outside").await?;
+    case.catch_up(&inner).await?;
     let entry = there("the entry from within", inner.get("/z").await?)?;
     same("its value", &entry.value[..], b"from outside")?;
     same("its key", entry.key, "/z")?;
     same("the children within", inner.children("/").await?, ["x", "z"])?;
     same("what goes", outer.delete_recursive("/inner/x").await?, 2)?;
+    case.catch_up(&inner).await?;
     same("what is left", inner.children("/").await?, ["z"])
 }
 
@@ -78,6 +81,7 @@ async fn namespaces_apart_do_not_see_each_other(case: &Case) -> Verdict {
         same(format!("a delete beside {name:?}"), mine.delete("/m").await?, 0)?;
         mine.txn().check_absent("/k").check_absent("/m").commit().await?;
         mine.put("/k", "mine").await?;
+        case.catch_up(&theirs).await?;
         same("what they read", &there("their entry", theirs.get("/k/l").await?)?.value[..], b"theirs")?;
         same("the first that is told", watch.put("/k").await?.0.value, "mine")?;
         same("what goes", mine.delete("/k").await?, 1)?;
@@ -88,6 +92,7 @@ async fn namespaces_apart_do_not_see_each_other(case: &Case) -> Verdict {
 async fn a_namespace_may_have_several_segments(case: &Case) -> Verdict {
     let (outer, inner) = (case.client_below("a").await?, case.client_below("a/b/c").await?);
     inner.put("/k", "").await?;
+    case.catch_up(&outer).await?;
     same("the entry from outside", outer.get("/b/c/k").await?.is_some(), true)?;
     let beside = case.client_below("a/b/cc").await?;
     same("the entry from beside", beside.get("/k").await?, None)?;
@@ -219,6 +224,7 @@ async fn the_empty_namespace_hides_zookeeper(case: &Case) -> Verdict {
 async fn what_lies_above_a_namespace_is_named_as_a_child(case: &Case) -> Verdict {
     let (outer, inner) = (case.client_below("outer").await?, case.client_below("outer/x/inner").await?);
     inner.put("/k", "").await?;
+    case.catch_up(&outer).await?;
     same("the children of the root", outer.children("/").await?, ["x"])?;
     same("the children above", outer.children("/x").await?, ["inner"])?;
     same("the children below", outer.children("/x/inner").await?, ["k"])?;
@@ -226,8 +232,9 @@ async fn what_lies_above_a_namespace_is_named_as_a_child(case: &Case) -> Verdict
     let ephemeral = outer.put("/x", "").ephemeral().await;
     refused("an ephemeral put over what has children", ephemeral, ErrorKind::HasChildren)?;
     holds("something goes", outer.delete_recursive("/x").await? >= 1)?;
-    same("the entry within", inner.get("/k").await?, None)?;
     refused("the children of nothing", outer.children("/x").await, ErrorKind::NotFound)?;
+    case.catch_up(&inner).await?;
+    same("the entry within", inner.get("/k").await?, None)?;
     Ok(())
 }
 

@@ -29,11 +29,15 @@ async fn a_write_that_ran_out_of_time_says_what_became_of_it(case: &Case) -> Ver
         let key = &case.key(&format!("{number}"));
         let limit = Duration::from_micros(number * number * 2);
         match registry.put(key, "").timeout(limit).await {
-            Ok(version) => same("the version", reader.get(key).await?.map(|entry| entry.version), Some(version))?,
+            Ok(version) => {
+                case.catch_up(&reader).await?;
+                same("the version", reader.get(key).await?.map(|entry| entry.version), Some(version))?;
+            }
             Err(error) if error.kind() != ErrorKind::Timeout => return Err(error.into()),
             Err(error) if error.outcome() == Outcome::NotApplied => {
                 // It is not applied later either.
                 registry.put(&case.key("fence"), "").await?;
+                case.catch_up(&reader).await?;
                 same("what was certainly not written", reader.get(key).await?, None)?;
             }
             Err(error) => same("its outcome", error.outcome(), Outcome::Unknown)?,
@@ -124,6 +128,7 @@ async fn of_many_that_write_at_one_version_one_succeeds(case: &Case) -> Verdict 
     for counting in counting.collect::<Vec<_>>() {
         counting.done().await?;
     }
+    case.catch_up(&clients[0]).await?;
     same("the counter", there("it", clients[0].get(&key).await?)?.value, "150")
 }
 
@@ -143,6 +148,7 @@ async fn of_many_that_create_a_key_one_succeeds(case: &Case) -> Verdict {
                 error => drop(refused("a put", error, ErrorKind::ConditionFailed)?),
             }
         }
+        case.catch_up(&clients[0]).await?;
         let entry = there("the entry", clients[0].get(&key).await?)?;
         let (number, version) = there("a winner", winner)?;
         same("the value", entry.value, number.to_string())?;

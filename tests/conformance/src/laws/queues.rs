@@ -23,6 +23,7 @@ async fn the_key_of_a_lock_is_a_persistent_entry_that_stays(case: &Case) -> Verd
     let (registry, other) = (case.client().await?, case.client().await?);
     let key = &case.key("a/lock");
     let guard = registry.lock(key).await?;
+    case.catch_up(&other).await?;
     for above in [key, &case.key("a")] {
         let entry = there(above, other.get(above).await?)?;
         same("its owner", entry.ephemeral, None)?;
@@ -30,6 +31,7 @@ async fn the_key_of_a_lock_is_a_persistent_entry_that_stays(case: &Case) -> Verd
     }
     guard.release().await?;
     registry.close().await?;
+    case.catch_up(&other).await?;
     same("what stays", keys(&other.list(key).await?), [key])?;
     same("what goes", other.delete(key).await?, 1)
 }
@@ -54,6 +56,7 @@ async fn queue_entries_are_ordinary_ephemerals(case: &Case) -> Verdict {
     let key = &case.key("lock");
     let mut watch = Follower::synced(&other, key, Scope::Children).await?;
     let guard = registry.campaign(key, "the holder").await?;
+    case.catch_up(&other).await?;
     let name = there("its name", guard.entry().strip_prefix(&format!("{key}/")))?;
     same("the children", other.children(key).await?, [name])?;
     let entry = there("its entry", other.get(guard.entry()).await?)?;

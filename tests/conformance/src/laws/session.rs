@@ -5,7 +5,10 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use registry_host::{ErrorKind, Registry, Scope, SessionState};
 
-use super::steps::{beside, numbered, put_all};
+use super::{
+    locks::length,
+    steps::{beside, numbered, put_all},
+};
 use crate::{
     case::Case,
     court::Terms,
@@ -54,11 +57,13 @@ async fn a_thousand_ephemerals_and_locks_are_one_session(case: &Case) -> Verdict
     let locks = numbered(&case.key("lock"), 100);
     let guards = try_join_all(locks.iter().map(|key| async { registry.lock(key).await })).await?;
     same("the session afterwards", registry.session().id(), session)?;
+    case.catch_up(&other).await?;
     let listed = other.list(case.root()).await?;
     let owned = listed.iter().filter(|entry| entry.is_ephemeral());
     same("how many it owns", owned.clone().filter(|entry| entry.ephemeral == Some(session)).count(), 1_100)?;
     same("how many others own", owned.count(), 1_100)?;
     registry.close().await?;
+    case.catch_up(&other).await?;
     let listed = other.list(case.root()).await?;
     same("how many are left", listed.iter().filter(|entry| entry.is_ephemeral()).count(), 0)?;
     for guard in &guards {
@@ -85,6 +90,7 @@ async fn ephemerals_are_gone_before_close_returns(case: &Case) -> Verdict {
         registry.put(ephemeral, "").ephemeral().await?;
         registry.put(persistent, "").await?;
         registry.close().await?;
+        case.catch_up(&other).await?;
         same("the ephemeral", other.get(ephemeral).await?, None)?;
         same("the persistent", other.get(persistent).await?.is_some(), true)?;
     }
@@ -99,6 +105,7 @@ async fn locks_are_gone_before_close_returns(case: &Case) -> Verdict {
         let guard = registry.lock(key).await?;
         refused("while it is held", other.try_lock(key).await, ErrorKind::NotAcquired)?;
         registry.close().await?;
+        case.catch_up(&other).await?;
         same("the queue", other.children(key).await?.len(), 0)?;
         other.try_lock(key).await?.release().await?;
         drop(guard);
@@ -114,7 +121,7 @@ async fn a_waiting_lock_ends_with_its_registry(case: &Case) -> Verdict {
         let (other, key) = (other.clone(), key.clone());
         beside(async move { Verdict::Ok(other.lock(&key).await.map(drop)) })
     };
-    eventually("it queues", SOON, async || Ok(registry.children(&key).await?.len() == 2)).await?;
+    eventually("it queues", SOON, async || Ok(length(&registry, &key).await? == 2)).await?;
     other.close().await?;
     let ended = waiting.done().await?;
     let kind = ended.as_ref().err().map(|error| error.kind());
@@ -122,6 +129,7 @@ async fn a_waiting_lock_ends_with_its_registry(case: &Case) -> Verdict {
         format!("it ends with Closed, SessionLost or LockLost: {ended:?}"),
         matches!(kind, Some(ErrorKind::Closed | ErrorKind::SessionLost | ErrorKind::LockLost)),
     )?;
+    case.catch_up(&registry).await?;
     same("the queue", registry.children(&key).await?.len(), 1)?;
     guard.release().await?;
     Ok(())
@@ -189,6 +197,7 @@ async fn dropping_a_clone_closes_nothing(case: &Case) -> Verdict {
     let session = registry.session();
     registry.put(&case.key("f"), "").ephemeral().await?;
     same("the state", session.state(), SessionState::Connected)?;
+    case.catch_up(&other).await?;
     same("the entry", other.get(key).await?.is_some(), true)?;
     registry.close().await?;
     Ok(())
@@ -202,6 +211,7 @@ async fn an_abandoned_session_keeps_what_it_owns(case: &Case) -> Verdict {
     registry.abandon();
     refused("a call afterwards", registry.get(key).await, ErrorKind::Closed)?;
     drop((guard, registry));
+    case.catch_up(&other).await?;
     same("the entry", other.get(key).await?.is_some(), true)?;
     refused("the lock", other.try_lock(lock).await, ErrorKind::NotAcquired)?;
     Ok(())
@@ -219,6 +229,7 @@ async fn an_abandoned_session_is_gone_after_its_timeout(case: &Case) -> Verdict 
     let ((registry, limit), other) = (mortal(case).await?, case.client().await?);
     let many = numbered(&case.key("e"), 50);
     put_all(&registry, &many, "", true).await?;
+    case.catch_up(&other).await?;
     let mut watch = Follower::synced(&other, &case.key("e"), Scope::Children).await?;
     same("what is watched", watch.state.len(), many.len())?;
     // Its handle is kept: what is abandoned is as good as dead all the same.
@@ -236,6 +247,7 @@ async fn what_an_abandoned_session_does_not_own_stays(case: &Case) -> Verdict {
     other.put(taken, "").ephemeral().await?;
     registry.put(kept, "").await?;
     registry.abandon();
+    case.catch_up(&other).await?;
     eventually("what it owned is gone", limit, async || Ok(other.get(mine).await?.is_none())).await?;
     same("what is left", other.children(case.root()).await?, ["kept", "taken"])
 }

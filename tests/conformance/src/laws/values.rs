@@ -28,6 +28,7 @@ async fn a_value_comes_back_byte_for_byte(case: &Case) -> Verdict {
     let key = case.key("value");
     for value in values {
         registry.put(&key, &value).await?;
+        case.catch_up(&other).await?;
         for reader in [&registry, &other] {
             let entry = there("the entry", reader.get(&key).await?)?;
             same("the value", &entry.value, &value)?;

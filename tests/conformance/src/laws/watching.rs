@@ -31,6 +31,9 @@ async fn a_watch_begins_with_the_present_state(case: &Case) -> Verdict {
     registry.put(&case.key("a/b"), "value").await?;
     registry.put(&case.key("a/e"), "mine").ephemeral().await?;
     other.put(&case.key("a/f"), "theirs").ephemeral().await?;
+    for client in [&registry, &other] {
+        case.catch_up(client).await?;
+    }
     let listed = registry.list(case.root()).await?;
     for client in [&registry, &other] {
         let mut watch = Follower::unread(client, case.root(), Scope::Subtree).await?;

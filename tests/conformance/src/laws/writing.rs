@@ -83,6 +83,7 @@ async fn ancestors_of_an_ephemeral_are_persistent(case: &Case) -> Verdict {
         same(&key, there("the ancestor", registry.get(&key).await?)?.ephemeral, None)?;
     }
     registry.close().await?;
+    case.catch_up(&other).await?;
     same("what stays", other.list(&case.key("a")).await?.len(), 2)
 }
 
@@ -96,6 +97,7 @@ async fn puts_at_once_share_their_missing_ancestors(case: &Case) -> Verdict {
             async move { put.await }
         });
         futures_util::future::try_join_all(puts).await?;
+        case.catch_up(&clients[0]).await?;
         let ancestor = case.key(&format!("{round}/a/b"));
         same("all children", clients[0].children(&ancestor).await?.len(), keys.len())?;
     }
@@ -120,6 +122,7 @@ async fn the_last_put_decides_value_mode_and_owner(case: &Case) -> Verdict {
                 };
             }
             for reader in [&registry, &other] {
+                case.catch_up(reader).await?;
                 let entry = there("the entry", reader.get(key).await?)?;
                 same(format!("the owner, from {from:?} to {to:?}"), entry.ephemeral, to)?;
                 same("the value", entry.value, number.to_string())?;
@@ -135,8 +138,10 @@ async fn a_taken_over_entry_outlives_its_former_owner(case: &Case) -> Verdict {
     former.put(key, "former").ephemeral().await?;
     owner.put(key, "owner").ephemeral().await?;
     former.close().await?;
+    case.catch_up(&reader).await?;
     same("the value", there("the entry", reader.get(key).await?)?.value, "owner")?;
     owner.close().await?;
+    case.catch_up(&reader).await?;
     same("once its owner has closed", reader.get(key).await?, None)
 }
 
@@ -148,6 +153,7 @@ async fn an_entry_put_as_persistent_outlives_its_former_owner(case: &Case) -> Ve
     former.put(others, "").ephemeral().await?;
     reader.put(others, "").await?;
     former.close().await?;
+    case.catch_up(&reader).await?;
     same("one's own", there("the entry", reader.get(mine).await?)?.ephemeral, None)?;
     same("another's", there("the entry", reader.get(others).await?)?.ephemeral, None)
 }
@@ -160,6 +166,7 @@ async fn an_entry_put_as_ephemeral_goes_with_its_owner(case: &Case) -> Verdict {
     owner.put(mine, "").ephemeral().await?;
     owner.put(others, "").ephemeral().await?;
     owner.close().await?;
+    case.catch_up(&reader).await?;
     same("all there is", reader.children(case.root()).await?.len(), 0)
 }
 
@@ -167,6 +174,7 @@ async fn no_reader_misses_an_entry_that_is_taken_over(case: &Case) -> Verdict {
     let (one, two, reader) = (case.client().await?, case.client().await?, case.client().await?);
     let key = case.key("key");
     one.put(&key, "").ephemeral().await?;
+    case.catch_up(&reader).await?;
     let mut watch = Follower::synced(&reader, &key, Scope::Node).await?;
     let (over, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let reading = {
