@@ -60,7 +60,9 @@ async fn hold(worker: &mut Worker, lock: &str, key: &str, guard: Guard) {
         // Nobody may write with the token of one who has lost the lock.
         drop(calls.fenced(lock, &entry, token, key).await);
     }
-    let released = calls.release(guard).await.is_ok();
+    // Dropped, it goes on in the background.
+    let patience = if worker.once_in_a_while(15) { worker.millis(0..5) } else { Duration::MAX };
+    let released = timeout(patience, calls.release(guard)).await.is_ok_and(|released| released.is_ok());
     if worker.once_in_a_while(30) {
         drop(calls.fenced(lock, &entry, token, key).await);
     }
