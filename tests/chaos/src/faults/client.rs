@@ -65,8 +65,9 @@ async fn compacted(stage: &Stage, fault: &Planned, player: &Player) {
     };
     let undo = async {
         // What was missed is gone before it can be asked for.
-        stage.cluster.compact().await?;
-        heal(ways).await
+        let compacted = stage.cluster.compact().await;
+        heal(ways).await?;
+        compacted
     };
     stage.play(fault, vec![client_name(player.number())], make, undo).await;
 }

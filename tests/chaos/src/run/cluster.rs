@@ -6,14 +6,16 @@ use clap::ValueEnum;
 use etcd_client::{AlarmAction, AlarmOptions, AlarmType, Client, CompactionOptions};
 use registry_suite::Server;
 use registry_test_servers::{Etcd, Member, PeerNetwork, ZooKeeper};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Failure;
 
 /// How long a member may take to say who leads.
 const ASKED: Duration = Duration::from_secs(1);
-/// How long the servers may take for what is asked of all of them.
-const ASKED_OF_ALL: Duration = Duration::from_secs(20);
+/// How long the servers may take for what is asked of all of them, at one attempt.
+const ASKED_ONCE: Duration = Duration::from_secs(8);
+/// How long attempts are made at that.
+const ASKED_OF_ALL: Duration = Duration::from_secs(40);
 
 /// Which servers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -101,27 +103,15 @@ impl Cluster {
 
     /// Takes away all history before now; only etcd has any.
     pub(crate) async fn compact(&self) -> Result<(), Failure> {
-        let mut client = self.client().await?;
-        let compacting = async {
-            let revision = client.status().await?.header().map_or(0, |header| header.revision());
-            client.compact(revision, Some(CompactionOptions::new())).await
-        };
-        timeout(ASKED_OF_ALL, compacting).await??;
-        Ok(())
+        let endpoints: Vec<_> = self.members().iter().map(Member::endpoint).collect();
+        insist(|| compact(endpoints.clone())).await
     }
 
     /// Makes the servers refuse writes as if their storage were full, or no longer; only etcd does so.
     pub(crate) async fn alarm(&self, on: bool) -> Result<(), Failure> {
         // An alarm is one member's, and counts for all.
-        let mut client = Client::connect([self.members()[0].endpoint()], None).await?;
-        let alarming = async {
-            let mut options = AlarmOptions::new();
-            options.with_member(client.status().await?.header().map_or(0, |header| header.member_id()));
-            let action = if on { AlarmAction::Activate } else { AlarmAction::Deactivate };
-            client.alarm(action, AlarmType::Nospace, Some(options)).await
-        };
-        timeout(ASKED_OF_ALL, alarming).await??;
-        Ok(())
+        let endpoint = self.members()[0].endpoint();
+        insist(|| alarm(endpoint.clone(), on)).await
     }
 
     /// How many sessions, and how many watches if they can be counted.
@@ -134,10 +124,36 @@ impl Cluster {
         let watches = (self.members().len() == 1).then(|| server.watches() as u64);
         (server.sessions().len() as u64, watches)
     }
+}
 
-    async fn client(&self) -> Result<Client, Failure> {
-        let endpoints: Vec<_> = self.members().iter().map(Member::endpoint).collect();
-        Ok(Client::connect(endpoints, None).await?)
+async fn compact(endpoints: Vec<String>) -> Result<(), etcd_client::Error> {
+    let mut client = Client::connect(&endpoints, None).await?;
+    let revision = client.status().await?.header().map_or(0, |header| header.revision());
+    match client.compact(revision, Some(CompactionOptions::new())).await {
+        // Another client's fault was quicker.
+        Err(etcd_client::Error::GRpcStatus(status)) if status.message().contains("has been compacted") => Ok(()),
+        compacted => compacted.map(drop),
+    }
+}
+
+async fn alarm(endpoint: String, on: bool) -> Result<(), etcd_client::Error> {
+    let mut client = Client::connect([endpoint], None).await?;
+    let mut options = AlarmOptions::new();
+    options.with_member(client.status().await?.header().map_or(0, |header| header.member_id()));
+    let action = if on { AlarmAction::Activate } else { AlarmAction::Deactivate };
+    client.alarm(action, AlarmType::Nospace, Some(options)).await.map(drop)
+}
+
+/// Asks again until it is done: other faults may be in the way.
+async fn insist<F: Future<Output = Result<(), etcd_client::Error>>>(ask: impl Fn() -> F) -> Result<(), Failure> {
+    let deadline = Instant::now() + ASKED_OF_ALL;
+    loop {
+        match timeout(ASKED_ONCE, ask()).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) if Instant::now() >= deadline => return Err(error.into()),
+            Err(elapsed) if Instant::now() >= deadline => return Err(elapsed.into()),
+            Ok(Err(_)) | Err(_) => sleep(Duration::from_millis(200)).await,
+        }
     }
 }
 
