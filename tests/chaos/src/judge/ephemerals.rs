@@ -11,6 +11,8 @@ use crate::history::{Action, Answer, Event, Leaf, Nanos, Record, Who};
 
 /// How much longer than the timeout an entry may stay (4.2).
 const GRACE: Nanos = 2 * SECOND;
+/// How late an observer may be told of what was done before the last put.
+const LAG: Nanos = 5 * SECOND;
 /// One tick of ZooKeeper, of the length that the tests' servers have.
 const TICK: Nanos = SECOND / 2;
 
@@ -152,7 +154,7 @@ impl<'c, 'h> Writers<'c, 'h> {
         let Some(put) = calls.iter().rev().find(own) else { return false };
         let other = |call: &&Call<'_>| {
             let same = call.who == who && call.put().is_some_and(|put| put.ephemeral);
-            !same && call.began() <= at && call.until() >= put.began()
+            !same && call.began() <= at && call.until() >= put.began().min(at.saturating_sub(LAG))
         };
         !calls.iter().any(other)
     }

@@ -15,7 +15,7 @@ use super::{Backend, Cluster, Failure, History};
 /// How often it is looked who leads.
 const OFTEN: Duration = Duration::from_millis(250);
 
-/// A registry that is connected to the members themselves, with a session that outlives most faults.
+/// A registry that is connected to the members themselves, which turns to another soon.
 pub(crate) struct Observer {
     registry: Registry,
     watching: JoinHandle<()>,
@@ -31,7 +31,7 @@ impl Observer {
         history: &History,
     ) -> Result<Self, Failure> {
         let members = cluster.members().iter().map(Member::address);
-        let settings = Settings::builder().plugin_dir(plugin_dir).set(namespace).set("registry.session-timeout=30s");
+        let settings = Settings::builder().plugin_dir(plugin_dir).set(namespace).set("registry.session-timeout=10s");
         let settings = backend.assignments(members).iter().fold(settings, |settings, one| settings.set(one));
         let registry = Registry::open(settings.build()?).await?;
         let mut events = registry.watch(top, Scope::Subtree).await?;

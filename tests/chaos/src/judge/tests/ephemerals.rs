@@ -123,3 +123,10 @@ fn an_entry_that_was_deleted_or_taken_is_not_made_anew() {
         .breaks("4.4", "there is nothing");
     other().ephemeral(C1, 3_000, "/e", "a", 5).lives_until(C1, 40_000).tree(39_000, &[]).keeps_everything();
 }
+
+#[test]
+fn an_observer_may_be_told_late_that_the_owner_deleted_its_entry() {
+    let again = |deleted| etcd().delete(C1, deleted, "/e").ephemeral(C1, 20_000, "/e", "b", 6).lives_until(C1, 60_000);
+    again(19_900).gone(20_100, "/e", 1).keeps_everything();
+    again(5_000).gone(20_100, "/e", 1).breaks("4.1", "/e went while its session 1 lived");
+}
