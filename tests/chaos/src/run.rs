@@ -180,7 +180,7 @@ async fn perform(arguments: &Arguments, seed: u64, cluster: &Arc<Cluster>, histo
         let found = arguments.backend.assignments(own.iter().map(Proxy::address));
         let more = [namespace.to_owned(), format!("registry.session-timeout={}s", SESSION.as_secs())];
         let jumps = arguments.kinds().contains(&Kind::ClockJump);
-        let clock = jumps.then(|| Clock::new(&arguments.out.join(format!("client-{number}.clock")))).transpose()?;
+        let clock = jumps.then(|| Clock::new(&arguments.out, &format!("client-{number}.clock"))).transpose()?;
         players.push(Player::start(Casting {
             number,
             clock,

@@ -130,3 +130,16 @@ impl fmt::Display for Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_takes_others_is_none_of_a_single_member() {
+        assert!(Kind::IsolateLeader.applies(Backend::Zookeeper, 3));
+        assert!(!Kind::IsolateLeader.applies(Backend::Zookeeper, 1));
+        assert!(Kind::KillLeader.applies(Backend::Zookeeper, 1));
+        assert!(!Kind::NoSpace.applies(Backend::Zookeeper, 3));
+    }
+}

@@ -15,12 +15,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that is right, and reads this file.
-    pub(crate) fn new(file: &Path) -> Result<Self, Failure> {
-        let clock = Clock {
-            library: library()?,
-            file: fs::canonicalize(file.parent().unwrap_or(file))?.join(file.file_name().unwrap_or_default()),
-        };
+    /// A clock that is right, and reads a file of that name.
+    pub(crate) fn new(folder: &Path, name: &str) -> Result<Self, Failure> {
+        let clock = Clock { library: library()?, file: fs::canonicalize(folder)?.join(name) };
         clock.set(0)?;
         Ok(clock)
     }
@@ -51,4 +48,25 @@ fn library() -> Result<PathBuf, Failure> {
     found.ok_or_else(|| {
         "libfaketime is missing: run `make install-servers`, or install it (Debian's package libfaketime)".into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_told_another_time_of_day() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::new(folder.path(), "clock").expect("the library is there");
+        let year = || {
+            let date = Command::new("date").args(["-u", "+%Y"]).envs(clock.environment()).output().expect("date runs");
+            String::from_utf8_lossy(&date.stdout).trim().parse::<u32>().expect("a year")
+        };
+        let now = year();
+        clock.set(-20 * 366 * 24 * 3_600).expect("it can be set");
+        let then = year();
+        assert!(then.abs_diff(now - 20) <= 1, "{then} is 20 years before {now}");
+    }
 }

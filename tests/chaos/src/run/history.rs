@@ -89,3 +89,34 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<Record>> {
     });
     read.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(at: u64, what: &str) -> Record {
+        Record { at, who: Who::Client(0, 1), event: Event::Wrong { what: what.to_owned() } }
+    }
+
+    #[test]
+    fn lines_are_read_in_the_order_of_time_whenever_they_came() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("history.jsonl");
+        let history = History::create(path.clone()).expect("a file");
+        for record in [line(2, "b"), line(3, "c"), line(1, "a")] {
+            history.add(record);
+        }
+        let sorted = vec![line(1, "a"), line(2, "b"), line(3, "c")];
+        assert_eq!(history.finish().expect("it is written"), sorted);
+        assert_eq!(read(&path).expect("it can be read"), sorted);
+    }
+
+    #[test]
+    fn a_line_that_is_no_record_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("history.jsonl");
+        std::fs::write(&path, "{}\n").expect("a file");
+        let error = read(&path).expect_err("it is no record").to_string();
+        assert!(error.contains("history.jsonl:1: "), "{error}");
+    }
+}
