@@ -21,7 +21,7 @@ SERVERS :=
 # How long `chaos` plays.
 SECONDS ?= 600
 
-.PHONY: help run test chaos interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients
+.PHONY: help run test chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,14 @@ chaos: install-build install-servers ## Play random histories, then clients and 
 	for backend in etcd zookeeper; do \
 		$(TARGET)/debug/registry-chaos run --backend $$backend --seconds $$(($(SECONDS) / 3)) --out $(TARGET)/chaos/$$backend $(ARGS); \
 	done
+
+mutants: install-build install-servers ## Break the product on purpose, in many ways, and have chaos runs find each (ARGS='...' names some)
+	$(CARGO) build --locked -p registry-chaos
+	exec $(TARGET)/debug/registry-chaos mutants $(ARGS)
+
+soak: install-build install-servers ## Live through a day of heartbeats, watches, locks and breaks as fast as it goes; nothing may grow (ARGS='--hours 72')
+	$(BUILD)
+	exec $(TARGET)/debug/registry-chaos soak --out $(TARGET)/soak $(ARGS)
 
 interop: install-build install-servers install-clients ## Meet the servers' other clients: Go's, Curator, kazoo, which it fetches (ARGS='...' names trials)
 	$(BUILD)

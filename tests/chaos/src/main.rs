@@ -3,7 +3,9 @@
 
 mod client;
 mod faults;
+mod mutants;
 mod run;
+mod soak;
 mod told;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -21,6 +23,10 @@ enum Command {
         /// Where it is.
         dir: PathBuf,
     },
+    /// Breaks the product on purpose, in many ways, and has runs find each of them.
+    Mutants(mutants::Arguments),
+    /// Lives through a day of a cluster as fast as it goes, and looks whether anything grows.
+    Soak(soak::Arguments),
     #[command(hide = true)]
     Client(client::Arguments),
 }
@@ -29,6 +35,8 @@ fn main() -> ExitCode {
     match Command::parse() {
         Command::Run(arguments) => run::run(&arguments),
         Command::Judge { dir } => run::judge_again(&dir),
+        Command::Mutants(arguments) => mutants::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Client(arguments) => client::run(&arguments),
     }
 }

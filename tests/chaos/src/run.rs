@@ -25,7 +25,7 @@ use tokio::{task::JoinSet, time::timeout};
 use self::{clock::Clock, observer::Observer, player::Casting};
 pub(crate) use self::{
     cluster::{Backend, Cluster},
-    history::History,
+    history::{History, read},
     player::Player,
 };
 use crate::{
@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// Judges a history that was written.
 pub(crate) fn judge_again(dir: &Path) -> ExitCode {
-    let read = history::read(&dir.join(FILE));
+    let read = read(&dir.join(FILE));
     told(read.and_then(|records| report::report(&records, dir)).map_err(Failure::from))
 }
 
@@ -122,7 +122,7 @@ fn told(judged: Result<ExitCode, Failure>) -> ExitCode {
 }
 
 /// The history's name in its folder.
-const FILE: &str = "history.jsonl";
+pub(crate) const FILE: &str = "history.jsonl";
 
 fn play(arguments: &Arguments, seed: u64) -> Result<Vec<Record>, Failure> {
     fs::create_dir_all(&arguments.out)?;

@@ -133,12 +133,12 @@ impl<'h> Facts<'h> {
         named.map(|cut| (cut.made, cut.undoing)).collect()
     }
 
-    /// For how long that client's timers were held up in a span, as far as its calls tell.
-    pub(crate) fn stalled(&self, who: Who, from: Nanos, to: Nanos) -> Nanos {
-        let first = self.calls.partition_point(|call| call.began() < from.saturating_sub(LONGEST));
-        let near = self.calls[first..].iter().take_while(|call| call.began() <= to);
-        let near = near.filter(|call| call.who == who && call.ended() >= from);
-        near.filter_map(|call| Some(call.answered.as_ref()?.stalled)).max().unwrap_or(0)
+    /// How late a timer of that client may have been that was due then: no later than all timers during any call that was under way.
+    pub(crate) fn stalled(&self, who: Who, due: Nanos) -> Nanos {
+        let first = self.calls.partition_point(|call| call.began() < due.saturating_sub(LONGEST));
+        let begun = self.calls[first..].iter().take_while(|call| call.began() <= due);
+        let under_way = begun.filter(|call| call.who == who && call.ended() >= due);
+        under_way.filter_map(|call| Some(call.answered.as_ref()?.stalled)).min().unwrap_or(0)
     }
 
     /// When that process stood still.

@@ -1,6 +1,6 @@
 //! A session without contact is told to be lost in time (4.3), and so is every lock that hangs on it (6.4).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::{
     Finding,
@@ -11,6 +11,8 @@ use crate::history::{Action, Event, Nanos, Record, Who};
 
 /// How late, on a machine that is busy with other things.
 const SLACK: Nanos = 2 * SECOND;
+/// The same for what only has to be told from one task of the process to another.
+const AT_ONCE: Nanos = SECOND;
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -58,7 +60,7 @@ fn overdue<'h>(
     what: &str,
 ) -> Option<Finding> {
     let told = session.lost.map_or(Nanos::MAX, |lost| lost.at);
-    let allowed = due.saturating_add(SLACK + facts.stalled(who, due, due + SLACK));
+    let allowed = due.saturating_add(SLACK + facts.stalled(who, due));
     let late =
         told > allowed && life.over() > allowed && life.last > allowed && !facts.stood_still(who, due + 1, allowed);
     late.then(|| {
@@ -74,12 +76,12 @@ fn overdue<'h>(
 
 /// Each lock that is held when its session is told to be lost is told to be lost, too.
 fn guards(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut ends: HashSet<(Who, &str, u64)> = HashSet::new();
+    let mut ends: HashMap<(Who, &str, u64), Nanos> = HashMap::new();
     for record in &facts.records {
         if let Event::Lost { lock, token } | Event::Called { action: Action::Release { lock, token }, .. } =
             &record.event
         {
-            ends.insert((record.who, lock, *token));
+            ends.entry((record.who, lock, *token)).or_insert(record.at);
         }
     }
     let mut findings = Vec::new();
@@ -87,9 +89,10 @@ fn guards(facts: &Facts<'_>) -> Vec<Finding> {
         let Some(life) = facts.lives.get(&hold.who) else { continue };
         let lost: Option<&Record> = life.session_at(hold.from.at).and_then(|session| session.lost);
         let Some(lost) = lost.filter(|lost| lost.at >= hold.from.at) else { continue };
-        let allowed = lost.at + SLACK + facts.stalled(hold.who, lost.at, lost.at + SLACK);
+        let allowed = lost.at + AT_ONCE + facts.stalled(hold.who, lost.at);
         let able = life.over() > allowed && life.last > allowed && !facts.stood_still(hold.who, lost.at, allowed);
-        if able && !ends.contains(&(hold.who, hold.lock, hold.token)) {
+        let ended = ends.get(&(hold.who, hold.lock, hold.token)).copied().unwrap_or(Nanos::MAX);
+        if able && ended > allowed {
             let what = format!("the session is lost, but not {}, held with token {}", hold.lock, hold.token);
             findings.push(Finding::new("6.4", what, [hold.from, lost]));
         }

@@ -1,9 +1,12 @@
 //! When the servers were not themselves: a new leader, or a member that was started again, may count sessions' timeouts from the
 //! beginning (contract 4.2).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::history::{Event, Nanos, Record, Who};
+use crate::history::{Answer, Event, Nanos, Record, Who};
+
+/// How long servers may answer nobody before it is held against the machine.
+const SILENCE: Nanos = 1_000_000_000;
 
 /// The times in which faults were made, or no member led, or another began to: in the order in which they began. Those that concern one
 /// client alone are named after it.
@@ -31,6 +34,7 @@ impl Disturbances {
         }
         times.extend(open.into_values().map(|(whom, from)| (from, end, whom)));
         times.extend(leaderless.map(|from| (from, end, None)));
+        times.extend(silences(records).into_iter().map(|(from, until)| (from, until, None)));
         times.sort_unstable();
         Disturbances(times)
     }
@@ -47,6 +51,33 @@ impl Disturbances {
         }
         over
     }
+}
+
+/// When the servers answered nobody although several asked: they had no processor.
+fn silences(records: &[&Record]) -> Vec<(Nanos, Nanos)> {
+    let mut silences = Vec::new();
+    let mut answered = records.first().map_or(0, |record| record.at);
+    let mut asked = HashSet::new();
+    for record in records {
+        match &record.event {
+            Event::Called { .. } => {
+                asked.insert(record.who);
+            }
+            Event::Answered { answer, .. } if !matches!(answer, Answer::Failed { .. }) => {
+                if record.at - answered > SILENCE && asked.len() > 1 {
+                    silences.push((answered, record.at));
+                }
+                answered = record.at;
+                asked.clear();
+            }
+            // What it asked for is not to be heard.
+            Event::Process { client, life, .. } => {
+                asked.remove(&Who::Client(*client, *life));
+            }
+            _ => {}
+        }
+    }
+    silences
 }
 
 impl Disturbances {

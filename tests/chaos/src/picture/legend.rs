@@ -27,7 +27,7 @@ pub(super) fn of_fault(kind: &str) -> &'static str {
         KILLED
     } else if says(&["pause", "quorum"]) {
         STOPPED
-    } else if says(&["cut", "silent", "partition", "apart", "reset"]) {
+    } else if says(&["cut", "silent", "isolate", "partition", "reset"]) {
         CUT
     } else {
         OTHER

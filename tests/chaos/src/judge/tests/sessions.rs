@@ -59,6 +59,15 @@ fn a_client_that_is_cut_off_gives_its_session_up_in_time() {
         cut().breaks("4.3", "not at all");
         cut().state(C1, 4_000, Suspended, 1).state(C1, 7_700, Lost, 1).breaks("4.3", "2100 ms late");
     }
+    // As late as its timers were.
+    let busy = |stalled_ms| {
+        let cut = etcd().fault("cut", &["client 1", "member 0"], 2_000, 12_000).begun(C1, 5_000, put("/k", "a"));
+        let answer = crate::judge::tests::story::failed("unknown");
+        let cut = cut.line(7_000, C1, Event::Answered { call: 0, answer, stalled_ms });
+        cut.state(C1, 4_000, Suspended, 1).state(C1, 8_200, Lost, 1).lives_until(C1, 30_000)
+    };
+    busy(700).keeps_everything();
+    busy(500).breaks("4.3", "2600 ms late");
     let kind = |kind, to| etcd().fault(kind, &["client 1", "member 0"], 2_000, to).lives_until(C1, 30_000);
     kind("cut", 5_000).keeps_everything();
     kind("cut-one", 12_000).keeps_everything();
@@ -69,6 +78,7 @@ fn a_client_that_is_cut_off_gives_its_session_up_in_time() {
 fn a_lock_is_lost_with_its_session() {
     let held = || etcd().held(C1, 1_000, 1_100, 5).state(C1, 5_000, Suspended, 1).state(C1, 6_000, Lost, 1);
     held().lost(C1, 6_001, 5).lives_until(C1, 30_000).keeps_everything();
+    held().lost(C1, 7_100, 5).lives_until(C1, 30_000).breaks("6.4", "but not /lock, held with token 5");
     held().release(C1, 6_500, 5).lives_until(C1, 30_000).keeps_everything();
     held().lives_until(C1, 30_000).breaks("6.4", "but not /lock, held with token 5");
     held().lives_until(C1, 6_500).keeps_everything();

@@ -1,0 +1,105 @@
+//! A way to break the product: a patch, below some lines on what it does and how it shows.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::run::Failure;
+
+/// A patch and how it is found.
+#[derive(Debug)]
+pub(super) struct Mutant {
+    /// The file's name without its ending.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    /// What it does.
+    pub(super) what: String,
+    /// Any of these clauses is broken by it.
+    pub(super) clauses: Vec<String>,
+    /// What the run that shows it is given.
+    pub(super) arguments: Vec<String>,
+    /// The first seed that is tried.
+    pub(super) seed: u64,
+}
+
+impl Mutant {
+    /// Those of that folder, of these names if any are named, in the order of their names.
+    pub(super) fn all(folder: &Path, names: &[String]) -> Result<Vec<Self>, Failure> {
+        let listed = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let mut paths = Vec::new();
+        for file in listed {
+            let path = file?.path();
+            if path.extension().is_some_and(|ending| ending == "patch") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let mut mutants = paths.iter().map(|path| Mutant::read(path)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(unknown) = names.iter().find(|name| mutants.iter().all(|mutant| mutant.name != **name)) {
+            let known: Vec<_> = mutants.iter().map(|mutant| mutant.name.as_str()).collect();
+            return Err(format!("there is no mutant {unknown:?}, there are {}", known.join(", ")).into());
+        }
+        mutants.retain(|mutant| names.is_empty() || names.contains(&mutant.name));
+        Ok(mutants)
+    }
+
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let text = fs::read_to_string(path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Mutant::parse(&text, name, path).map_err(|what| format!("{}: {what}", path.display()).into())
+    }
+
+    fn parse(text: &str, name: String, path: &Path) -> Result<Self, String> {
+        let head = || text.lines().take_while(|line| !line.starts_with("diff "));
+        let after = |word: &str| {
+            let line = head().find_map(|line| line.strip_prefix(word)).map(str::trim);
+            line.filter(|rest| !rest.is_empty()).ok_or(format!("the line \"{word} …\" is missing before the patch"))
+        };
+        let what = head().next().unwrap_or_default().trim().to_owned();
+        let clauses = after("Clause:")?.split(',').map(|clause| clause.trim().to_owned()).collect();
+        let seed = after("Seed:")?;
+        let seed = seed.parse().map_err(|error| format!("Seed: {seed:?}: {error}"))?;
+        let arguments = after("Run:")?.split_whitespace().map(str::to_owned).collect();
+        Ok(Mutant { name, path: path.to_owned(), what, clauses, arguments, seed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Mutant, String> {
+        Mutant::parse(text, "name".to_owned(), Path::new("name.patch"))
+    }
+
+    #[test]
+    fn a_patch_says_what_it_breaks_and_how_it_shows() {
+        let text = "It breaks.\n\nClause: 6.4, 6.5\nRun: --backend etcd --faults cut\nSeed: 3\n\ndiff --git a/x b/x\nClause: 1\n";
+        let mutant = parse(text).expect("a mutant");
+        assert_eq!((mutant.what.as_str(), mutant.seed), ("It breaks.", 3));
+        assert_eq!(mutant.clauses, ["6.4", "6.5"]);
+        assert_eq!(mutant.arguments, ["--backend", "etcd", "--faults", "cut"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (line, text) in [
+            ("Clause:", "It breaks.\nRun: --backend etcd\nSeed: 3\ndiff --git a/x b/x\nClause: 1\n"),
+            ("Run:", "It breaks.\nClause: 1\nSeed: 3\n"),
+            ("Seed:", "It breaks.\nClause: 1\nRun: --backend etcd\nSeed:\n"),
+        ] {
+            assert!(parse(text).expect_err(line).contains(line), "{text}");
+        }
+        assert!(parse("It breaks.\nClause: 1\nRun: x\nSeed: one\n").expect_err("no number").contains("\"one\""));
+    }
+
+    #[test]
+    fn all_mutants_there_are_can_be_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mutants");
+        let all = Mutant::all(&folder, &[]).expect("mutants");
+        assert!(all.len() >= 8, "{}", all.len());
+        let error = Mutant::all(&folder, &["nothing".to_owned()]).expect_err("there is none of that name");
+        assert!(error.to_string().contains("there is no mutant \"nothing\""), "{error}");
+    }
+}
