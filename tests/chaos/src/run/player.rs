@@ -118,9 +118,12 @@ impl Player {
     /// Waits until the client has come so far; tells if it doesn't.
     pub(crate) async fn reach(&mut self, reached: Reached, limit: Duration) {
         let come = self.running.reached.wait_for(|now| *now >= Some(reached));
-        if !matches!(timeout(limit, come).await, Ok(Ok(_))) {
-            self.wrong(&format!("was not {reached:?} within {limit:?}"));
-        }
+        let missed = match timeout(limit, come).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(_)) => format!("has ended before it was {reached:?}"),
+            Err(_) => format!("was not {reached:?} within {limit:?}"),
+        };
+        self.wrong(&missed);
     }
 
     /// Waits until the process has ended by itself; kills it if it doesn't.
