@@ -96,7 +96,7 @@ pub enum Event {
     Undone { fault: u32 },
     /// A client's process is about to be started, stopped (SIGSTOP), let go on, or killed, or that has just been done.
     Process { client: u32, life: u32, change: Change, done: bool },
-    /// Another member leads, or none; as seen by looking now and then.
+    /// Another member leads, or none; as seen by looking now and then. Servers that write nothing for a second have no leader.
     Leader { member: Option<String> },
     /// An observer that nothing is done to has seen an ephemeral entry go.
     Gone { key: String, session: u64 },

@@ -170,7 +170,6 @@ async fn perform(arguments: &Arguments, seed: u64, cluster: &Arc<Cluster>, histo
     let plugin_dir = arguments.plugin_dir.clone().unwrap_or_else(beside);
     let namespace = "registry.namespace=chaos";
     let observer = Observer::open(arguments.backend, cluster, &plugin_dir, namespace, TOP, history).await?;
-    let leaders = tokio::spawn(observer::look_who_leads(Arc::clone(cluster), history.clone()));
 
     let mut ways = Vec::new();
     let mut players = Vec::new();
@@ -200,7 +199,6 @@ async fn perform(arguments: &Arguments, seed: u64, cluster: &Arc<Cluster>, histo
     finish(players, &observer, history).await;
     let left = observer.ephemerals(TOP, SESSION * 4).await?;
     observer.close().await?;
-    leaders.abort();
     tell_servers(cluster, history, END, left).await
 }
 

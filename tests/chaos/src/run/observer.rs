@@ -1,30 +1,35 @@
 //! Who looks on without any fault: at ephemeral entries that go, and at who leads.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{future::IntoFuture as _, path::Path, sync::Arc, time::Duration};
 
 use registry_chaos::history::Event;
 use registry_host::{Entry, Event as Told, Registry, Scope, Settings};
 use registry_test_servers::Member;
 use tokio::{
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{Backend, Cluster, Failure, History};
 
 /// How often it is looked who leads.
 const OFTEN: Duration = Duration::from_millis(250);
+/// How long servers may take that are themselves, on a machine that is busy.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// What is written to see whether they are; no client watches it.
+const BEAT: &str = "/beat";
 
 /// A registry that is connected to the members themselves, which turns to another soon.
 pub(crate) struct Observer {
     registry: Registry,
     watching: JoinHandle<()>,
+    looking: JoinHandle<()>,
 }
 
 impl Observer {
     pub(crate) async fn open(
         backend: Backend,
-        cluster: &Cluster,
+        cluster: &Arc<Cluster>,
         plugin_dir: &Path,
         namespace: &str,
         top: &str,
@@ -35,6 +40,7 @@ impl Observer {
         let settings = backend.assignments(members).iter().fold(settings, |settings, one| settings.set(one));
         let registry = Registry::open(settings.build()?).await?;
         let mut events = registry.watch(top, Scope::Subtree).await?;
+        let looking = tokio::spawn(look_who_leads(Arc::clone(cluster), registry.clone(), history.clone()));
         let history = history.clone();
         let watching = tokio::spawn(async move {
             while let Some(event) = events.next().await {
@@ -47,7 +53,7 @@ impl Observer {
                 }
             }
         });
-        Ok(Observer { registry, watching })
+        Ok(Observer { registry, watching, looking })
     }
 
     /// Waits until nothing has changed for so long, but not for longer than the limit; tells if it came to that.
@@ -81,15 +87,19 @@ impl Observer {
 
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.watching.abort();
+        self.looking.abort();
         Ok(self.registry.close().await?)
     }
 }
 
-/// Tells whenever another member leads, for as long as it is not aborted.
-pub(crate) async fn look_who_leads(cluster: Arc<Cluster>, history: History) {
+/// Tells whenever another member leads, for as long as it is not aborted. Servers that are too slow to say who does, or to write
+/// anything, have no leader.
+async fn look_who_leads(cluster: Arc<Cluster>, registry: Registry, history: History) {
     let mut before = None;
     loop {
-        let leader = cluster.leader().await;
+        let written = timeout(AT_ONCE, registry.put(BEAT, "").into_future());
+        let (leader, written) = tokio::join!(timeout(AT_ONCE, cluster.leader()), written);
+        let leader = leader.ok().flatten().filter(|_| matches!(written, Ok(Ok(_))));
         if before != Some(leader) {
             before = Some(leader);
             history.tell(Event::Leader { member: leader.map(crate::faults::member_name) });
