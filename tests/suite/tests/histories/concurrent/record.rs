@@ -71,7 +71,10 @@ impl Record {
                 let meets = |other: &Asked| {
                     other.call.id != id
                         && other.began < *ended
-                        && other.answered.as_ref().is_none_or(|(ended, _)| *ended > began)
+                        && other.answered.as_ref().is_none_or(|(ended, came)| {
+                            // A request whose limit passes while it is on its way leaves the queue once it has arrived there.
+                            *ended > began || *came == Answer::NotAcquiredNow
+                        })
                 };
                 if requests.iter().any(meets) {
                     *answer = Answer::NotAcquiredNow;

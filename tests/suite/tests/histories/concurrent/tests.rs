@@ -193,6 +193,17 @@ fn a_lock_that_is_free_is_had_unless_others_ask_for_it() {
     add(&record, ONE, What::Lock(ONE), Answer::NotAcquired);
     record.answer(at_once, Answer::NotAcquired);
     assert!(holds(&record));
+
+    // A limit that passes may leave a request on its way to the queue; a lock that is given back leaves none.
+    for (answer, right) in [(Answer::NotAcquiredNow, true), (Answer::Token(5), false)] {
+        let record = Record::default();
+        add(&record, OTHER, What::Lock(OTHER), answer.clone());
+        if answer == Answer::Token(5) {
+            add(&record, OTHER, What::Unlock(5), Answer::Done);
+        }
+        add(&record, ONE, What::Lock(ONE), Answer::NotAcquired);
+        assert_eq!(holds(&record), right);
+    }
 }
 
 #[test]
