@@ -12,7 +12,27 @@ use crate::history::{Action, Answer};
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = by_versions(facts);
     findings.extend(by_clock(facts));
+    findings.extend(after_release(facts));
     findings
+}
+
+/// Whoever has given a lock back holds it no longer, whether anybody else does or not.
+fn after_release(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut released: HashMap<(&str, u64), &Call<'_>> = HashMap::new();
+    for call in &facts.calls {
+        if let (Action::Release { lock, token }, Some(Answer::Done)) = (call.action, call.answer()) {
+            released.insert((lock, *token), call);
+        }
+    }
+    let late = facts.calls.iter().filter_map(|call| {
+        let Action::Fenced { lock, token, .. } = call.action else { return None };
+        let release = released.get(&(lock.as_str(), *token))?;
+        (release.ended() < call.began() && matches!(call.outcome(), Outcome::Applied(_))).then(|| {
+            let what = format!("a write under token {token} of {lock} was accepted that began when it was released");
+            Finding::new("6.5", what, release.records().chain(call.records()))
+        })
+    });
+    late.collect()
 }
 
 /// In the registry's own order, that of versions, the tokens of accepted writes never go back.

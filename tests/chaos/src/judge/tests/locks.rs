@@ -105,10 +105,14 @@ fn an_accepted_write_of_a_former_holder_is_found() {
         first.held(C2, 1_050, 1_510, 6).fenced(C2, 1_600, 6, 21)
     };
     story().keeps_everything();
+    // After its release nobody has to have the lock.
+    let released = |at| etcd().held(C1, 1_000, 1_100, 5).release(C1, 1_200, 5).fenced(C1, at, 5, 20);
+    released(1_205).keeps_everything();
+    released(1_220).breaks("6.5", "began when it was released");
     // By the clock alone, as its version fits; by the version alone, as it began in time.
     etcd()
         .held(C1, 1_000, 1_100, 5)
-        .release(C1, 1_200, 5)
+        .lost(C1, 1_200, 5)
         .held(C2, 1_050, 1_300, 6)
         .fenced(C1, 1_400, 5, 20)
         .breaks("6.5", "began when");
@@ -122,5 +126,5 @@ fn an_accepted_write_of_a_former_holder_is_found() {
         story().call(C1, from, 1_900, action, crate::history::Answer::Written { version: 22 })
     };
     late(1_450).breaks("6.5", "was accepted as version 22");
-    assert_eq!(late(1_700).found().len(), 2);
+    assert_eq!(late(1_700).found().len(), 3);
 }
