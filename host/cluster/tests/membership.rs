@@ -2,7 +2,7 @@
 
 mod support;
 
-use registry_cluster::{Heartbeat, Standing, Status, Stop};
+use registry_cluster::{Heartbeat, Server, Standing, Status, Stop};
 use registry_host::SessionState;
 use registry_suite::{Ending, SOON, wait_until};
 use support::*;
@@ -30,6 +30,20 @@ async fn a_server_is_seen_by_all_as_soon_as_it_is_registered_and_until_it_leaves
         for key in ["/nodes", "/cluster"] {
             assert_eq!(keys_below(one.registry(), key).await, [] as [&str; 0], "nothing is left behind");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_worker_may_be_in_two_dozen_groups() {
+    for settings in every() {
+        let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
+        let groups: Vec<_> = (0..24).map(|number| format!("g{number}")).collect();
+        let server = Server::worker("w:1", &groups).expect("a worker");
+        let _former = register(&one, &server).await;
+        let latter = register(&other, &server).await;
+        assert_eq!(other.groups().len(), 24);
+        latter.leave().await.expect("it leaves");
+        assert_eq!(keys_below(one.registry(), "/nodes").await, [] as [&str; 0]);
     }
 }
 

@@ -6,7 +6,7 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use registry_host::{EphemeralEvent, Error, ErrorKind, Result, SessionState};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
 use super::{Entries, Standing, Stop, Tasks};
@@ -63,7 +63,7 @@ impl Beats {
         self.cluster.registry().session().state() == SessionState::Connected
     }
 
-    /// Whether a beat would prove nothing and tell nothing.
+    /// Whether a beat would tell nothing, and nothing has to be proved yet.
     fn can_wait(&self, heartbeat: &Heartbeat) -> bool {
         let unchanged = self.cluster.options().max_unchanged_interval;
         unchanged.is_some_and(|longest| self.written.elapsed() < longest) && !heartbeat.is_news_after(&self.last)
@@ -89,6 +89,8 @@ impl Beats {
 enum Reason {
     /// It is time.
     Tick,
+    /// The last beat has failed.
+    Retry,
     /// The server may have another status.
     Measured,
     /// The session has another state.
@@ -121,7 +123,12 @@ pub(super) async fn beat(
     // The first one is over at once, and the entries have just been put.
     clock.tick().await;
     let mut pauses = pauses(period);
-    let mut again: Option<Duration> = None;
+    // When to try again what has failed.
+    let mut again: Option<Instant> = None;
+    // How the session is now: only what becomes of it is a reason to beat.
+    if states.next().await == Some(SessionState::Lost) {
+        standing.send_replace(Standing::Waiting);
+    }
     let stop = loop {
         let reason = tokio::select! {
             biased;
@@ -133,7 +140,7 @@ pub(super) async fn beat(
                 None => Reason::Session(None),
             },
             state = states.next() => Reason::Session(state),
-            () = sleep(again.unwrap_or_default()), if again.is_some() => Reason::Tick,
+            () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => Reason::Retry,
             _ = clock.tick() => Reason::Tick,
             Ok(()) = tasks.changed() => Reason::Measured,
             Ok(()) = figures.changed() => Reason::Measured,
@@ -156,11 +163,14 @@ pub(super) async fn beat(
             Reason::Session(Some(SessionState::Connected)) => beats.beat(heartbeat).await,
             Reason::Session(Some(_)) => continue,
             // Nothing is sent without contact; the state says when there is some again.
-            _ if !beats.is_connected() => continue,
+            _ if !beats.is_connected() => {
+                again = None;
+                continue;
+            }
             Reason::Touched => beats.check().await,
             Reason::Measured if heartbeat.status() == beats.last.status() => continue,
-            Reason::Tick if beats.can_wait(&heartbeat) => continue,
-            Reason::Measured | Reason::Tick => beats.beat(heartbeat).await,
+            Reason::Tick if again.is_none() && beats.can_wait(&heartbeat) => continue,
+            Reason::Measured | Reason::Tick | Reason::Retry => beats.beat(heartbeat).await,
         };
         again = None;
         match done {
@@ -179,7 +189,7 @@ pub(super) async fn beat(
                 });
             }
             Err(error) => {
-                again = Some(pauses.next().unwrap_or(period));
+                again = Some(Instant::now() + pauses.next().unwrap_or(period));
                 // It is told once, not with every attempt.
                 if failing.borrow().is_none() {
                     tracing::warn!(server = %beats.server, %error, "can't beat, tries on");
@@ -252,4 +262,40 @@ fn pauses(period: Duration) -> impl Iterator<Item = Duration> + Send {
         .without_max_times()
         .with_jitter()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use registry_suite::{memory, open};
+
+    use super::*;
+    use crate::Options;
+
+    async fn beats(max_unchanged_interval: Option<Duration>) -> Beats {
+        let options = Options { max_unchanged_interval, ..Options::default() };
+        let cluster = Cluster::open(open(memory()).await.unwrap(), options).await.unwrap();
+        let server = Server::worker("w:1", ["a"]).unwrap();
+        Beats::new(&cluster, &server, Life::begin())
+    }
+
+    #[tokio::test]
+    async fn what_says_nothing_new_is_left_unwritten_for_a_while_if_that_is_wanted() {
+        let figures = Figures { cpu_usage: 0.5, available_memory: 8.0, ..Figures::default() };
+        let hour = Duration::from_secs(3600);
+        for (interval, waits) in [(Some(hour), true), (Some(Duration::ZERO), false), (None, false)] {
+            let mut beats = beats(interval).await;
+            beats.last = beats.heartbeat(&figures, 0);
+            assert_eq!(beats.can_wait(&beats.heartbeat(&figures, 0)), waits, "{interval:?}");
+            let busier = Figures { cpu_usage: 0.6, ..figures };
+            assert!(!beats.can_wait(&beats.heartbeat(&busier, 0)));
+            assert!(!beats.can_wait(&beats.heartbeat(&figures, 1)));
+        }
+    }
+
+    #[test]
+    fn attempts_follow_one_another_several_times_within_a_period() {
+        let period = Duration::from_secs(10);
+        // Jitter makes them longer, up to twice as long.
+        assert!(pauses(period).take(1_000).all(|pause| pause <= period / 2));
+    }
 }

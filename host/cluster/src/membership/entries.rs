@@ -55,7 +55,7 @@ impl Entries {
         let record = Record::new(server.role(), server.address(), keys.clone(), life);
         let (record_key, record_value, value) = (record.key(), record.write(), heartbeat.write());
         for _ in 0..TRIES {
-            let former = former(registry, &keys, life).await?;
+            let former = Former::look(registry, &keys, life).await?;
             let session = registry.session().id();
             let mut txn = registry.txn().timeout(timeout).delete(&mark).put(&record_key, &record_value);
             if let Some(held) = held {
@@ -64,8 +64,15 @@ impl Entries {
             for key in &keys {
                 txn = txn.put_ephemeral(key, &value);
             }
+            // What was looked at may have been the past.
+            for (key, version) in &former.keys {
+                txn = match version {
+                    Some(version) => txn.check_version(key, *version),
+                    None => txn.check_absent(key),
+                };
+            }
             // A former process checks its record with each beat: one that is just on its way is refused.
-            for (key, version, value) in &former {
+            for (key, version, value) in &former.records {
                 txn = txn.check_version(key, *version).put(key, value);
             }
             let committed = match txn.commit().await {
@@ -226,25 +233,51 @@ impl Entries {
     }
 }
 
-/// The records of other lives that are registered at these keys: key, version, and the value that says by whom they are replaced.
-async fn former(registry: &Registry, keys: &[String], life: Life) -> Result<Vec<(String, u64, Vec<u8>)>> {
-    let mut former: Vec<(String, u64, Vec<u8>)> = Vec::new();
-    for key in keys {
-        let member = registry.get(key).await?.as_ref().and_then(Member::of);
-        let Some((member, other)) = member.and_then(|member| member.life().map(|life| (member, life))) else {
-            continue;
-        };
-        let record = Record::new(member.role, &member.address, Vec::new(), other).key();
-        if other == life || former.len() == MAX_FORMER || former.iter().any(|(key, ..)| *key == record) {
-            continue;
+/// What stands at a server's keys before it registers.
+#[derive(Default)]
+struct Former {
+    /// At which version each key is, of those that another process or nobody is at.
+    keys: Vec<(String, Option<u64>)>,
+    /// The records of the processes that are there: key, version, and the value that says by whom they are replaced.
+    records: Vec<(String, u64, Vec<u8>)>,
+}
+
+impl Former {
+    async fn look(registry: &Registry, keys: &[String], life: Life) -> Result<Self> {
+        let mut former = Former::default();
+        for key in keys {
+            let Some(entry) = registry.get(key).await? else {
+                former.keys.push((key.clone(), None));
+                continue;
+            };
+            let member = Member::of(&entry);
+            let other = member.as_ref().and_then(Member::life);
+            if other == Some(life) {
+                // An attempt before this one was successful after all.
+                continue;
+            }
+            former.keys.push((key.clone(), Some(entry.version)));
+            if let (Some(member), Some(other)) = (member, other) {
+                let record = Record::new(member.role, &member.address, Vec::new(), other).key();
+                former.replace(registry, record, life).await?;
+            }
         }
-        let Some(entry) = registry.get(&record).await? else { continue };
-        if let Some(record) = Record::of(&entry) {
-            let replaced = Record { replaced_by: Some(life), ..record };
-            former.push((entry.key, entry.version, replaced.write()));
-        }
+        Ok(former)
     }
-    Ok(former)
+
+    /// Notes that the life of a record is replaced; one that leaves none can't be told so.
+    async fn replace(&mut self, registry: &Registry, record: String, life: Life) -> Result<()> {
+        if self.records.len() == MAX_FORMER || self.records.iter().any(|(key, ..)| *key == record) {
+            return Ok(());
+        }
+        if let Some(entry) = registry.get(&record).await?
+            && let Some(record) = Record::of(&entry)
+        {
+            let replaced = Record { replaced_by: Some(life), ..record };
+            self.records.push((entry.key, entry.version, replaced.write()));
+        }
+        Ok(())
+    }
 }
 
 fn restless(server: &Server) -> Error {
