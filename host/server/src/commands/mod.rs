@@ -10,6 +10,7 @@ mod list;
 mod lock;
 pub(crate) mod plugins;
 mod put;
+mod servers;
 mod status;
 mod txn;
 mod watch;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Lock(lock::Lock),
     Txn(txn::Txn),
     Status(status::Status),
+    Servers(servers::Servers),
     Plugins(plugins::Plugins),
     Config(config::Config),
     Conformance(conformance::Conformance),
@@ -52,6 +54,7 @@ impl Command {
             Command::Lock(lock) => lock.run(context).await,
             Command::Txn(txn) => txn.run(context).await,
             Command::Status(status) => status.run(context).await,
+            Command::Servers(servers) => servers.run(context).await,
             Command::Plugins(plugins) => plugins.run(context).await,
             Command::Config(config) => config.run(context).await,
             Command::Conformance(conformance) => conformance.run(context).await,

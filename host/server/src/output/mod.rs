@@ -1,6 +1,7 @@
 //! What goes to standard output and standard error.
 
 pub(crate) mod json;
+pub(crate) mod live;
 pub(crate) mod table;
 pub(crate) mod text;
 

@@ -11,6 +11,7 @@ use super::board::{Board, Change, Member};
 use super::server::Server;
 use crate::exit::{Done, Failure, OK};
 use crate::output::json::EntryObject;
+use crate::output::live::{self, Canvas};
 use crate::output::{Format, Output, json, table, text};
 
 /// How many of the last changes stand below the table.
@@ -22,8 +23,7 @@ const HEADING: [&str; 9] = ["ADDRESS", "STATE", "SEEN BY", "REPORTED", "CPU", "M
 pub(super) struct Screen {
     title: String,
     live: bool,
-    /// How many lines the table on the terminal has.
-    drawn: usize,
+    canvas: Canvas,
     recent: VecDeque<String>,
 }
 
@@ -37,7 +37,7 @@ impl Screen {
             humantime::format_duration(timeout)
         );
         let live = output.format == Format::Text && output.is_terminal();
-        Screen { title, live, drawn: 0, recent: VecDeque::new() }
+        Screen { title, live, canvas: Canvas::default(), recent: VecDeque::new() }
     }
 
     /// Shows a change, or on a terminal merely that time has passed.
@@ -64,7 +64,7 @@ impl Screen {
 
     /// Draws the table over the one before.
     fn draw(&mut self, board: &Board, output: &mut Output) -> Result<(), Failure> {
-        let (columns, rows) = size();
+        let (columns, rows) = live::size();
         let alive = board.alive();
         let members: Vec<_> = board.members().collect();
         let table = table::plain(&HEADING, members.iter().map(|member| row(member, alive)).collect());
@@ -88,11 +88,7 @@ impl Screen {
         lines.push(String::new());
         lines.extend(self.recent.iter().map(|line| fitting(line)));
 
-        if self.drawn > 0 {
-            output.bytes(format!("\x1b[{}A\x1b[J", self.drawn).as_bytes());
-        }
-        self.drawn = lines.len();
-        lines.into_iter().try_for_each(|line| output.line(line, ()))
+        self.canvas.draw(lines, output)
     }
 }
 
@@ -153,13 +149,4 @@ fn unknown() -> String {
 fn since(moment: &str) -> Option<Duration> {
     let moment = humantime::parse_rfc3339(moment).ok()?;
     Some(SystemTime::now().duration_since(moment).unwrap_or_default())
-}
-
-/// Columns and rows of the terminal.
-fn size() -> (usize, usize) {
-    const USUAL: (usize, usize) = (80, 24);
-    match rustix::termios::tcgetwinsize(std::io::stdout()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
-        _ => USUAL,
-    }
 }

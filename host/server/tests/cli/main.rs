@@ -4,6 +4,7 @@ mod bad_input;
 mod locking;
 mod plugins;
 mod reading_and_writing;
+mod servers;
 mod standalone;
 mod support;
 mod terminal;

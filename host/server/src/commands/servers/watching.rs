@@ -1,0 +1,123 @@
+//! `registry servers --watch`.
+
+use std::time::Duration;
+
+use anstyle::AnsiColor;
+use registry_cluster::{Change, Changes, Cluster, DEAD_SERVERS, Options, Which, marked};
+use registry_host::{Error, ErrorKind, Event, Registry, Scope, Watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::row::{self, Marked, Row};
+use crate::context::Context;
+use crate::exit::{Done, Failure, OK};
+use crate::output::live::{self, Canvas};
+use crate::output::{Format, Output, table};
+
+pub(super) async fn run(context: &mut Context) -> Done {
+    let work = context.standing(async |registry, output, signals| {
+        tokio::select! {
+            done = watch(registry, output) => done,
+            // It is how a watch is meant to end.
+            _ = signals.next() => Ok(OK),
+        }
+    });
+    work.await
+}
+
+async fn watch(registry: &Registry, output: &mut Output) -> Done {
+    let cluster = Cluster::open(registry.clone(), Options::default()).await?;
+    let mut board = Board {
+        changes: cluster.members(Which::All).changes(),
+        marks: registry.watch(DEAD_SERVERS, Scope::Children).await?,
+        marked: Marked::new(),
+    };
+    if output.format == Format::Text && output.is_terminal() {
+        return draw(&cluster, board, output).await;
+    }
+    loop {
+        let (event, row) = board.next().await?;
+        output.line(row.line(event), row.object(Some(event)))?;
+        output.flush().await?;
+    }
+}
+
+/// Draws a table whenever something has changed, and every second: it tells how long ago things were.
+async fn draw(cluster: &Cluster, mut board: Board, output: &mut Output) -> Done {
+    let mut canvas = Canvas::default();
+    let mut clock = interval(Duration::from_secs(1));
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let (columns, rows) = live::size();
+        let shown = Row::all(&cluster.members(Which::All).now(), &board.marked);
+        let table = table::plain(&row::HEADING, shown.iter().map(Row::columns).collect());
+        // What is longer is broken by the terminal, and could not be drawn over; nor could what scrolls out of it.
+        let fitting = |line: &str| line.chars().take(columns.saturating_sub(1)).collect::<String>();
+        let mut lines: Vec<_> = table
+            .iter()
+            .enumerate()
+            .map(|(at, line)| match at.checked_sub(1).and_then(|at| shown.get(at)) {
+                None => output.bold(fitting(line)),
+                Some(row) if row.is_well() => fitting(line),
+                Some(_) => output.coloured(AnsiColor::Yellow, fitting(line)),
+            })
+            .collect();
+        let room = rows.saturating_sub(2);
+        if lines.len() > room {
+            let hidden = lines.len() - room;
+            lines.truncate(room);
+            lines.push(format!("… and {hidden} more"));
+        }
+        canvas.draw(lines, output)?;
+        output.flush().await?;
+        // Beats come one by one: each second all at once are enough.
+        clock.tick().await;
+        while let Ok(next) = tokio::time::timeout(Duration::ZERO, board.next()).await {
+            next?;
+        }
+    }
+}
+
+/// Who is there and who is marked as dead, as it changes.
+struct Board {
+    changes: Changes,
+    marks: Watch,
+    marked: Marked,
+}
+
+impl Board {
+    /// The next change, and whom it is about.
+    async fn next(&mut self) -> Result<(&'static str, Row), Failure> {
+        loop {
+            tokio::select! {
+                change = self.changes.next() => {
+                    let change = change.ok_or_else(over)?;
+                    let event = match change {
+                        Change::Joined(_) => "joined",
+                        Change::Left(_) => "left",
+                        _ => "changed",
+                    };
+                    return Ok((event, Row::of(change.member(), &self.marked)));
+                }
+                event = self.marks.next() => {
+                    let event = event.ok_or_else(over)??;
+                    let Some((role, address)) = event.key().and_then(|key| marked(key.rsplit('/').next()?)) else { continue };
+                    let row = Row::marked(role, &address);
+                    match event {
+                        Event::Put { .. } => {
+                            self.marked.insert((role, address));
+                            return Ok(("marked", row));
+                        }
+                        _ => {
+                            self.marked.remove(&(role, address));
+                            return Ok(("unmarked", row));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn over() -> Failure {
+    Error::new(ErrorKind::Closed, "the watch is over, the registry was closed").into()
+}

@@ -1,0 +1,87 @@
+//! servers.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::On;
+
+const WORKER: &str = r#"{"startupTime":1700000000000,"reportTime":1700000010000,"cpuUsage":0.25,"memoryUsage":0.5,"loadAverage":1.5,"processId":7,"serverStatus":2}"#;
+
+/// The lines of the table, each with one space where there are more.
+fn table(on: &On) -> Vec<String> {
+    let text = on.text(&["servers"]);
+    text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn servers_are_shown_with_what_they_say_and_whether_they_are_marked_as_dead() {
+    for on in On::each() {
+        assert_eq!(table(&on), ["ROLE GROUP ADDRESS STATUS CPU MEMORY LOAD BEAT UP PROCESS"]);
+        let put = |key: &str, value: &str| {
+            let put = on.start(&["put", key, value, "--ephemeral"]);
+            put.line();
+            put
+        };
+        let _servers = [
+            put("/nodes/master/m:1", "{}"),
+            put("/nodes/worker/gpu/w:1", WORKER),
+            put("/nodes/worker/old:1", "0.25,0.5,1.0,7.5,8.0,0.3,1700000000000,1700000010000,0,4711"),
+            put("/nodes/worker/gpu/x:1", "not a heartbeat"),
+        ];
+        let lines = table(&on);
+        assert_eq!(lines.len(), 5, "{lines:?}");
+        assert_eq!(lines[1], "master - m:1 normal 0% 0% 0.00 ? ? 0");
+        assert!(lines[2].starts_with("worker gpu w:1 busy 25% 50% 1.50 ") && lines[2].ends_with(" 7"), "{lines:?}");
+        assert!(
+            lines[3].starts_with("worker gpu x:1 unreadable: the heartbeat is no JSON and has 1 fields"),
+            "{lines:?}"
+        );
+        assert!(lines[4].starts_with("worker - old:1 normal 25% 50% 1.00 "), "{lines:?}");
+
+        assert_eq!(on.text(&["servers", "mark-dead", "w:1"]), "worker w:1 is marked as dead\n");
+        assert_eq!(on.text(&["get", "/dead-servers/worker_w:1"]), "worker_w:1");
+        on.text(&["servers", "mark-dead", "gone:1", "--role", "master"]);
+        let objects = on.objects(&["servers"]);
+        let worker = &objects[1];
+        assert_eq!(
+            (&worker["role"], &worker["group"], &worker["address"], &worker["status"], &worker["dead_mark"]),
+            (&json!("worker"), &json!("gpu"), &json!("w:1"), &json!("busy"), &json!(true))
+        );
+        assert_eq!((&worker["heartbeat"]["cpuUsage"], &worker["reason"]), (&json!(0.25), &json!(null)));
+        assert!(objects[2]["reason"].as_str().unwrap().contains("1 fields"), "{objects:?}");
+        let gone = json!({
+            "role": "master", "group": null, "address": "gone:1", "status": "gone", "reason": null, "dead_mark": true,
+            "age_ms": null, "heartbeat": null
+        });
+        assert_eq!(objects[4], gone);
+    }
+}
+
+#[test]
+fn a_server_that_nobody_knows_is_not_marked() {
+    for on in On::each() {
+        let ran = on.run(&["servers", "mark-dead", "nobody:1"]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.error().contains("no server is registered at nobody:1; --role"), "{ran:?}");
+        let ran = on.run(&["servers", "mark-dead", "nobody"]);
+        assert_eq!(ran.code, 2);
+        assert!(ran.error().contains("accepted: host:port"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_watch_tells_who_joins_beats_leaves_and_is_marked() {
+    for on in On::each() {
+        let watch = on.start(&["servers", "--watch"]);
+        let server = on.start(&["put", "/nodes/worker/gpu/w:1", WORKER, "--ephemeral"]);
+        assert!(watch.line().starts_with("joined\tworker\tgpu\tw:1\tbusy\t25%\t50%\t1.50\t"));
+        on.text(&["servers", "mark-dead", "w:1"]);
+        assert!(watch.line().starts_with("marked\tworker\t-\tw:1\tgone, marked dead\t"));
+        server.signal(Signal::INT);
+        assert_eq!(server.end().code, 0);
+        assert!(watch.line().starts_with("left\tworker\tgpu\tw:1\tbusy, marked dead\t"));
+        watch.signal(Signal::INT);
+        let ended = watch.end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    }
+}
