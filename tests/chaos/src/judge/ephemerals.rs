@@ -107,7 +107,7 @@ pub(super) fn over(facts: &Facts<'_>, who: Who, life: &Life<'_>, session: &Sessi
 }
 
 /// Until when a session certainly lived.
-fn alive(facts: &Facts<'_>, who: Who, life: &Life<'_>, session: &Session<'_>) -> Nanos {
+pub(super) fn alive(facts: &Facts<'_>, who: Who, life: &Life<'_>, session: &Session<'_>) -> Nanos {
     // Lost may be told as late as a timeout after the servers ended it, by whatever they did that for.
     let lost = session.lost.map_or(Nanos::MAX, |lost| lost.at.saturating_sub(session.timeout));
     let mut alive = lost.min(life.over());

@@ -19,6 +19,7 @@ mod reads;
 mod renewal;
 mod servers;
 mod sessions;
+mod takeovers;
 mod values;
 mod watches;
 mod writes;
@@ -72,6 +73,7 @@ pub fn judge(history: &[Record]) -> Vec<Finding> {
         reads::judge,
         ephemerals::judge,
         renewal::judge,
+        takeovers::judge,
         deadlines::judge,
         sessions::judge,
         loss::judge,

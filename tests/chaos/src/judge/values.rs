@@ -46,7 +46,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-fn seen(record: &Record) -> &[Leaf] {
+pub(super) fn seen(record: &Record) -> &[Leaf] {
     match &record.event {
         Event::Answered { answer: Answer::Entry { entry }, .. } => entry.as_slice(),
         Event::Answered { answer: Answer::Entries { entries }, .. } => entries,

@@ -139,6 +139,19 @@ fn an_entry_that_was_deleted_or_taken_is_not_made_anew() {
 }
 
 #[test]
+fn an_entry_that_was_taken_over_and_is_put_again_is_found() {
+    let taken = || etcd().ephemeral(C2, 3_000, "/e", "b", 6).lives_until(C1, 40_000).lives_until(C2, 40_000);
+    let read = |story: Story, value, version| story.list(C2, 5_000, "/e", &[leaf("/e", value, version, Some(1))]);
+    read(taken(), "b", 6).keeps_everything();
+    read(taken(), "a", 7).breaks("4.4", "by the registry of the first again, as version 7");
+    // There was nothing any more that could be taken back.
+    read(taken().process(C2, 4_000, Change::Kill), "a", 7).keeps_everything();
+    read(taken().delete(C2, 4_000, "/e"), "a", 7).keeps_everything();
+    // It has put it again itself.
+    read(taken().ephemeral(C1, 4_000, "/e", "c", 8), "c", 9).keeps_everything();
+}
+
+#[test]
 fn an_observer_may_be_told_late_that_the_owner_deleted_its_entry() {
     let again = |deleted| etcd().delete(C1, deleted, "/e").ephemeral(C1, 20_000, "/e", "b", 6).lives_until(C1, 60_000);
     again(19_900).gone(20_100, "/e", 1).keeps_everything();
