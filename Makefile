@@ -21,7 +21,7 @@ SERVERS :=
 # How long `chaos` plays.
 SECONDS ?= 600
 
-.PHONY: help run test chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients
+.PHONY: help run test chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients install-mutants
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -41,7 +41,7 @@ chaos: install-build install-servers ## Play random histories, then clients and 
 		$(TARGET)/debug/registry-chaos run --backend $$backend --seconds $$(($(SECONDS) / 3)) --out $(TARGET)/chaos/$$backend $(ARGS); \
 	done
 
-mutants: install-build install-servers ## Break the product on purpose, in many ways, and have chaos runs find each (ARGS='...' names some)
+mutants: install-build install-servers install-mutants ## Break the product on purpose, in many ways, and have chaos runs find each (ARGS='...' names some)
 	$(CARGO) build --locked -p registry-chaos
 	exec $(TARGET)/debug/registry-chaos mutants $(ARGS)
 
@@ -87,6 +87,9 @@ install-build:
 
 install-matrix:
 	@scripts/install matrix
+
+install-mutants:
+	@scripts/install mutants
 
 install-lint:
 	@scripts/install lint
