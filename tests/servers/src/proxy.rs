@@ -4,11 +4,12 @@ mod carrier;
 mod connection;
 mod network;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::carrier::listen_at;
 pub(crate) use self::carrier::{Carrier, Door, Route, listen};
 pub(crate) use self::network::Network;
 use crate::Result;
@@ -29,9 +30,17 @@ impl Proxy {
     /// # Errors
     /// If it can't listen.
     pub fn to(server: SocketAddr) -> Result<Self> {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into(), server)
+    }
+
+    /// As [`to`](Self::to), on another address of this machine, such as 127.0.0.2; port 0 stands for a free one.
+    ///
+    /// # Errors
+    /// If it can't listen there.
+    pub fn at(address: SocketAddr, server: SocketAddr) -> Result<Self> {
         let network = Network::open();
         let told = network.subscribe();
-        let (listener, address) = listen()?;
+        let (listener, address) = listen_at(address)?;
         let route: Route = Box::new(move |_| Some(told.clone()));
         let carrier = Carrier::start(vec![Door { listener, server, route }])?;
         Ok(Self { address, network, _carrier: carrier })

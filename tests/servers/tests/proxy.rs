@@ -148,6 +148,19 @@ fn a_reset_ends_open_connections_also_cut_ones_and_spares_new_ones() {
 }
 
 #[test]
+fn what_a_cut_has_held_back_is_lost_with_a_reset() {
+    let mut ends = Ends::new();
+    ends.proxy.cut();
+    ends.client.write_all(b"request").unwrap();
+    // By then the proxy has it.
+    expect_silence(&mut ends.server);
+    ends.proxy.reset();
+    ends.proxy.heal();
+    expect_reset(&mut ends.server);
+    expect_reset(&mut ends.client);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_a_reset() {
     let ends = Ends::new();
     drop(ends.listener);

@@ -28,7 +28,12 @@ pub(crate) type Route = Box<dyn Fn(SocketAddr) -> Option<Told> + Send>;
 
 /// Listens on a free port of 127.0.0.1, and says which.
 pub(crate) fn listen() -> Result<(TcpListener, SocketAddr)> {
-    let opened = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| {
+    listen_at((Ipv4Addr::LOCALHOST, 0).into())
+}
+
+/// Listens at an address, and says which port it is if any may be.
+pub(crate) fn listen_at(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let opened = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         Ok((listener, address))

@@ -42,10 +42,12 @@ pub(super) async fn accept(listener: TcpListener, server: SocketAddr, route: Rou
 /// Carries one connection to its end, which both sides see as it was, or as a reset.
 async fn carry(mut client: TcpStream, address: SocketAddr, mut told: Told) {
     let resets = told.borrow_and_update().resets;
-    let mut server = None;
+    let (mut server, carried_by) = (None, told.clone());
     let whole = tokio::select! {
-        whole = carry_whole(&mut client, &mut server, address, told.clone()) => whole,
+        // What a cut has held back must not pass in the moment between its end and a reset that was told before.
+        biased;
         () = until(&mut told, |network| network.resets != resets) => false,
+        whole = carry_whole(&mut client, &mut server, address, carried_by) => whole,
     };
     if !whole {
         for side in [Some(client), server].into_iter().flatten() {
