@@ -108,7 +108,7 @@ impl Watch<'_> {
             Ok((connection, self.open(connection, revision + 1).await?))
         });
         match opened.await {
-            Ok(Ok((connection, stream))) => match self.tell(stream).await {
+            Ok(Ok((connection, stream))) => match self.tell(stream, number).await {
                 Ok(Break::Denied) => {
                     // A token that has run out is denied in the same words.
                     match timeout(self.patience(), connection.refresh_token()).await {
@@ -136,9 +136,11 @@ impl Watch<'_> {
         opened.map_err(|error| translate(error, Effect::Repeatable))
     }
 
-    /// Passes events on until the stream ends; one that is idle is asked for a sign of life.
-    async fn tell(&self, mut stream: WatchStream) -> Result<Break> {
+    /// Passes events on until the stream ends; one that is idle is asked for a sign of life, and so is one of an endpoint
+    /// that calls have turned away from.
+    async fn tell(&self, mut stream: WatchStream, number: usize) -> Result<Break> {
         let mut asked = false;
+        let (mut moved, mut doubted) = (pin!(self.endpoints.moved_from(number)), false);
         let mut idle = pin!(sleep(self.patience()));
         loop {
             let answer = select! {
@@ -150,7 +152,14 @@ impl Watch<'_> {
                     let request = stream.request_progress().await;
                     request.map_err(|error| translate(error, Effect::Repeatable))?;
                     asked = true;
-                    idle.as_mut().reset(Instant::now() + self.patience());
+                    idle.as_mut().reset(Instant::now() + self.patience().min(self.endpoints.patience()));
+                    continue;
+                }
+                () = &mut moved, if !doubted => {
+                    doubted = true;
+                    if !asked {
+                        idle.as_mut().reset(Instant::now());
+                    }
                     continue;
                 }
             };

@@ -3,6 +3,7 @@
 mod endpoint;
 
 use std::{
+    pin::pin,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +13,10 @@ use std::{
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use registry_plugin::{Error, ErrorKind, Outcome, Result, config::Secret};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 pub(crate) use endpoint::{Connection, Endpoint};
 
@@ -61,6 +65,8 @@ impl Retry {
 pub(crate) struct Endpoints {
     endpoints: Vec<Endpoint>,
     current: AtomicUsize,
+    /// Another endpoint is in use.
+    moved: Notify,
     /// Why the last attempt failed that was tried again.
     trouble: Mutex<Option<Error>>,
     retry: Retry,
@@ -73,7 +79,14 @@ impl Endpoints {
     pub(crate) fn new(endpoints: Vec<Endpoint>, retry: Retry, operation_timeout: Duration) -> Self {
         // The second endpoint gets as much of a call's time as the first.
         let patience = if endpoints.len() == 1 { operation_timeout } else { operation_timeout / 2 };
-        Endpoints { endpoints, current: AtomicUsize::new(0), trouble: Mutex::new(None), retry, patience }
+        Endpoints {
+            endpoints,
+            current: AtomicUsize::new(0),
+            moved: Notify::new(),
+            trouble: Mutex::new(None),
+            retry,
+            patience,
+        }
     }
 
     pub(crate) fn retry(&self) -> Retry {
@@ -90,12 +103,31 @@ impl Endpoints {
     pub(crate) fn failed(&self, number: usize) {
         let next = (number + 1) % self.endpoints.len();
         if next != number && self.current.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.moved.notify_waiters();
             tracing::warn!(
                 from = self.endpoints[number].address(),
                 to = self.endpoints[next].address(),
                 "an etcd server does not serve, going on to the next"
             );
         }
+    }
+
+    /// Waits until another endpoint than this one is in use.
+    pub(crate) async fn moved_from(&self, number: usize) {
+        loop {
+            let mut moved = pin!(self.moved.notified());
+            // Heard of from now on, so that a move right after the look is not missed.
+            moved.as_mut().enable();
+            if self.current().0 != number {
+                return;
+            }
+            moved.await;
+        }
+    }
+
+    /// How long one endpoint may be silent before the next is tried.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// All addresses, for messages.
@@ -156,7 +188,7 @@ impl Endpoints {
             answer.map_err(|error| translate(error, effect))
         };
         let send = async { send.await.map_err(|error| error.with_cause_text(format!("at {}", endpoint.address()))) };
-        let mut send = std::pin::pin!(send);
+        let mut send = pin!(send);
         match timeout(self.patience, &mut send).await {
             Ok(answer) => answer,
             Err(_) if effect == Effect::Repeatable => Err(silent(effect)),

@@ -21,6 +21,8 @@ enum Break {
     Gone,
     /// It was open and broke: another may be opened at once.
     Broken,
+    /// Calls go to another server by now.
+    Moved,
     /// No server could be reached.
     Unreachable(Error),
 }
@@ -69,8 +71,14 @@ impl Session {
         loop {
             let (number, endpoint) = self.endpoints.current();
             let begun = Instant::now();
-            match self.beat(endpoint, granted).await {
+            let ended = select! {
+                ended = self.beat(endpoint, granted) => ended,
+                () = self.endpoints.moved_from(number) => Break::Moved,
+            };
+            match ended {
                 Break::Gone => return,
+                // That one serves, as far as anybody knows.
+                Break::Moved => continue,
                 Break::Broken => tracing::debug!(server = endpoint.address(), "the keepalives broke off"),
                 Break::Unreachable(cause) => {
                     tracing::debug!(server = endpoint.address(), %cause, "the session has no contact");
@@ -95,7 +103,7 @@ impl Session {
         };
         loop {
             select! {
-                () = sleep(granted / 3) => {}
+                () = sleep(patience(granted)) => {}
                 () = self.doubt.notified() => {}
             }
             let sent = Moment::now();
@@ -167,7 +175,8 @@ impl Session {
     }
 }
 
-/// How long an answer may take: sent after a third of the timeout, silence is noticed at half of it.
+/// How long after an answer the next keepalive is sent, and how long its answer may take: silence is noticed within a third
+/// of the timeout.
 fn patience(granted: Duration) -> Duration {
     granted / 6
 }
