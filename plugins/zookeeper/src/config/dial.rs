@@ -19,6 +19,9 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Two ticks are the shortest session that a server grants, and no server has shorter ones than these.
 const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 
+/// Servers pause, to collect garbage or to write to their disk: for the sake of short calls none is left sooner than this.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A configuration that was checked.
 pub(crate) struct Settings {
     pub(crate) dial: Arc<Dial>,
@@ -94,8 +97,12 @@ impl Settings {
                 user,
                 trust,
                 session_timeout,
-                // A server that is silent for longer leaves no time to try another before the session is lost.
-                connection_timeout: config.connection_timeout.min(session_timeout / 4),
+                connection_timeout: config
+                    .connection_timeout
+                    // A server that is silent for longer leaves no time to try another before the session is lost.
+                    .min(session_timeout / 4)
+                    // It may be tried once more before the others: a call that waits for that is still to be answered.
+                    .min((context.operation_timeout() * 3 / 4).max(PATIENCE)),
                 backoff: ExponentialBuilder::new()
                     .with_min_delay(retry.base_sleep_time)
                     .with_max_delay(retry.max_sleep.max(retry.base_sleep_time))

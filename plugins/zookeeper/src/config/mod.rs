@@ -27,7 +27,8 @@ pub struct Config {
     pub connect_string: String,
     /// How opening is tried again.
     pub retry_policy: RetryPolicy,
-    /// How long a server may take to answer before the next one is tried, at most a quarter of the session timeout.
+    /// How long a server may take to answer before the next one is tried, at most a quarter of the session timeout, and
+    /// three quarters of `registry.operation-timeout` or 2 s, whichever is longer.
     #[serde(with = "duration")]
     pub connection_timeout: Duration,
     /// How long opening may take in all.
@@ -121,7 +122,7 @@ impl Config {
             "connection-timeout",
             "duration",
             "15s",
-            "how long a server may take to answer, at most a quarter of the session timeout",
+            "how long a server may take to answer, at most a quarter of the session timeout and about three of the operation timeout",
         ),
         ConfigKey::new("block-until-connected", "duration", "15s", "how long opening may take in all"),
         ConfigKey::new("digest", "user:password", "", "who to be; what is put, only this user may see and change")

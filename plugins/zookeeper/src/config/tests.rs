@@ -213,6 +213,17 @@ async fn a_silent_server_leaves_time_for_another() {
 }
 
 #[tokio::test]
+async fn a_silent_server_leaves_a_waiting_call_time_for_another() {
+    for (operations, silence) in [(4_000, 3_000), (1_000, 2_000), (60_000, 15_000)] {
+        let mut options = options();
+        options.session_timeout = Duration::from_secs(60);
+        options.operation_timeout = Duration::from_millis(operations);
+        let settings = check(&json!({ "connection-timeout": "15s" }), options).expect("a good section");
+        assert_eq!(settings.dial.connection_timeout, Duration::from_millis(silence));
+    }
+}
+
+#[tokio::test]
 async fn pauses_grow_up_to_the_longest() {
     let policy = json!({ "base-sleep-time": "10ms", "max-sleep": "40ms" });
     let pauses: Vec<_> = accepted(&json!({ "retry-policy": policy })).dial.pauses().take(9).collect();
