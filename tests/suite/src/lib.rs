@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backends;
+mod cluster;
 mod ending;
 mod logs;
 mod mirror;
@@ -13,6 +14,7 @@ mod server;
 mod waiting;
 
 pub use backends::{beside, etcd, memory, open, settings, unique, zookeeper};
+pub use cluster::{Cluster, Fault};
 pub use ending::Ending;
 pub use logs::Logs;
 pub use mirror::Mirror;
