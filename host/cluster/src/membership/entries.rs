@@ -189,20 +189,27 @@ impl Entries {
     /// Removes the entries that are the server's own, so that they don't come back with the next session either.
     pub(super) async fn release(&mut self) -> Result<()> {
         for node in &self.nodes {
-            let removed = match self.registry.get(&node.key).await? {
-                None => self.registry.txn().check_absent(&node.key).delete(&node.key).commit().await.map(drop),
-                Some(entry) if Member::of(&entry).and_then(|member| member.life()) == Some(self.life) => {
-                    self.registry.delete(&node.key).if_version(entry.version).await.map(drop)
-                }
-                Some(_) => Ok(()),
-            };
-            match removed {
-                // It is another's by now.
-                Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
-                removed => removed?,
-            }
+            self.release_one(&node.key).await?;
         }
         Ok(())
+    }
+
+    async fn release_one(&self, key: &str) -> Result<()> {
+        for _ in 0..TRIES {
+            let removed = match self.registry.get(key).await? {
+                None => self.registry.txn().check_absent(key).delete(key).commit().await.map(drop),
+                Some(entry) if Member::of(&entry).and_then(|member| member.life()) == Some(self.life) => {
+                    self.registry.delete(key).if_version(entry.version).await.map(drop)
+                }
+                Some(_) => return Ok(()),
+            };
+            match removed {
+                // It is another's by now, or has just been made anew in the next session.
+                Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
+                removed => return removed,
+            }
+        }
+        Err(restless(&self.server))
     }
 
     /// Removes the entries and the record of this life: there is nothing to be taken over.
