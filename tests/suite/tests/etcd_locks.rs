@@ -1,7 +1,7 @@
 //! Our locks and `etcdctl lock` keep each other out (contract 6.7).
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     process::{Child, Stdio},
     time::Duration,
 };
@@ -41,11 +41,13 @@ impl Other {
         let output = process.stdout.take().expect("its output");
         let (tell, held) = oneshot::channel();
         std::thread::spawn(move || {
-            let mut line = String::new();
-            if BufReader::new(output).read_line(&mut line).is_ok() {
+            let (mut output, mut line) = (BufReader::new(output), String::new());
+            if output.read_line(&mut line).is_ok() {
                 // Nobody may be waiting for it any more.
                 let _ = tell.send(line.trim().to_owned());
             }
+            // It writes on, and would be ended by a pipe that nobody reads, without releasing its lock.
+            let _ = io::copy(&mut output, &mut io::sink());
         });
         Other { process, held }
     }
