@@ -313,7 +313,8 @@ async fn a_master_that_is_cut_off_waits_before_another_takes_over_for_it() {
         let book = Book::default();
         let _other = start(&settings, "m:2", &book, &[]).await;
         let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
-        let cut = start(&settings, "m:1", &book, &[]).await;
+        // It beats all the time, so that a beat is on its way when it is cut off: that must not keep it from waiting.
+        let cut = start(&settings, "m:1", &book, &["registry.cluster.max-heartbeat-interval=1ms"]).await;
         let lost_life = life(&cut.membership);
         let mut standings = cut.membership.standings();
         let waits = tokio::spawn(async move {

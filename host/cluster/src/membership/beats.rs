@@ -1,9 +1,9 @@
 //! Beating, until there is a reason to stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::{EphemeralEvent, Error, ErrorKind, Result, SessionState};
+use registry_host::{EphemeralEvent, Error, ErrorKind, Result, SessionState, States};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
@@ -99,8 +99,6 @@ enum Reason {
     Touched,
     /// The host asks to leave; nothing if it has dropped the membership.
     Leave(Option<oneshot::Sender<Result<()>>>),
-    /// The host is to stop for want of a session.
-    Disconnected(Error),
 }
 
 /// Beats until the server is to stop or leaves.
@@ -112,11 +110,39 @@ pub(super) async fn beat(
     failing: watch::Sender<Option<Error>>,
     mut leaving: mpsc::Receiver<oneshot::Sender<Result<()>>>,
 ) {
+    let session = beats.cluster.registry().session();
+    let stop = tokio::select! {
+        biased;
+        // Neither waits for a beat that is on its way, which may wait for an answer until long after others have taken over.
+        error = session.stop_wanted() => Stop::Disconnected(error),
+        never = wait_when_lost(session.states(), &standing) => match never {},
+        stop = rounds(&mut beats, &mut figures, &mut tasks, &standing, &failing, &mut leaving) => stop,
+    };
+    end(beats, stop, standing).await;
+}
+
+/// Says of the server that it waits, as soon as its session is lost.
+async fn wait_when_lost(mut states: States, standing: &watch::Sender<Standing>) -> Infallible {
+    while let Some(state) = states.next().await {
+        if state == SessionState::Lost {
+            standing.send_replace(Standing::Waiting);
+        }
+    }
+    pending().await
+}
+
+/// Beats, measures and looks after the entries until the server is to stop.
+async fn rounds(
+    beats: &mut Beats,
+    figures: &mut Reading,
+    tasks: &mut watch::Receiver<Tasks>,
+    standing: &watch::Sender<Standing>,
+    failing: &watch::Sender<Option<Error>>,
+    leaving: &mut mpsc::Receiver<oneshot::Sender<Result<()>>>,
+) -> Stop {
     let registry = beats.cluster.registry().clone();
     let mut touched = registry.ephemerals();
     let mut states = registry.session().states();
-    let stop_wanted = registry.session().stop_wanted();
-    tokio::pin!(stop_wanted);
     let period = beats.cluster.options().max_heartbeat_interval;
     let mut clock = interval(period);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -126,16 +152,13 @@ pub(super) async fn beat(
     // When to try again what has failed.
     let mut again: Option<Instant> = None;
     // How the session is now: only what becomes of it is a reason to beat.
-    if states.next().await == Some(SessionState::Lost) {
-        standing.send_replace(Standing::Waiting);
-    }
-    let stop = loop {
+    states.next().await;
+    loop {
         let reason = tokio::select! {
             biased;
-            error = &mut stop_wanted => Reason::Disconnected(error),
             asked = leaving.recv() => Reason::Leave(asked),
             event = touched.next() => match event {
-                Some(event) if is_of(&beats, &event) => Reason::Touched,
+                Some(event) if is_of(beats, &event) => Reason::Touched,
                 Some(_) => continue,
                 None => Reason::Session(None),
             },
@@ -146,19 +169,16 @@ pub(super) async fn beat(
             Ok(()) = figures.changed() => Reason::Measured,
         };
         let heartbeat = beats.heartbeat(&figures.now(), tasks.borrow_and_update().waiting);
+        // A beat that was answered too late says nothing of the session that follows.
+        let session = registry.session().id();
         let done = match reason {
-            Reason::Disconnected(error) => break Stop::Disconnected(error),
-            Reason::Leave(Some(answer)) => match leave(&mut beats, answer).await {
+            Reason::Leave(Some(answer)) => match leave(beats, answer).await {
                 Some(stop) => break stop,
                 None => continue,
             },
             Reason::Leave(None) => break Stop::Left,
             Reason::Session(None | Some(SessionState::Closed)) => {
                 break Stop::Disconnected(Error::new(ErrorKind::Closed, "the registry is closed"));
-            }
-            Reason::Session(Some(SessionState::Lost)) => {
-                standing.send_replace(Standing::Waiting);
-                continue;
             }
             Reason::Session(Some(SessionState::Connected)) => beats.beat(heartbeat).await,
             Reason::Session(Some(_)) => continue,
@@ -180,12 +200,13 @@ pub(super) async fn beat(
                 if failing.send_replace(None).is_some() {
                     tracing::info!(server = %beats.server, "beats again");
                 }
+                let serves = beats.is_connected() && registry.session().id() == session;
                 standing.send_if_modified(|standing| {
-                    let waited = matches!(standing, Standing::Waiting);
-                    if waited {
+                    let again = serves && matches!(standing, Standing::Waiting);
+                    if again {
                         *standing = Standing::Serving;
                     }
-                    waited
+                    again
                 });
             }
             Err(error) => {
@@ -197,8 +218,7 @@ pub(super) async fn beat(
                 failing.send_replace(Some(error));
             }
         }
-    };
-    end(beats, stop, standing).await;
+    }
 }
 
 /// Releases the entries and tells the host to stop.
