@@ -44,7 +44,7 @@ impl Writer<'_> {
         let mut client = self.session.client()?;
         let mut seen = self.known.recall(txn, self.paths);
         // Whether what was seen is no older than this call, and whether it has to be.
-        let (mut current, mut doubted) = (false, false);
+        let (mut current, mut doubted) = (false, counts_alone(txn));
         if seen.is_none()
             && let Some(step) = guess(txn, self.paths)
         {
@@ -134,6 +134,17 @@ impl Writer<'_> {
         }
         Done { applied: applied.collect(), raced }
     }
+}
+
+/// Whether a check is left to the entry's counter, by which an entry that was made anew looks like the one before. A server that lags
+/// behind would show that one, and no answer tells of it afterwards, as that to a put does.
+fn counts_alone(txn: &Txn<'_>) -> bool {
+    let put = |key| txn.operations.iter().any(|op| matches!(op, Operation::Put { .. }) && op.key() == key);
+    txn.checks.iter().any(|check| match check {
+        Check::Held { .. } => true,
+        Check::Version(key, _) => !put(*key),
+        _ => false,
+    })
 }
 
 /// Whether a check asks for more than that there is such an entry.

@@ -108,6 +108,7 @@ async fn of_many_that_write_at_one_version_one_succeeds(case: &Case) -> Verdict 
     let clients = [case.client().await?, case.client().await?];
     let key = case.key("counter");
     clients[0].put(&key, "0").await?;
+    case.catch_up(&clients[1]).await?;
     let counting = (0..6).map(|number| {
         let (client, key) = (clients[number % 2].clone(), key.clone());
         beside(async move {
