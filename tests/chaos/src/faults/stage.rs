@@ -21,12 +21,15 @@ pub(crate) struct Stage {
     /// Each client's own to each member.
     pub(crate) ways: Vec<Vec<Proxy>>,
     pub(crate) history: History,
+    /// How long a leader may be stopped, if there is a limit.
+    pub(crate) leader_pause: Option<Duration>,
     faults: AtomicU32,
 }
 
 impl Stage {
     pub(crate) fn new(cluster: Arc<Cluster>, ways: Vec<Vec<Proxy>>, history: History) -> Self {
-        Stage { cluster, ways, history, faults: AtomicU32::new(0) }
+        let leader_pause = cluster.longest_pause_of_leader();
+        Stage { cluster, ways, history, leader_pause, faults: AtomicU32::new(0) }
     }
 
     /// Makes a fault, waits for as long as it lasts, and undoes it; tells of each step.
