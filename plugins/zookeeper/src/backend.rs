@@ -94,24 +94,45 @@ impl Backend for Zookeeper {
     }
 
     async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
-        let client = self.session.client()?;
-        self.session.watched(self.fresh(&client, read::get(&client, &self.paths, key)).await)
+        loop {
+            let client = self.session.link().await?;
+            let answer = self.fresh(&client, read::get(&client, &self.paths, key)).await;
+            if let Some(answer) = self.session.answered(answer) {
+                return answer;
+            }
+        }
     }
 
     async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {
-        let client = self.session.client()?;
-        self.session.watched(self.fresh(&client, read::children(&client, &self.paths, key)).await)
+        loop {
+            let client = self.session.link().await?;
+            let answer = self.fresh(&client, read::children(&client, &self.paths, key)).await;
+            if let Some(answer) = self.session.answered(answer) {
+                return answer;
+            }
+        }
     }
 
     async fn list(&self, key: Key<'_>, _page: Page) -> Result<Listing> {
-        let client = self.session.client()?;
-        let reader = Reader { client: &client, paths: &self.paths, patience: self.context.operation_timeout() };
-        self.session.watched(self.fresh(&client, reader.list(key)).await).map(Listing::last)
+        loop {
+            let client = self.session.link().await?;
+            let reader = Reader { client: &client, paths: &self.paths, patience: self.context.operation_timeout() };
+            let answer = self.fresh(&client, reader.list(key)).await;
+            if let Some(answer) = self.session.answered(answer) {
+                return answer.map(Listing::last);
+            }
+        }
     }
 
     async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
         let writer = Writer { session: &self.session, paths: &self.paths, known: &self.known };
-        self.session.watched(writer.commit(txn).await)
+        loop {
+            // It asks for the client itself, for each attempt.
+            self.session.link().await?;
+            if let Some(answer) = self.session.answered(writer.commit(txn).await) {
+                return answer;
+            }
+        }
     }
 
     async fn watch(&self, key: Key<'_>, scope: Scope, sink: WatchSink) -> Result<()> {

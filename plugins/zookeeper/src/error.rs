@@ -3,6 +3,9 @@
 use registry_plugin::{Error, ErrorKind, Outcome};
 use zookeeper_client::Error as ZkError;
 
+/// What a request fails with that its client has never sent.
+const UNSENT: &str = "the connection to the ZooKeeper server broke before the request was sent";
+
 /// Whether a request may be sent a second time when nobody knows what became of the first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Effect {
@@ -54,11 +57,20 @@ pub(crate) fn translate(error: ZkError, effect: Effect) -> Error {
         ZkError::Timeout => {
             Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(unknown(effect))
         }
+        // The client was cut off while it was not connected, and calls it a fault of its own that it leaves questions unanswered.
+        ZkError::UnexpectedError(what) if what.starts_with("BUG: ") => {
+            refused(ErrorKind::Unavailable, UNSENT).with_retryable(true)
+        }
         // All that the client calls custom is a connection that broke.
         _ => Error::new(ErrorKind::Unavailable, "the connection to the ZooKeeper server broke")
             .with_outcome(unknown(effect)),
     };
     translated.with_cause(&error)
+}
+
+/// Whether nothing was sent of what failed.
+pub(crate) fn is_unsent(error: &Error) -> bool {
+    error.message() == UNSENT && error.outcome() == Outcome::NotApplied
 }
 
 /// The error of a read in the contract's words.

@@ -11,7 +11,7 @@ use rustls::pki_types::ServerName;
 use zookeeper_client::{Acls, Client, Connector, Error as ZkError, SaslOptions, SessionInfo};
 
 use super::{Config, Server, SyncReads, Trust, servers::ConnectString, user::User};
-use crate::paths::Paths;
+use crate::{paths::Paths, session::Link};
 
 /// The longest that anything may take. What is longer was not meant.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -21,6 +21,9 @@ const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 
 /// Servers pause, to collect garbage or to write to their disk: for the sake of short calls none is left sooner than this.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The longest pause while a session is out of contact; jitter may double it.
+const SHORT: Duration = Duration::from_millis(500);
 
 /// A configuration that was checked.
 pub(crate) struct Settings {
@@ -41,6 +44,7 @@ pub(crate) struct Dial {
     session_timeout: Duration,
     pub(super) connection_timeout: Duration,
     backoff: ExponentialBuilder,
+    short_backoff: ExponentialBuilder,
 }
 
 impl Settings {
@@ -91,6 +95,11 @@ impl Settings {
             );
             return Err(invalid(context, "connect-string", what));
         }
+        let backoff = |shortest, longest| {
+            ExponentialBuilder::new().with_min_delay(shortest).with_max_delay(longest).with_jitter().without_max_times()
+        };
+        let longest = retry.max_sleep.max(retry.base_sleep_time);
+        let short = longest.min(SHORT).min(session_timeout / 20);
         Ok(Settings {
             dial: Arc::new(Dial {
                 servers,
@@ -103,11 +112,8 @@ impl Settings {
                     .min(session_timeout / 4)
                     // It may be tried once more before the others: a call that waits for that is still to be answered.
                     .min((context.operation_timeout() * 3 / 4).max(PATIENCE)),
-                backoff: ExponentialBuilder::new()
-                    .with_min_delay(retry.base_sleep_time)
-                    .with_max_delay(retry.max_sleep.max(retry.base_sleep_time))
-                    .with_jitter()
-                    .without_max_times(),
+                backoff: backoff(retry.base_sleep_time, longest),
+                short_backoff: backoff(retry.base_sleep_time.min(short / 8), short),
             }),
             paths: Arc::new(paths),
             block_until_connected: config.block_until_connected,
@@ -158,15 +164,39 @@ impl Dial {
         if self.user.is_nobody() { Acls::anyone_all() } else { Acls::creator_all() }
     }
 
-    /// Tries every server once to open a session.
-    pub(crate) async fn open(&self) -> Result<Client, ZkError> {
-        // Dropped, a client ends no session: whatever drops it has not been told to.
-        self.connect(self.connector().with_detached()).await
+    /// Tries every server once, to open a session, or to carry on the one of a link that was cut off.
+    ///
+    /// # Behavior
+    ///
+    /// They are tried in any order, the one that the former link led to last.
+    ///
+    /// # Errors
+    ///
+    /// That of the last attempt; `SessionExpired` and `AuthFailed` at once.
+    pub(crate) async fn link(&self, former: Option<&Link>) -> Result<Link, ZkError> {
+        let mut order: Vec<usize> = (0..self.servers.len()).collect();
+        fastrand::shuffle(&mut order);
+        order.sort_by_key(|&server| former.is_some_and(|former| former.server() == server));
+        let mut failed = ZkError::NoHosts;
+        for server in order {
+            // Dropped, a client ends no session: whatever drops it has not been told to.
+            let connector = self.connector().with_detached();
+            let connector = match former {
+                Some(former) => connector.with_session(former.session().clone()),
+                None => connector,
+            };
+            match Link::to(server, self.connect(connector, &self.servers[server].to_string())).await {
+                Ok(link) => return Ok(link),
+                Err(error @ (ZkError::SessionExpired | ZkError::AuthFailed)) => return Err(error),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
     }
 
     /// Tries every server once to take a session over from a client that has dropped it; the new client ends it when it is dropped.
-    pub(crate) async fn resume(&self, session: SessionInfo) -> Result<Client, ZkError> {
-        self.connect(self.connector().with_session(session)).await
+    pub(crate) async fn take_over(&self, session: SessionInfo) -> Result<Client, ZkError> {
+        self.connect(self.connector().with_session(session), &self.joined(",")).await
     }
 
     /// Pauses between attempts, growing and with jitter, without end.
@@ -174,16 +204,20 @@ impl Dial {
         self.backoff.build()
     }
 
-    /// The same pauses, for as many attempts after the first.
+    /// Pauses between attempts to carry on a session, which doesn't wait.
+    pub(crate) fn short_pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
+        self.short_backoff.build()
+    }
+
+    /// The longer pauses, for as many attempts after the first.
     pub(crate) fn retries(&self, most: usize) -> ExponentialBuilder {
         self.backoff.with_max_times(most)
     }
 
-    async fn connect(&self, connector: Connector) -> Result<Client, ZkError> {
-        let servers = self.joined(",");
+    async fn connect(&self, connector: Connector, servers: &str) -> Result<Client, ZkError> {
         match self.trust {
-            Some(_) => connector.secure_connect(&servers).await,
-            None => connector.connect(&servers).await,
+            Some(_) => connector.secure_connect(servers).await,
+            None => connector.connect(servers).await,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     error::of_read,
     paths::Paths,
     read::{number, owner},
-    session::{Session, id},
+    session::{Link, Session, id},
 };
 
 /// A lock that a request asks for, in one session and with a deadline for each question.
@@ -110,7 +110,7 @@ impl Asking {
     }
 
     /// The client of the session that the request is made in.
-    fn client(&self) -> Result<Arc<Client>> {
+    fn client(&self) -> Result<Arc<Link>> {
         let client = self.session.client()?;
         if id(&client) == self.request.session() {
             return Ok(client);

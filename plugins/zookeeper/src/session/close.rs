@@ -18,10 +18,10 @@ impl Session {
     /// Of unknown outcome, if no server says that it has ended.
     pub(crate) async fn close(&self) -> Result<()> {
         self.closing.send_replace(true);
-        let Some(client) = self.replace(None) else { return Ok(()) };
-        let (info, within) = (client.session().clone(), client.session_timeout());
-        let left = ended(client.state_watcher());
-        drop(client);
+        let Some(link) = self.replace(None) else { return Ok(()) };
+        let (info, within) = (link.session().clone(), link.session_timeout());
+        let left = link.over();
+        drop(link);
         // Watches let go of it, too.
         self.reconnected();
         // It would complain when the server ends its session. Calls that are on their way may still use it.
@@ -50,7 +50,7 @@ impl Session {
 /// The client that has used the session so far ends none when it is dropped, wherever that happens. So the session is taken over
 /// by another one that does, and that tells when it is done.
 pub(super) async fn end(dial: &Dial, session: SessionInfo) -> Result<()> {
-    let client = match dial.resume(session).await {
+    let client = match dial.take_over(session).await {
         Ok(client) => client,
         Err(ZkError::SessionExpired) => return Ok(()),
         Err(error) => return Err(of_read(error)),

@@ -1,19 +1,16 @@
 //! Keeping in contact with the servers, and opening another session when one is lost (contract 4.3).
 
-use std::{
-    convert::Infallible,
-    future::{pending, ready},
-    sync::Arc,
-};
+use std::{convert::Infallible, future::pending, pin::pin, sync::Arc};
 
 use registry_plugin::{Moment, SessionState};
 use tokio::{
     select,
     time::{sleep, timeout},
 };
-use zookeeper_client::{Client, Error as ZkError, SessionState as ClientState};
+use zookeeper_client::{Error as ZkError, SessionState as ClientState};
 
-use super::{Opened, Session, close::end, open};
+use super::{Link, Opened, Session, close::end, open};
+use crate::freshness::agree;
 
 impl Session {
     /// Keeps a session open until the connection closes.
@@ -23,9 +20,8 @@ impl Session {
         let keep = async {
             let mut lost = None;
             loop {
-                let Ok(client) = self.client() else { return };
                 select! {
-                    () = self.hold(&client) => {}
+                    () = self.live() => {}
                     () = self.reporter.ended() => {}
                     never = self.give_up(lost.take()) => match never {},
                 }
@@ -33,17 +29,16 @@ impl Session {
                 if self.reporter.state() == Some(SessionState::Closed) {
                     return;
                 }
-                let Opened { client: next, sent } = self.reopen().await;
-                let next = Arc::new(next);
-                self.replace(Some(next.clone()));
-                if *self.closing.borrow() {
-                    // It was closed meanwhile. The new session owns nothing and ends by itself.
-                    self.replace(None);
+                let Ok(former) = self.client() else { return };
+                let Opened { link, sent } = self.reopen().await;
+                let link = Arc::new(link);
+                // If it was closed meanwhile, the new session owns nothing and ends by itself.
+                if !self.install(&link) {
                     return;
                 }
-                self.begin(&next, sent);
+                self.begin(&link, sent);
                 self.reconnected();
-                lost = Some(client);
+                lost = Some(former);
             }
         };
         select! {
@@ -54,37 +49,99 @@ impl Session {
         broken_off.0 = None;
     }
 
-    /// Asks the servers again and again whether they are there, until they say that the session is over.
-    async fn hold(&self, client: &Client) {
-        let mut states = client.state_watcher();
-        let granted = client.session_timeout();
+    /// Keeps the session in contact, over one connection after the other, until the servers say that it is over.
+    async fn live(&self) {
+        while let Ok(link) = self.client() {
+            self.hold(&link).await;
+            self.reporter.suspended();
+            if !link.cut() {
+                // It has connected again by itself.
+                self.reconnected();
+                self.doubt.notify_one();
+                continue;
+            }
+            let Some((next, sent)) = self.resume(&link).await else { return };
+            if !self.install(&Arc::new(next)) {
+                return;
+            }
+            self.reconnected();
+            self.reporter.alive(sent);
+        }
+    }
+
+    /// Makes it the present client; not if the connection was closed.
+    fn install(&self, link: &Arc<Link>) -> bool {
+        self.replace(Some(link.clone()));
+        let closing = *self.closing.borrow();
+        if closing {
+            self.replace(None);
+        }
+        !closing
+    }
+
+    /// Carries on the session of a link that was cut off; not if the session is over.
+    ///
+    /// # Behavior
+    ///
+    /// The client that comes next has seen nothing yet: its server has to have caught up with all that the servers agreed on
+    /// before it is used.
+    async fn resume(&self, former: &Link) -> Option<(Link, Moment)> {
+        let within = former.session_timeout() / PATIENCE;
+        let mut pauses = self.dial.short_pauses();
+        loop {
+            let cause = match self.dial.link(Some(former)).await {
+                Ok(link) => {
+                    let sent = Moment::now();
+                    match timeout(within, agree(&link)).await {
+                        Ok(Ok(())) => return Some((link, sent)),
+                        Ok(Err(cause)) => cause,
+                        Err(_) => ZkError::Timeout,
+                    }
+                }
+                Err(cause) => cause,
+            };
+            if cause == ZkError::SessionExpired {
+                return None;
+            }
+            tracing::debug!(%cause, "no new connection yet");
+            sleep(pauses.next().unwrap_or_default()).await;
+        }
+    }
+
+    /// Asks the servers again and again whether they are there, until the connection breaks.
+    async fn hold(&self, link: &Link) {
+        let mut states = link.state_watcher();
+        let granted = link.session_timeout();
+        let mut over = pin!(link.over());
         loop {
             select! {
+                biased;
                 state = states.changed() => match self.changed(state) {
-                    Change::Over => return,
-                    Change::Suspended => continue,
+                    Change::Broken => return,
                     Change::Connected => {}
                 },
+                // Nothing serves the client any more.
+                () = &mut over => return,
                 () = sleep(granted / BEATS) => {}
                 () = self.doubt.notified() => {}
             }
             let sent = Moment::now();
-            // It is the leader that ends sessions, so that an answer counts only if it comes from there.
-            match timeout(granted / PATIENCE, client.sync("/")).await {
-                Ok(Ok(())) => {
-                    let news = select! {
-                        biased;
-                        state = states.changed() => Some(state),
-                        () = ready(()) => None,
-                    };
-                    // The answer may have come over a connection that was not heard of yet.
-                    match news.map_or(Change::Connected, |state| self.changed(state)) {
-                        Change::Over => return,
-                        Change::Suspended => {}
-                        Change::Connected => self.reporter.alive(sent),
+            let answer = select! {
+                biased;
+                state = states.changed() => match self.changed(state) {
+                    Change::Broken => return,
+                    Change::Connected => {
+                        // What is answered over another connection than it was asked on says nothing of when.
+                        self.doubt.notify_one();
+                        continue;
                     }
-                }
-                Ok(Err(ZkError::SessionExpired)) => return,
+                },
+                () = &mut over => return,
+                // It is the leader that ends sessions, so that an answer counts only if it comes from there.
+                answer = timeout(granted / PATIENCE, link.sync("/")) => answer,
+            };
+            match answer {
+                Ok(Ok(())) => self.reporter.alive(sent),
                 Ok(Err(cause)) => tracing::debug!(%cause, "the session has no contact"),
                 Err(_) => {
                     tracing::debug!("the session has no contact, the server does not answer");
@@ -96,24 +153,22 @@ impl Session {
 
     fn changed(&self, state: ClientState) -> Change {
         match state {
-            ClientState::Disconnected => {
-                self.reporter.suspended();
-                Change::Suspended
-            }
-            ClientState::Expired | ClientState::AuthFailed | ClientState::Closed => Change::Over,
             // That it was disconnected in between may have gone by unseen.
-            _ => {
+            ClientState::SyncConnected | ClientState::ConnectedReadOnly => {
                 self.reconnected();
                 Change::Connected
             }
+            // Whether the session is over, too, is for the next connection to find out: the client calls it expired also if only
+            // the connection has moved.
+            _ => Change::Broken,
         }
     }
 
     /// Ends a session that was lost by the clock: the server may keep what hangs on it for longer. One attempt is made, as
     /// nothing prolongs it any more.
-    async fn give_up(&self, lost: Option<Arc<Client>>) -> Infallible {
-        if let Some(client) = lost.filter(|client| client.state() != ClientState::Expired)
-            && !matches!(timeout(self.patience, end(&self.dial, client.session().clone())).await, Ok(Ok(())))
+    async fn give_up(&self, lost: Option<Arc<Link>>) -> Infallible {
+        if let Some(link) = lost.filter(|link| link.state() != ClientState::Expired)
+            && !matches!(timeout(self.patience, end(&self.dial, link.session().clone())).await, Ok(Ok(())))
         {
             tracing::debug!("a lost session was not ended, it ends by itself");
         }
@@ -152,8 +207,7 @@ impl Drop for BreakOff<'_> {
 /// What the client has told of its connection.
 enum Change {
     Connected,
-    Suspended,
-    Over,
+    Broken,
 }
 
 /// How many requests are sent in the time of one session timeout. A follower tells the leader of its sessions twice a tick, and

@@ -2,6 +2,7 @@
 
 mod close;
 mod keep;
+mod link;
 mod prepare;
 
 use std::{
@@ -14,7 +15,8 @@ use registry_plugin::{Contact, Context, Error, ErrorKind, Moment, Result, Sessio
 use tokio::sync::{Notify, watch};
 use zookeeper_client::Client;
 
-use crate::{config::Dial, paths::Paths};
+pub(crate) use self::link::Link;
+use crate::{config::Dial, error::is_unsent, paths::Paths};
 
 /// The connection's one session, or the ones after it when it is lost.
 pub(crate) struct Session {
@@ -24,7 +26,7 @@ pub(crate) struct Session {
     /// How long one request may take in the background.
     patience: Duration,
     /// Nothing once it is closed.
-    current: RwLock<Option<Arc<Client>>>,
+    current: RwLock<Option<Arc<Link>>>,
     /// Counts the connections to servers: what was watched on one is watched no longer on the next.
     connections: watch::Sender<u64>,
     /// Somebody lost contact with the server: the next beat should not wait.
@@ -34,7 +36,7 @@ pub(crate) struct Session {
 
 /// A session as the server granted it.
 struct Opened {
-    client: Client,
+    link: Link,
     sent: Moment,
 }
 
@@ -46,18 +48,18 @@ impl Session {
     /// Those of the last attempt, of which there is one only.
     pub(crate) async fn open(dial: Arc<Dial>, paths: Arc<Paths>, context: &Context) -> Result<Arc<Self>> {
         let opened = open(&dial, &paths).await?;
-        let (client, sent) = (Arc::new(opened.client), opened.sent);
+        let (link, sent) = (Arc::new(opened.link), opened.sent);
         let session = Arc::new(Session {
             dial,
             paths,
             reporter: context.session().clone(),
             patience: context.operation_timeout(),
-            current: RwLock::new(Some(client.clone())),
+            current: RwLock::new(Some(link.clone())),
             connections: watch::Sender::new(1),
             doubt: Notify::new(),
             closing: watch::Sender::new(false),
         });
-        session.begin(&client, sent);
+        session.begin(&link, sent);
         context.spawn(session.clone().keep());
         Ok(session)
     }
@@ -67,9 +69,45 @@ impl Session {
     /// # Errors
     ///
     /// `Closed` once the session is.
-    pub(crate) fn client(&self) -> Result<Arc<Client>> {
+    pub(crate) fn client(&self) -> Result<Arc<Link>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         current.ok_or_else(|| Error::new(ErrorKind::Closed, "the registry is closed, open it again"))
+    }
+
+    /// The client of the present session, as soon as it isn't one that was cut off.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` once the session is.
+    pub(crate) async fn link(&self) -> Result<Arc<Link>> {
+        loop {
+            let link = self.client()?;
+            if !link.is_cut() {
+                return Ok(link);
+            }
+            self.replaced(&link, &mut self.connections()).await;
+        }
+    }
+
+    /// The answer; nothing if the question was never sent, so that it can be asked once more by the next [`link`](Session::link).
+    pub(crate) fn answered<T>(&self, answer: Result<T>) -> Option<Result<T>> {
+        match answer {
+            Err(error) if is_unsent(&error) => None,
+            answer => Some(self.watched(answer)),
+        }
+    }
+
+    /// Waits until another client has taken the place of this one, or none.
+    pub(crate) async fn replaced(&self, link: &Arc<Link>, connections: &mut watch::Receiver<u64>) {
+        loop {
+            connections.borrow_and_update();
+            match self.client() {
+                Ok(present) if Arc::ptr_eq(&present, link) => {}
+                _ => return,
+            }
+            // The sender lives as long as the session.
+            let _ = connections.changed().await;
+        }
     }
 
     /// How to reach the servers, and who may see what is put.
@@ -107,8 +145,8 @@ impl Session {
     }
 
     /// Puts another client in the place of the present one, which is given back.
-    fn replace(&self, client: Option<Arc<Client>>) -> Option<Arc<Client>> {
-        mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), client)
+    fn replace(&self, link: Option<Arc<Link>>) -> Option<Arc<Link>> {
+        mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), link)
     }
 
     fn reconnected(&self) {
@@ -124,12 +162,12 @@ pub(crate) fn id(client: &Client) -> SessionId {
 /// Opens a session that can be relied on: it has seen what was written before, and what the keys lie below is there.
 async fn open(dial: &Dial, paths: &Paths) -> Result<Opened> {
     let sent = Moment::now();
-    let client = dial.open().await.map_err(|error| prepare::refused(dial, error))?;
-    match prepare::prepare(&client, dial, paths).await {
-        Ok(()) => Ok(Opened { client, sent }),
+    let link = dial.link(None).await.map_err(|error| prepare::refused(dial, error))?;
+    match prepare::prepare(&link, dial, paths).await {
+        Ok(()) => Ok(Opened { link, sent }),
         Err(error) => {
             // Nothing hangs on it yet. If it can't be ended it ends by itself.
-            let _ = close::end(dial, client.into_session()).await;
+            let _ = close::end(dial, link.session().clone()).await;
             Err(error)
         }
     }

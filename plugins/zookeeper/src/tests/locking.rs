@@ -41,7 +41,7 @@ pub(crate) trait Contender {
     /// How many entries were ever made below the lock: the server counts makings and removals.
     async fn ever_made(&self) -> i32;
 
-    fn raw(&self) -> std::sync::Arc<zookeeper_client::Client>;
+    fn raw(&self) -> std::sync::Arc<crate::session::Link>;
 }
 
 impl Contender for Client {
@@ -104,7 +104,7 @@ impl Contender for Client {
         (stat.cversion + stat.num_children) / 2
     }
 
-    fn raw(&self) -> std::sync::Arc<zookeeper_client::Client> {
+    fn raw(&self) -> std::sync::Arc<crate::session::Link> {
         self.session.client().expect("it is open")
     }
 }

@@ -3,6 +3,7 @@
 mod breaks;
 mod deleting;
 mod jute;
+mod links;
 mod lists;
 mod lock_faults;
 mod lock_members;

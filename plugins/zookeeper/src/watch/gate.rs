@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::{select, sync::RwLock};
 use zookeeper_client::{AddWatchMode, Client, Error as ZkError, PersistentWatcher};
 
+use crate::session::Link;
+
 /// Keeps additions and removals of server watches apart.
 ///
 /// # Behavior
@@ -17,7 +19,7 @@ use zookeeper_client::{AddWatchMode, Client, Error as ZkError, PersistentWatcher
 pub(super) struct Gate {
     order: RwLock<()>,
     /// The clients are not held: a removal that is broken off must not keep a session alive.
-    leaving: Mutex<Vec<(Weak<Client>, PersistentWatcher)>>,
+    leaving: Mutex<Vec<(Weak<Link>, PersistentWatcher)>>,
 }
 
 impl Gate {
@@ -42,7 +44,7 @@ impl Gate {
     /// It waits no longer than the client is used.
     pub(super) async fn remove(
         &self,
-        client: Arc<Client>,
+        client: Arc<Link>,
         watcher: PersistentWatcher,
         replaced: impl Future<Output = ()>,
     ) {
@@ -61,7 +63,7 @@ impl Gate {
         }
     }
 
-    fn leaving(&self) -> MutexGuard<'_, Vec<(Weak<Client>, PersistentWatcher)>> {
+    fn leaving(&self) -> MutexGuard<'_, Vec<(Weak<Link>, PersistentWatcher)>> {
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,8 @@ use std::{
 
 use registry_plugin::{Error, Key, Result, Scope};
 use tokio::sync::Notify;
-use zookeeper_client::Client;
+
+use crate::session::Link;
 
 /// How many changed keys are remembered. When there are more, all is read anew.
 const MOST: usize = 100_000;
@@ -24,7 +25,7 @@ pub(super) struct Heard {
 #[derive(Default)]
 struct State {
     /// The client that the server tells changes, and that sees no state older than those; nothing while it tells none.
-    client: Option<Arc<Client>>,
+    client: Option<Arc<Link>>,
     /// Whether changes may have been missed since the whole state was read.
     missed: bool,
     changed: BTreeSet<Arc<str>>,
@@ -34,9 +35,9 @@ struct State {
 /// What is to be read, by that client.
 pub(super) enum News {
     /// All that the watch covers.
-    All(Arc<Client>),
+    All(Arc<Link>),
     /// Some keys, which were put or deleted.
-    Some(Arc<Client>, BTreeSet<Arc<str>>),
+    Some(Arc<Link>, BTreeSet<Arc<str>>),
 }
 
 impl Heard {
@@ -45,7 +46,7 @@ impl Heard {
     }
 
     /// From now on the server tells that client what changes.
-    pub(super) fn begin(&self, client: Arc<Client>) {
+    pub(super) fn begin(&self, client: Arc<Link>) {
         self.tell(|state| {
             state.client = Some(client);
             state.miss();

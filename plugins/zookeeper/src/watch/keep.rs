@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::{select, sync::watch, time::sleep};
-use zookeeper_client::{Client, EventType, PersistentWatcher, SessionState};
+use tokio::{select, time::sleep};
+use zookeeper_client::{EventType, PersistentWatcher, SessionState};
 
 use super::{hub::Hub, line::Line, passes};
-use crate::error::of_read;
+use crate::{error::of_read, session::Link};
 
 /// How it ended that the server told of a path.
 enum Break {
@@ -25,14 +25,14 @@ impl Hub {
         let mut pauses = self.session.dial().pauses();
         // On the client's next connection it tells nothing any more. It goes when the next one is there: as long as there is
         // one for the path, the client removes nothing from the server.
-        let mut former: Option<(Arc<Client>, PersistentWatcher)> = None;
+        let mut former: Option<(Arc<Link>, PersistentWatcher)> = None;
         loop {
             let Ok(client) = self.session.client() else { return };
             // A client that is not used any more is let go of.
             former = former.filter(|(last, _)| Arc::ptr_eq(last, &client));
             let added = select! {
                 added = self.gate.add(&client, line.path()) => added.map_err(of_read),
-                () = self.replaced(&client, &mut connections) => continue,
+                () = self.session.replaced(&client, &mut connections) => continue,
             };
             let mut watcher = match added {
                 Ok(watcher) => watcher,
@@ -40,6 +40,7 @@ impl Hub {
                     tracing::debug!(path = line.path(), %error, "the server does not watch yet");
                     select! {
                         () = sleep(pauses.next().unwrap_or_default()) => continue,
+                        () = self.session.replaced(&client, &mut connections) => continue,
                         () = line.ended() => break,
                     }
                 }
@@ -52,8 +53,8 @@ impl Hub {
             pauses = self.session.dial().pauses();
             line.begin(&client);
             let broken = select! {
-                broken = self.pass_on(&line, &mut watcher) => broken,
-                () = self.replaced(&client, &mut connections) => Break::Anew,
+                broken = self.pass_on(&line, &client, &mut watcher) => broken,
+                () = self.session.replaced(&client, &mut connections) => Break::Anew,
             };
             line.pause();
             former = Some((client, watcher));
@@ -64,25 +65,26 @@ impl Hub {
                     // What is told now would be more than the last word.
                     let Some((client, _)) = former.take() else { continue };
                     select! {
-                        () = self.replaced(&client, &mut connections) => {}
+                        () = self.session.replaced(&client, &mut connections) => {}
                         () = line.ended() => break,
                     }
                 }
             }
         }
         if let Some((client, watcher)) = former {
-            let replaced = self.replaced(&client, &mut connections);
+            let replaced = self.session.replaced(&client, &mut connections);
             self.gate.remove(client.clone(), watcher, replaced).await;
         }
     }
 
     /// Passes on what the server tells, until it tells nothing any more.
-    async fn pass_on(&self, line: &Line, watcher: &mut PersistentWatcher) -> Break {
+    async fn pass_on(&self, line: &Line, link: &Link, watcher: &mut PersistentWatcher) -> Break {
         loop {
             let event = select! {
-                event = watcher.changed() => event,
+                event = link.told(watcher) => event,
                 () = line.ended() => return Break::Unwatched,
             };
+            let Some(event) = event else { return Break::Anew };
             match (event.event_type, event.session_state) {
                 (EventType::Session, SessionState::Disconnected) => line.pause(),
                 (EventType::Session, state) if state.is_terminated() => return Break::Over,
@@ -90,19 +92,6 @@ impl Hub {
                 // What happened is to be seen when it is read.
                 _ => self.paths.key(&event.path).into_iter().for_each(|key| line.change(key)),
             }
-        }
-    }
-
-    /// Waits until another client has taken the place of this one, or none.
-    async fn replaced(&self, client: &Arc<Client>, connections: &mut watch::Receiver<u64>) {
-        loop {
-            connections.borrow_and_update();
-            match self.session.client() {
-                Ok(present) if Arc::ptr_eq(&present, client) => {}
-                _ => return,
-            }
-            // The sender lives as long as the session.
-            let _ = connections.changed().await;
         }
     }
 }

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use registry_plugin::{Error, Key};
 use tokio::sync::Notify;
-use zookeeper_client::Client;
 
 use super::heard::Heard;
+use crate::session::Link;
 
 /// The watches on one path.
 pub(super) struct Line {
@@ -18,7 +18,7 @@ pub(super) struct Line {
 #[derive(Default)]
 struct Watches {
     /// The client that the server tells of the path; nothing while it tells none.
-    client: Option<Arc<Client>>,
+    client: Option<Arc<Link>>,
     heard: Vec<Arc<Heard>>,
 }
 
@@ -50,7 +50,7 @@ impl Line {
     }
 
     /// The server tells that client of the path from now on.
-    pub(super) fn begin(&self, client: &Arc<Client>) {
+    pub(super) fn begin(&self, client: &Arc<Link>) {
         let mut watches = self.lock();
         watches.client = Some(client.clone());
         watches.heard.iter().for_each(|heard| heard.begin(client.clone()));

@@ -1,0 +1,76 @@
+use std::time::Duration;
+
+use registry_plugin::{ErrorKind, Outcome, SessionState};
+use registry_test_servers::Proxy;
+use serde_json::json;
+use tokio::net::TcpListener;
+use zookeeper_client::{Acls, AddWatchMode, CreateMode};
+
+use super::support::*;
+use crate::error::{Effect, is_unsent, translate};
+
+#[tokio::test]
+async fn without_a_server_it_tries_on_and_on_without_ever_longer_pauses() {
+    let away = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let proxy = Proxy::to(server().address()).expect("a proxy");
+    let servers = format!("{},{}", away.local_addr().expect("an address"), proxy.address());
+    let mut options = options(&fresh());
+    options.session_timeout = Duration::from_secs(60);
+    let section = json!({
+        "connect-string": servers,
+        "connection-timeout": "100ms",
+        "retry-policy": { "base-sleep-time": "1ms", "max-sleep": "20ms" },
+    });
+    let client = tokio::select! {
+        client = connect_with(section, options) => client.expect("a connection"),
+        // What is tried first may be the server that is away.
+        () = refuse(&away, usize::MAX) => unreachable!("it goes on for ever"),
+    };
+    let id = client.id();
+    proxy.cut();
+    // Were each pause twice the last one, they would last for days.
+    let refused = tokio::time::timeout(LIMIT, refuse(&away, 25));
+    refused.await.expect("it tries on");
+    assert_eq!(client.state(), Some(SessionState::Suspended));
+    drop(away);
+    proxy.reset();
+    proxy.heal();
+    client.until_state(SessionState::Connected).await;
+    assert_eq!(client.id(), id);
+}
+
+/// Takes so many connections, and closes each.
+async fn refuse(listener: &TcpListener, times: usize) {
+    for _ in 0..times {
+        drop(listener.accept().await.expect("a connection"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_a_connection_is_cut_off_and_what_it_never_sent_is_known() {
+    let proxy = Proxy::to(server().address()).expect("a proxy");
+    let section = json!({ "connect-string": proxy.address().to_string() });
+    let namespace = fresh();
+    let client = connect_with(section, options(&namespace)).await.expect("a connection");
+    let other = connect_to(&namespace).await;
+    let (link, path) = (client.session.dial().link(None).await.expect("a link"), client.paths.path(key("/late")));
+    let mut watch = link.watch("/", AddWatchMode::PersistentRecursive).await.expect("a watch");
+    assert!(!link.cut(), "it is connected");
+    let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    proxy.silent();
+    let sent = link.create(&path, b"", &options);
+    until("it has come through", async || other.find("/late").await.is_some()).await;
+    proxy.cut();
+    proxy.reset();
+    let error = translate(sent.await.expect_err("no answer"), Effect::Write);
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{error}");
+    let waits = link.create(&path, b"", &options);
+    assert!(link.cut(), "it is not connected");
+    let error = translate(waits.await.expect_err("a client that is cut off"), Effect::Write);
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied), "{error}");
+    assert!(is_unsent(&error));
+    link.over().await;
+    assert_eq!(link.told(&mut watch).await, None);
+    let error = translate(link.create(&path, b"", &options).await.expect_err("it is cut off"), Effect::Write);
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+}
