@@ -102,4 +102,36 @@ mod tests {
         let error = Mutant::all(&folder, &["nothing".to_owned()]).expect_err("there is none of that name");
         assert!(error.to_string().contains("there is no mutant \"nothing\""), "{error}");
     }
+
+    /// What the hunks of a patch expect, by file.
+    fn expected(patch: &str) -> Vec<(String, String)> {
+        let mut hunks: Vec<(String, String)> = Vec::new();
+        let mut file = String::new();
+        for line in patch.lines() {
+            if let Some(name) = line.strip_prefix("--- a/") {
+                file = name.to_owned();
+            } else if line.starts_with("@@") {
+                hunks.push((file.clone(), String::new()));
+            } else if let Some((_, hunk)) = hunks.last_mut()
+                && let Some(kept) = line.strip_prefix([' ', '-'])
+            {
+                hunk.push_str(kept);
+                hunk.push('\n');
+            }
+        }
+        hunks
+    }
+
+    #[test]
+    fn all_mutants_fit_the_code_as_it_is() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for mutant in Mutant::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("mutants"), &[]).expect("mutants") {
+            let hunks = expected(&fs::read_to_string(&mutant.path).expect("a patch"));
+            assert!(!hunks.is_empty(), "{}", mutant.name);
+            for (file, hunk) in hunks {
+                let code = fs::read_to_string(root.join(&file)).expect("a file of the workspace");
+                assert!(code.contains(&hunk), "{} doesn't fit {file} any more:\n{hunk}", mutant.name);
+            }
+        }
+    }
 }
