@@ -14,6 +14,14 @@ use crate::{Life, Role, keys::mark_name};
 /// What all records stand below.
 pub(crate) const RECORDS: &str = "/cluster/lives";
 
+/// What the records of all lives at an address stand below.
+///
+/// Whoever puts one there puts this, too: whose version is still the same has seen all who have registered at the address, in
+/// whichever groups.
+pub(crate) fn folder(role: Role, address: &str) -> String {
+    format!("{RECORDS}/{}", mark_name(role, address))
+}
+
 /// A life's record, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,7 +64,7 @@ impl Record {
 
     pub(crate) fn key(&self) -> String {
         let Life { startup_time, process_id } = self.life();
-        format!("{RECORDS}/{}/{startup_time}-{process_id}", mark_name(self.role, &self.address))
+        format!("{}/{startup_time}-{process_id}", folder(self.role, &self.address))
     }
 
     /// The record that an entry holds; nothing if it holds none.

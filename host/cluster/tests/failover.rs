@@ -184,6 +184,25 @@ async fn a_restarted_server_is_taken_over_for_its_former_life_alone() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_restarted_in_other_groups_is_not_declared_dead_with_its_former_life() {
+    for settings in every() {
+        let book = Book::default();
+        let other = cluster(&settings, &[]).await;
+        let former = register(&other, &worker("w:1", &["a"])).await;
+        let former_life = life(&former);
+        drop(former);
+        shows(&other.workers("a"), &[]).await;
+        let latter = register(&cluster(&settings, &[]).await, &worker("w:1", &["b"])).await;
+        let _master = start(&settings, "m:1", &book, &[]).await;
+        wait_until("the former life is taken over for", SOON, || book.done_for(&former_life) == 1).await;
+        nothing_is_left_to_take_over(&other, 2).await;
+        assert!(book.begun().iter().all(|(_, departed, _)| departed.restarted));
+        assert_eq!(marks(&other).await, [] as [&str; 0], "the server is there");
+        latter.leave().await.expect("it was never told to stop");
+    }
+}
+
+#[tokio::test]
 async fn what_a_dying_master_leaves_unfinished_another_does_and_nobody_does_it_twice() {
     for settings in every() {
         let settings = settings.set("registry.session-timeout=4s");

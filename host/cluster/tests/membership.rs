@@ -119,6 +119,19 @@ async fn a_former_process_is_taken_over_and_told_to_stop() {
 }
 
 #[tokio::test]
+async fn a_former_process_in_other_groups_is_told_to_stop_too() {
+    for settings in every() {
+        let (old, new) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
+        let former = register(&old, &worker("w:1", &["a"])).await;
+        let latter = register(&new, &worker("w:1", &["b"])).await;
+        let stop = stopped(&former).await;
+        assert!(matches!(&*stop, Stop::Replaced { by: Some(by), .. } if *by == latter.life()), "{stop}");
+        shows(&new.workers("a"), &[]).await;
+        latter.leave().await.expect("it is not told to stop");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_declared_dead_releases_its_entries_and_stops() {
     for settings in every() {
         let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);

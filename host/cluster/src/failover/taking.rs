@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::{Error, ErrorKind, Guard, Registry, Result};
+use registry_host::{Entry, Error, ErrorKind, Guard, Registry, Result};
 use tokio::time::sleep;
 
 use super::{Departed, Shared, TakeOver, due::which};
 use crate::{
     Member, Role, Slot, Standing,
     keys::{mark_key, mark_name},
-    record::{Record, TakenOver, now},
+    record::{Record, TakenOver, folder, now},
 };
 
 /// How often in a row others may be faster.
@@ -46,7 +46,11 @@ impl<T: TakeOver> Shared<T> {
             let Some(entry) = registry.get(key).await? else { return Ok(None) };
             let Some(mut record) = Record::of(&entry) else { return Ok(None) };
             let mut txn = registry.txn().check_held(guard).check_version(key, entry.version);
-            let mut restarted = false;
+            // It may be there in other groups.
+            let address = folder(record.role, &record.address);
+            let version = registry.get(&address).await?.map(|entry| entry.version).unwrap_or_default();
+            txn = txn.check_version(&address, version);
+            let mut restarted = self.is_lived_anew(&address, &entry).await? || self.is_elsewhere(&record);
             for node in &record.keys {
                 txn = match registry.get(node).await? {
                     None => txn.check_absent(node),
@@ -80,6 +84,20 @@ impl<T: TakeOver> Shared<T> {
         }
         let message = "the server's entries are changed all the time";
         Err(Error::new(ErrorKind::ConditionFailed, message).with_key(key).with_retryable(true))
+    }
+
+    /// Whether another life has begun at the address since, and is not over.
+    async fn is_lived_anew(&self, address: &str, former: &Entry) -> Result<bool> {
+        let records = self.cluster.registry().list(address).await?;
+        Ok(records.iter().any(|entry| entry.created > former.created && Record::of(entry).is_some()))
+    }
+
+    /// Whether another life is seen at the address, which may leave no record.
+    fn is_elsewhere(&self, former: &Record) -> bool {
+        let members = self.cluster.members(which(former.role)).now();
+        members
+            .iter()
+            .any(|member| member.address == former.address && member.life().unwrap_or_default() != former.life())
     }
 
     /// Crosses the life out, again until it is known to be so or the lock is lost.
@@ -143,7 +161,8 @@ impl<T: TakeOver> Shared<T> {
                 _ => return Ok(()),
             }
         }
-        match txn.put(key, &value).commit().await {
+        let address = folder(record.role, &record.address);
+        match txn.put(key, &value).put(&address, "").commit().await {
             // It has just beaten, or writes its own record.
             Err(error) if error.kind() == ErrorKind::ConditionFailed => Ok(()),
             written => written.map(drop),
@@ -151,7 +170,7 @@ impl<T: TakeOver> Shared<T> {
     }
 }
 
-fn life_of(entry: &registry_host::Entry) -> crate::Life {
+fn life_of(entry: &Entry) -> crate::Life {
     Member::of(entry).and_then(|member| member.life()).unwrap_or_default()
 }
 

@@ -1,16 +1,21 @@
 //! A server's entries in the registry, and whether they are still its own.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use registry_host::{Error, ErrorKind, Registry, Result, SessionId};
 
 use super::Stop;
-use crate::{Heartbeat, Life, Member, Server, keys::mark_key, record::Record};
+use crate::{
+    Heartbeat, Life, Member, Server,
+    keys::mark_key,
+    record::{Record, folder},
+};
 
 /// How often in a row others may be faster.
 const TRIES: usize = 5;
 
-/// How many former processes may share the keys of a server: each costs an operation of the Txn.
+/// How many former processes of a server are told that they are replaced: each costs an operation of the Txn. Each has told those
+/// before it.
 const MAX_FORMER: usize = 4;
 
 /// What a server has put, as it knows it.
@@ -54,10 +59,12 @@ impl Entries {
         let (mark, keys) = (mark_key(server.role(), server.address()), server.keys());
         let record = Record::new(server.role(), server.address(), keys.clone(), life);
         let (record_key, record_value, value) = (record.key(), record.write(), heartbeat.write());
+        let folder = folder(server.role(), server.address());
         for _ in 0..TRIES {
-            let former = Former::look(registry, &keys, life).await?;
+            let former = Former::look(registry, &keys, &folder, life).await?;
             let session = registry.session().id();
-            let mut txn = registry.txn().timeout(timeout).delete(&mark).put(&record_key, &record_value);
+            let txn = registry.txn().timeout(timeout).delete(&mark).put(&record_key, &record_value);
+            let mut txn = txn.put(&folder, "");
             if let Some(held) = held {
                 txn = txn.check_held(held);
             }
@@ -83,7 +90,7 @@ impl Entries {
                 Err(error) => return Err(error),
             };
             let nodes = keys.iter().enumerate();
-            let nodes = nodes.map(|(at, key)| At { key: key.clone(), version: committed.version(2 + at) }).collect();
+            let nodes = nodes.map(|(at, key)| At { key: key.clone(), version: committed.version(3 + at) }).collect();
             let record = At { version: committed.version(1), key: record_key };
             let (registry, server) = (registry.clone(), server.clone());
             return Ok(Entries { registry, server, life, mark, record, nodes, session });
@@ -240,50 +247,45 @@ impl Entries {
     }
 }
 
-/// What stands at a server's keys before it registers.
+/// What stands at a server's keys before it registers, and who is at its address.
 #[derive(Default)]
 struct Former {
-    /// At which version each key is, of those that another process or nobody is at.
+    /// At which version each key is, of those that another process or nobody is at, and of what the records stand below.
     keys: Vec<(String, Option<u64>)>,
     /// The records of the processes that are there: key, version, and the value that says by whom they are replaced.
     records: Vec<(String, u64, Vec<u8>)>,
 }
 
 impl Former {
-    async fn look(registry: &Registry, keys: &[String], life: Life) -> Result<Self> {
+    async fn look(registry: &Registry, keys: &[String], folder: &str, life: Life) -> Result<Self> {
         let mut former = Former::default();
         for key in keys {
-            let Some(entry) = registry.get(key).await? else {
-                former.keys.push((key.clone(), None));
-                continue;
-            };
-            let member = Member::of(&entry);
-            let other = member.as_ref().and_then(Member::life);
-            if other == Some(life) {
+            let entry = registry.get(key).await?;
+            if entry.as_ref().and_then(Member::of).and_then(|member| member.life()) == Some(life) {
                 // An attempt before this one was successful after all.
                 continue;
             }
-            former.keys.push((key.clone(), Some(entry.version)));
-            if let (Some(member), Some(other)) = (member, other) {
-                let record = Record::new(member.role, &member.address, Vec::new(), other).key();
-                former.replace(registry, record, life).await?;
+            former.keys.push((key.clone(), entry.map(|entry| entry.version)));
+        }
+        // They may be in other groups. One that leaves no record can't be told.
+        let version = registry.get(folder).await?.map(|entry| entry.version);
+        former.keys.push((folder.to_owned(), version));
+        let mut records = match version {
+            Some(_) => registry.list(folder).await?,
+            None => Vec::new(),
+        };
+        records.sort_unstable_by_key(|entry| Reverse(entry.created));
+        for entry in records {
+            if let Some(record) = Record::of(&entry)
+                && record.life() != life
+                && record.replaced_by.is_none()
+            {
+                let replaced = Record { replaced_by: Some(life), ..record };
+                former.records.push((entry.key, entry.version, replaced.write()));
             }
         }
+        former.records.truncate(MAX_FORMER);
         Ok(former)
-    }
-
-    /// Notes that the life of a record is replaced; one that leaves none can't be told so.
-    async fn replace(&mut self, registry: &Registry, record: String, life: Life) -> Result<()> {
-        if self.records.len() == MAX_FORMER || self.records.iter().any(|(key, ..)| *key == record) {
-            return Ok(());
-        }
-        if let Some(entry) = registry.get(&record).await?
-            && let Some(record) = Record::of(&entry)
-        {
-            let replaced = Record { replaced_by: Some(life), ..record };
-            self.records.push((entry.key, entry.version, replaced.write()));
-        }
-        Ok(())
     }
 }
 
