@@ -184,6 +184,19 @@ async fn a_restarted_server_is_taken_over_for_its_former_life_alone() {
 }
 
 #[tokio::test]
+async fn no_beats_are_too_fast_for_a_server_to_take_its_address_over_and_for_a_master_to_take_over_for_the_former() {
+    for settings in every() {
+        let (book, beats) = (Book::default(), ["registry.cluster.max-heartbeat-interval=1ms"]);
+        let former = register(&cluster(&settings, &beats).await, &worker("w:1", &["a", "b"])).await;
+        let latter = register(&cluster(&settings, &beats).await, &worker("w:1", &["a", "b"])).await;
+        let master = start(&settings, "m:1", &book, &[]).await;
+        wait_until("the former life is taken over for", SOON, || book.done_for(&life(&former)) == 1).await;
+        nothing_is_left_to_take_over(&master.cluster, 2).await;
+        assert!(matches!(latter.standing(), Standing::Serving));
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_was_restarted_in_other_groups_is_not_declared_dead_with_its_former_life() {
     for settings in every() {
         let book = Book::default();

@@ -52,15 +52,13 @@ impl<T: TakeOver> Shared<T> {
             txn = txn.check_version(&address, version);
             let mut restarted = self.is_lived_anew(&address, &entry).await? || self.is_elsewhere(&record);
             for node in &record.keys {
-                txn = match registry.get(node).await? {
-                    None => txn.check_absent(node),
+                match registry.get(node).await? {
+                    None => txn = txn.check_absent(node),
                     // An entry that can't be read is nobody's else.
                     Some(there) if life_of(&there) == record.life() => return Ok(None),
-                    Some(there) => {
-                        restarted = true;
-                        txn.check_version(node, there.version)
-                    }
-                };
+                    // Another's: it may beat meanwhile, and this life does not come back to it.
+                    Some(_) => restarted = true,
+                }
             }
             let by = self.server.address().to_owned();
             record.taken_over = Some(TakenOver { by, token: guard.token(), at: now() });

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, time::Duration};
 
-use registry_host::{Error, ErrorKind, Registry, Result, SessionId};
+use registry_host::{Entry, Error, ErrorKind, Registry, Result, SessionId};
 
 use super::Stop;
 use crate::{
@@ -61,24 +61,21 @@ impl Entries {
         let (record_key, record_value, value) = (record.key(), record.write(), heartbeat.write());
         let folder = folder(server.role(), server.address());
         for _ in 0..TRIES {
-            let former = Former::look(registry, &keys, &folder, life).await?;
+            let former = Former::look(registry, &folder, life).await?;
             let session = registry.session().id();
-            let txn = registry.txn().timeout(timeout).delete(&mark).put(&record_key, &record_value);
-            let mut txn = txn.put(&folder, "");
+            let txn = registry.txn().timeout(timeout).delete(&mark).put(&record_key, &record_value).put(&folder, "");
+            // Nobody else has registered since the look. That a former process beats is no reason to look again.
+            let mut txn = match former.version {
+                Some(version) => txn.check_version(&folder, version),
+                None => txn.check_absent(&folder),
+            };
             if let Some(held) = held {
                 txn = txn.check_held(held);
             }
             for key in &keys {
                 txn = txn.put_ephemeral(key, &value);
             }
-            // What was looked at may have been the past.
-            for (key, version) in &former.keys {
-                txn = match version {
-                    Some(version) => txn.check_version(key, *version),
-                    None => txn.check_absent(key),
-                };
-            }
-            // A former process checks its record with each beat: one that is just on its way is refused.
+            // It checks its record with each beat: one that is just on its way is refused.
             for (key, version, value) in &former.records {
                 txn = txn.check_version(key, *version).put(key, value);
             }
@@ -247,45 +244,34 @@ impl Entries {
     }
 }
 
-/// What stands at a server's keys before it registers, and who is at its address.
-#[derive(Default)]
+/// Who has been at a server's address before it registers, in whichever groups.
 struct Former {
-    /// At which version each key is, of those that another process or nobody is at, and of what the records stand below.
-    keys: Vec<(String, Option<u64>)>,
-    /// The records of the processes that are there: key, version, and the value that says by whom they are replaced.
+    /// At which version what the records stand below is, if it is there.
+    version: Option<u64>,
+    /// The records of those who don't know yet that they are replaced: key, version, and the value that says so. One that leaves no
+    /// record can't be told.
     records: Vec<(String, u64, Vec<u8>)>,
 }
 
 impl Former {
-    async fn look(registry: &Registry, keys: &[String], folder: &str, life: Life) -> Result<Self> {
-        let mut former = Former::default();
-        for key in keys {
-            let entry = registry.get(key).await?;
-            if entry.as_ref().and_then(Member::of).and_then(|member| member.life()) == Some(life) {
-                // An attempt before this one was successful after all.
-                continue;
-            }
-            former.keys.push((key.clone(), entry.map(|entry| entry.version)));
-        }
-        // They may be in other groups. One that leaves no record can't be told.
-        let version = registry.get(folder).await?.map(|entry| entry.version);
-        former.keys.push((folder.to_owned(), version));
-        let mut records = match version {
-            Some(_) => registry.list(folder).await?,
-            None => Vec::new(),
+    async fn look(registry: &Registry, folder: &str, life: Life) -> Result<Self> {
+        // Before the records: if they are newer than this, the Txn is refused.
+        let Some(Entry { version, .. }) = registry.get(folder).await? else {
+            return Ok(Former { version: None, records: Vec::new() });
         };
-        records.sort_unstable_by_key(|entry| Reverse(entry.created));
-        for entry in records {
-            if let Some(record) = Record::of(&entry)
-                && record.life() != life
-                && record.replaced_by.is_none()
-            {
-                let replaced = Record { replaced_by: Some(life), ..record };
-                former.records.push((entry.key, entry.version, replaced.write()));
+        let mut entries = registry.list(folder).await?;
+        entries.sort_unstable_by_key(|entry| Reverse(entry.created));
+        let records = entries.into_iter().filter_map(|entry| {
+            // An attempt before this one may have been successful after all.
+            let record = Record::of(&entry).filter(|record| record.life() != life)?;
+            // One that is taken over for is told by that, and whoever takes over has to find the record as it is.
+            if record.replaced_by.is_some() || record.taken_over.is_some() {
+                return None;
             }
-        }
-        former.records.truncate(MAX_FORMER);
-        Ok(former)
+            let replaced = Record { replaced_by: Some(life), ..record };
+            Some((entry.key, entry.version, replaced.write()))
+        });
+        Ok(Former { version: Some(version), records: records.take(MAX_FORMER).collect() })
     }
 }
 
