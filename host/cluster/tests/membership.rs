@@ -2,9 +2,10 @@
 
 mod support;
 
+use futures_util::future::join_all;
 use registry_cluster::{Heartbeat, Server, Standing, Status, Stop};
 use registry_host::SessionState;
-use registry_suite::{Ending, SOON, wait_until};
+use registry_suite::{Ending, SOON, eventually, wait_until};
 use support::*;
 
 #[tokio::test]
@@ -204,6 +205,30 @@ async fn a_server_without_a_session_is_to_stop() {
         // It doesn't come back with the next session.
         wait_until("a session", SOON, || one.registry().session().state() == SessionState::Connected).await;
         shows(&observer.workers(""), &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn servers_that_have_stopped_do_not_come_back_with_the_next_session() {
+    for (settings, ending) in Ending::each() {
+        let observer = cluster(&settings, &[]).await;
+        let one = cluster(&ending.awaits(settings), &[]).await;
+        let servers: Vec<_> = (1..=40).map(|number| worker(&format!("w:{number}"), &["a", "b"])).collect();
+        let members = join_all(servers.iter().map(|server| register(&one, server))).await;
+        ending.of(one.registry()).await;
+        join_all(members.iter().map(stopped)).await;
+        let left = async || keys_below(observer.registry(), "/nodes").await;
+        // Those that were made anew before they were released go; none comes after that.
+        let gone = async || {
+            for _ in 0..50 {
+                one.registry().put("/later", "").await.expect("a put");
+                if !left().await.is_empty() {
+                    return None;
+                }
+            }
+            Some(())
+        };
+        eventually("all are gone for good", SOON * 2, gone).await;
     }
 }
 

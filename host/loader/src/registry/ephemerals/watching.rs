@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use registry_api::{ErrorKind, Event, Scope, SessionState};
+use registry_api::{ErrorKind, Event, Scope, SessionId, SessionState};
 use tokio::{task::AbortHandle, time::sleep};
 
 use super::{
@@ -18,7 +18,7 @@ impl Upkeep {
         self.runtime.spawn(async move { upkeep.watch_over(&key).await }).abort_handle()
     }
 
-    async fn watch_over(&self, key: &str) {
+    async fn watch_over(self: &Arc<Self>, key: &str) {
         let Some(mut states) = self.registry().map(|registry| registry.session().states()) else { return };
         // Its state as it is now is no news: the watch begins with the entry's own.
         states.next().await;
@@ -42,7 +42,7 @@ impl Upkeep {
     }
 
     /// Hears what happens to the entry; nothing once there is nothing to look after any more, else the watch has ended.
-    async fn hear(&self, key: &str, mut watch: Watch, states: &mut States) -> Option<()> {
+    async fn hear(self: &Arc<Self>, key: &str, mut watch: Watch, states: &mut States) -> Option<()> {
         let mut owner = None;
         loop {
             tokio::select! {
@@ -65,9 +65,9 @@ impl Upkeep {
     }
 
     /// Looks until the entry is as it should be; nothing once there is nothing to look after any more.
-    async fn set_right(&self, key: &str, states: &mut States) -> Option<()> {
+    async fn set_right(self: &Arc<Self>, key: &str, states: &mut States) -> Option<()> {
         let mut missed = None;
-        while let Found::Missing(session) = self.look(key, missed).await? {
+        while let Found::Missing(session) = self.look_to_the_end(key, missed).await? {
             let timeout = self.registry()?.session().timeout();
             missed = tokio::select! {
                 // By then the session is known to live.
@@ -80,5 +80,12 @@ impl Upkeep {
             };
         }
         Some(())
+    }
+
+    /// Looks, to the end also if the watch ends: if the entry is given up while it is being made anew, it has to go again.
+    async fn look_to_the_end(self: &Arc<Self>, key: &str, missed: Option<SessionId>) -> Option<Found> {
+        let (upkeep, key) = (Arc::clone(self), key.to_owned());
+        // One that panicked has been printed, and looks after nothing any more.
+        self.runtime.spawn(async move { upkeep.look(&key, missed).await }).await.ok().flatten()
     }
 }
