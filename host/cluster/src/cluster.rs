@@ -9,6 +9,7 @@ use crate::{
     balance::Balancer,
     keys::{DEAD_SERVERS, NODES, group_name, mark_key, mark_name, marked},
     membership::Membership,
+    pulse::Pulse,
     task::Task,
     view::{self, Board},
 };
@@ -28,6 +29,7 @@ struct Inner {
     options: Options,
     board: Arc<Board>,
     balancer: Mutex<Balancer>,
+    pulse: Pulse,
     _watching: Task,
 }
 
@@ -45,7 +47,8 @@ impl Cluster {
         let board = Board::new();
         let watching = view::mirror(&registry, NODES, Arc::clone(&board)).await?;
         let balancer = Mutex::new(Balancer::new(options.host_selector));
-        Ok(Cluster(Arc::new(Inner { registry, options, board, balancer, _watching: watching })))
+        let pulse = Pulse::begin(&registry);
+        Ok(Cluster(Arc::new(Inner { registry, options, board, balancer, pulse, _watching: watching })))
     }
 
     /// Registers a server, and beats for it from then on.
@@ -115,10 +118,13 @@ impl Cluster {
     /// # Behavior
     ///
     /// It is right as soon as the view is: milliseconds after a master has joined, left or become abnormal. A master that is cut
-    /// off has its slot until its session is `Lost`, which it is told before the others can see it gone.
+    /// off has its slot until its session is `Lost`, which it is told before the others can see it gone. One whose process has stood
+    /// still, for a twelfth of the session's timeout or longer, has none until the registry has answered again.
     pub fn slot(&self, address: &str) -> Option<Slot> {
-        match self.0.registry.session().state() {
+        let registry = &self.0.registry;
+        match registry.session().state() {
             SessionState::Lost | SessionState::Closed => None,
+            _ if !self.0.pulse.is_felt(registry) => None,
             _ => Slot::of(address, &self.masters().now()),
         }
     }

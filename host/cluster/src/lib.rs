@@ -85,7 +85,8 @@
 //! - **No two of one address.** Who registers takes the entries over in one Txn, and writes into its predecessor's record that it is replaced. No
 //!   beat of that succeeds any more; if it runs, it is told to stop, which takes as long as an event of the registry, or as
 //!   a beat if the two have no group in common.
-//! - **Who is cut off** is told so before its session ends at the server, and from then on has no [slot](Membership::slot). By
+//! - **Who is cut off** is told so before its session ends at the server, and from then on has no [slot](Membership::slot). Neither
+//!   has one whose process was stopped for long, as soon as it goes on. By
 //!   `registry.disconnect-strategy` it stops or [waits](Standing::Waiting). Others take over once its session has ended,
 //!   and `registry.cluster.failover-grace` later.
 //! - **Slots** are the same for all masters whose views are the same: within milliseconds of an event. Two may take themselves
@@ -112,6 +113,7 @@ mod keys;
 mod member;
 mod membership;
 mod options;
+mod pulse;
 mod record;
 mod slot;
 mod status;

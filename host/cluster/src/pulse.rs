@@ -1,0 +1,83 @@
+//! Whether this process has stood still, so that its session may be over without its having heard of it.
+//!
+//! A process that was stopped, or whose machine slept, goes on where it was: for a moment it believes what it believed before. It
+//! is told that its session is lost as soon as somebody looks at the clock, which may be somebody else than who asks.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use registry_host::Registry;
+use tokio::time::sleep;
+
+use crate::{keys::NODES, task::Task};
+
+/// What part of the session's timeout it may stand still: less than what sessions are given up before they end, which is a
+/// tenth at least.
+const STILL: u32 = 12;
+
+/// How many beats there are in that time.
+const BEATS: u32 = 3;
+
+/// Beats as long as the process runs and its session is not known to be over.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    /// When it beat last.
+    last: Arc<AtomicU64>,
+    _beating: Task,
+}
+
+impl Pulse {
+    pub(crate) fn begin(registry: &Registry) -> Self {
+        let last = Arc::new(AtomicU64::new(now()));
+        let _beating = Task::spawn(beat(registry.clone(), Arc::clone(&last)));
+        Pulse { last, _beating }
+    }
+
+    /// Whether it has beaten of late; if not, nothing is known of the session until it does again.
+    pub(crate) fn is_felt(&self, registry: &Registry) -> bool {
+        !is_still(self.last.load(Ordering::Relaxed), now(), registry.session().timeout())
+    }
+}
+
+async fn beat(registry: Registry, last: Arc<AtomicU64>) {
+    loop {
+        let timeout = registry.session().timeout();
+        sleep((timeout / STILL / BEATS).max(Duration::from_millis(1))).await;
+        let now = now();
+        // No call is sent before the clock was looked at. One that was answered proves that there is a session, and if it is
+        // another one, that all have been told before.
+        if !is_still(last.load(Ordering::Relaxed), now, timeout) || registry.get(NODES).await.is_ok() {
+            last.store(now, Ordering::Relaxed);
+        }
+    }
+}
+
+fn is_still(last: u64, now: u64, timeout: Duration) -> bool {
+    Duration::from_nanos(now.saturating_sub(last)) > timeout / STILL
+}
+
+/// Nanoseconds on a clock that goes on while the machine sleeps.
+fn now() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    // It starts at the boot, so that neither part is ever negative.
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_stands_still_before_a_session_that_was_good_may_be_over() {
+        let timeout = Duration::from_secs(12);
+        assert!(!is_still(5, 1_000_000_005, timeout));
+        assert!(is_still(5, 1_000_000_006, timeout));
+        // Of two threads the other may have read the clock later.
+        assert!(!is_still(7, 6, timeout));
+    }
+}
