@@ -1,0 +1,68 @@
+//! The registry's server goes away and comes back, sooner or later than sessions end.
+
+use futures_util::future::join_all;
+use registry_cluster::Which;
+use registry_hosts::Event;
+use registry_suite::{SOON, wait_until};
+
+use crate::support::Site;
+
+#[tokio::test]
+async fn when_the_server_is_restarted_everybody_goes_on_and_nobody_is_taken_over_for() {
+    // No restart takes that long.
+    join_all(Site::own(60).map(|site| async move {
+        let observer = site.observer().await;
+        let (mut a, mut b) = (site.host("a").await, site.host("b").await);
+        let masters = [a.master("m:1").await, b.master("m:2").await];
+        let workers = [a.worker("w:1").await, b.worker("w:2").await];
+        let all: Vec<_> = masters.iter().chain(&workers).collect();
+        site.sees(&observer, &all).await;
+        site.server().restart().expect("it comes back");
+        site.sees_beat(&observer, &all).await;
+        let sessions: Vec<_> = all.iter().map(|registered| registered.session).collect();
+        assert_eq!(
+            observer.members(Which::All).now().iter().map(|member| member.session.0).collect::<Vec<_>>(),
+            sessions
+        );
+        let idle = |event: &Event| matches!(event, Event::Waiting { .. } | Event::Stopped { .. } | Event::Went(_));
+        assert!(!site.book.lines().iter().any(|line| idle(&line.event)), "nobody was idle or missed");
+        assert!(site.book.begun().is_empty(), "nobody was to be taken over for");
+        site.has_nothing_left(&observer, &[]).await;
+        site.book.judge();
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn when_the_server_is_away_for_longer_than_sessions_last_whoever_waits_goes_on_with_the_same_life() {
+    join_all(Site::own(4).map(|site| async move {
+        let observer = site.observer().await;
+        let waits = ["--set", "registry.disconnect-strategy=wait", "--set", "registry.cluster.failover-grace=60s"];
+        let (mut a, mut b) = (site.host_with("a", &waits).await, site.host_with("b", &waits).await);
+        let masters = [a.master("m:1").await, b.master("m:2").await];
+        let workers = [a.worker("w:1").await, b.worker("w:2").await];
+        let all: Vec<_> = masters.iter().chain(&workers).collect();
+        site.sees(&observer, &all).await;
+        site.server().kill();
+        for registered in &all {
+            let waits = Event::Waiting { own: registered.own.clone() };
+            site.book.tells("it waits", |event| *event == waits).await;
+        }
+        site.server().restart().expect("it comes back");
+        for registered in &all {
+            let serves = |event: &Event| match event {
+                Event::Serving { own, session } => *own == registered.own && *session != registered.session,
+                _ => false,
+            };
+            site.book.tells("it serves again", serves).await;
+        }
+        for registered in &all {
+            wait_until("the former session expires", SOON, || site.has_ended(registered.session)).await;
+        }
+        site.sees_beat(&observer, &all).await;
+        assert!(site.book.begun().is_empty(), "all came back in time");
+        site.has_nothing_left(&observer, &[]).await;
+        site.book.judge();
+    }))
+    .await;
+}

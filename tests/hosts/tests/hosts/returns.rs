@@ -1,0 +1,78 @@
+//! Who was killed comes back at the same address, sooner or later than its session ends.
+
+use registry_hosts::{Event, Request};
+use registry_suite::{SOON, wait_until};
+
+use crate::support::on_both;
+
+#[tokio::test]
+async fn who_comes_back_at_once_outlives_its_former_session_and_only_its_former_life_is_taken_over_for() {
+    on_both(4, async |site| {
+        let observer = site.observer().await;
+        let (mut a, mut b, mut c) = (site.host("a").await, site.host("b").await, site.host("c").await);
+        let other = a.master("m:1").await;
+        let former = [b.master("m:2").await, c.worker("w:1").await];
+        b.kill().await;
+        c.kill().await;
+        let (mut b, mut c) = (site.host("b again").await, site.host("c again").await);
+        let latter = [b.master("m:2").await, c.worker("w:1").await];
+        for former in &former {
+            site.book.taken_over(&former.own).await;
+            let expired = || site.has_ended(former.session);
+            wait_until("the former session expires", SOON, expired).await;
+        }
+        // What went with the former sessions has gone by now: none of it was the latter's.
+        site.sees_beat(&observer, &[&other, &latter[0], &latter[1]]).await;
+        let told = site.book.lines();
+        for latter in &latter {
+            assert!(!told.iter().any(|line| line.event == Event::Went(latter.own.clone())), "{latter:?} was missed");
+        }
+        assert!(site.book.begun().iter().all(|begun| begun.restarted));
+        site.has_nothing_left(&observer, &[]).await;
+        site.book.judge_with_once_each(&[&former[0].own, &former[1].own]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_comes_back_late_begins_anew() {
+    on_both(4, async |site| {
+        let observer = site.observer().await;
+        let (mut a, mut b, mut c) = (site.host("a").await, site.host("b").await, site.host("c").await);
+        let other = a.master("m:1").await;
+        let former = [b.master("m:2").await, c.worker("w:1").await];
+        b.kill().await;
+        c.kill().await;
+        for former in &former {
+            site.book.taken_over(&former.own).await;
+        }
+        site.has_nothing_left(&observer, &["master_m:2", "worker_w:1"]).await;
+        let (mut b, mut c) = (site.host("b again").await, site.host("c again").await);
+        let latter = [b.master("m:2").await, c.worker("w:1").await];
+        site.sees_beat(&observer, &[&other, &latter[0], &latter[1]]).await;
+        assert!(site.book.begun().iter().all(|begun| !begun.restarted));
+        site.has_nothing_left(&observer, &[]).await;
+        site.book.judge_with_once_each(&[&former[0].own, &former[1].own]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_comes_back_while_it_is_taken_over_for_is_taken_over_for_once_all_the_same() {
+    on_both(4, async |site| {
+        let observer = site.observer().await;
+        let (mut a, mut b) = (site.host_with("a", &["--hesitates"]).await, site.host("b").await);
+        let (master, former) = (a.master("m:1").await, b.worker("w:1").await);
+        b.kill().await;
+        site.book.begins(&former.own).await;
+        let mut b = site.host("b again").await;
+        let latter = b.worker("w:1").await;
+        a.ask(&Request::GoOn).await;
+        site.book.taken_over(&former.own).await;
+        site.has_nothing_left(&observer, &[]).await;
+        site.sees_beat(&observer, &[&master, &latter]).await;
+        site.book.judge_with_once_each(&[&former.own]);
+        assert_eq!(site.book.begun().len(), 1, "nothing was begun anew");
+    })
+    .await;
+}
