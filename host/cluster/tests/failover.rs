@@ -317,15 +317,18 @@ async fn servers_that_keep_no_record_are_taken_over_for_as_well() {
         let first = start(&settings, "m:1", &book, &[]).await;
         let foreign = registry_suite::open(settings.clone()).await.expect("a registry");
         let value = r#"{"startupTime":1700000000000,"processId":7,"serverStatus":0}"#;
-        for key in ["/nodes/worker/a/java:1", "/nodes/worker/java:2"] {
+        // A master of theirs, which has been there for longer than ours, writes nobody down.
+        for key in ["/nodes/master/java:0", "/nodes/worker/a/java:1", "/nodes/worker/java:2"] {
             foreign.put(key, value).ephemeral().await.expect("a put");
         }
-        let known = async || (keys_below(first.cluster.registry(), "/cluster").await.len() == 3).then_some(());
+        let known = async || (keys_below(first.cluster.registry(), "/cluster").await.len() == 4).then_some(());
         eventually("they are written down", SOON, known).await;
         foreign.close().await.expect("a close");
-        let both = || ["java:1", "java:2"].iter().all(|address| book.done(Role::Worker, address) == 1);
-        wait_until("they are taken over for", SOON, both).await;
-        assert_eq!(marks(&first.cluster).await, ["/dead-servers/worker_java:1", "/dead-servers/worker_java:2"]);
+        let all = [(Role::Master, "java:0"), (Role::Worker, "java:1"), (Role::Worker, "java:2")];
+        let done = || all.iter().all(|(role, address)| book.done(*role, address) == 1);
+        wait_until("they are taken over for", SOON, done).await;
+        let wanted = ["/dead-servers/master_java:0", "/dead-servers/worker_java:1", "/dead-servers/worker_java:2"];
+        assert_eq!(marks(&first.cluster).await, wanted);
     }
 }
 

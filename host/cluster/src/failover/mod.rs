@@ -83,7 +83,7 @@ impl Membership {
     /// meanwhile gets no dead mark.
     ///
     /// That also goes for all who had gone before: the first master after an outage of all takes over for everyone who was there.
-    /// Servers of DolphinScheduler, which leave no record, get one as soon as the first master in order sees them.
+    /// Servers of DolphinScheduler, which leave no record, get one as soon as the first of the masters that do leave one sees them.
     ///
     /// # Errors
     ///

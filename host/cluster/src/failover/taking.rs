@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::{Departed, Shared, TakeOver, due::which};
 use crate::{
-    Member, Role, Slot, Standing,
+    Member, Role, Standing,
     keys::{mark_key, mark_name},
     record::{Record, TakenOver, folder, now},
 };
@@ -127,17 +127,18 @@ impl<T: TakeOver> Shared<T> {
         }
     }
 
-    /// Gives those who leave no record of themselves one, so that they can be taken over for; the first master in order does.
+    /// Gives those who leave no record of themselves one, so that they can be taken over for; the first of the masters that
+    /// keep records does.
     pub(super) async fn write_down(&self, role: Role) -> Result<()> {
-        let slot = self.cluster.slot(self.server.address());
-        if !matches!(slot, Some(Slot { index: 0, .. })) {
+        if !self.is_first() {
             return Ok(());
         }
         let mut unknown: BTreeMap<String, Record> = BTreeMap::new();
         for member in self.cluster.members(which(role)).now() {
             let node = key_of(&member);
             let life = member.life().unwrap_or_default();
-            let record = Record::new(role, &member.address, Vec::new(), life);
+            let written_by = Some(self.server.address().to_owned());
+            let record = Record { written_by, ..Record::new(role, &member.address, Vec::new(), life) };
             let key = record.key();
             if !self.lives.has(&key) {
                 unknown.entry(key).or_insert(record).keys.push(node);
@@ -147,6 +148,16 @@ impl<T: TakeOver> Shared<T> {
             self.write_one_down(self.cluster.registry(), &key, &record).await?;
         }
         Ok(())
+    }
+
+    fn is_first(&self) -> bool {
+        let order = |master: &Member| {
+            let life = master.life().unwrap_or_default();
+            let key = Record::new(Role::Master, &master.address, Vec::new(), life).key();
+            self.lives.is_own(&key).then(|| (life, master.address.clone()))
+        };
+        let first = self.cluster.masters().now().iter().filter_map(|master| order(master)).min();
+        first.is_some_and(|(life, _)| life == self.life)
     }
 
     async fn write_one_down(&self, registry: &Registry, key: &str, record: &Record) -> Result<()> {
