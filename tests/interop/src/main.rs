@@ -1,5 +1,5 @@
-//! Meets real clients of the backends' servers, which nobody here wrote: locks, ephemerals, trees and values (contract
-//! 1.2, 1.5, 4.1, 6.7).
+//! Meets real clients of the backends' servers, which nobody here wrote: locks, ephemerals, trees, values (contract
+//! 1.2, 1.5, 4.1, 6.7) and the servers of a cluster.
 //!
 //! It is no test of Cargo's, since it needs their clients, in Java, Go and Python: `make interop` installs and builds what
 //! is missing, then starts this. Arguments are those of a test's executable, such as a part of a name.
@@ -16,6 +16,7 @@ mod hand_overs;
 mod holder;
 mod party;
 mod place;
+mod servers;
 mod trees;
 mod values;
 mod witness;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             trials.named("a_lock_has_one_holder_through_a_thousand_hand_overs", hand_overs::a_thousand),
             trials.named("a_dead_holders_lock_goes_to_the_next", dead_holders::go_to_the_next),
             trials.named("an_ephemeral_is_seen_and_goes_with_its_session", ephemerals::are_seen_and_go),
+            trials.named("a_server_of_theirs_is_a_member_like_ours", servers::are_members_like_ours),
             trials.named("a_tree_reads_the_same_whoever_made_it", trees::read_the_same),
             trials.named("any_bytes_survive_both_ways", values::survive_both_ways),
         ];

@@ -40,3 +40,9 @@ impl Value {
         Self::Bytes(bytes.collect())
     }
 }
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
