@@ -194,7 +194,8 @@ async fn perform(arguments: &Arguments, seed: u64, cluster: &Arc<Cluster>, histo
     for player in &mut players {
         player.reach(Reached::Working, STEP).await;
     }
-    let stage = Arc::new(Stage::new(Arc::clone(cluster), ways, history.clone()));
+    let stage =
+        Arc::new(Stage::new(Arc::clone(cluster), ways, history.clone(), Duration::from_secs(arguments.seconds)));
     let players = make_faults(arguments, &mut rng, &stage, players).await?;
     finish(players, &observer, history).await;
     let left = observer.ephemerals(TOP, SESSION * 4).await?;

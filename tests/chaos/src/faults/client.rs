@@ -7,14 +7,16 @@ use registry_test_servers::Proxy;
 
 use super::{
     Kind, Planned, Stage,
-    stage::{client_name, due, member_name},
+    stage::{client_name, member_name},
 };
 use crate::run::{Failure, Player};
 
 /// Makes these faults one after the other, and gives the client back, which runs then.
 pub(crate) async fn play(stage: Arc<Stage>, mut player: Player, plan: Vec<Planned>) -> Player {
     for fault in plan {
-        due(&fault).await;
+        if !stage.due(&fault).await {
+            break;
+        }
         let all = 0..stage.cluster.members().len();
         let one = fault.pick % all.len();
         match fault.kind {

@@ -5,15 +5,14 @@ use std::time::Duration;
 use registry_test_servers::{Member, PeerNetwork, Result};
 use tokio::time::sleep;
 
-use super::{
-    Kind, Planned, Stage,
-    stage::{due, member_name},
-};
+use super::{Kind, Planned, Stage, stage::member_name};
 
 /// Makes these faults one after the other.
 pub(crate) async fn play(stage: &Stage, plan: Vec<Planned>) {
     for fault in plan {
-        due(&fault).await;
+        if !stage.due(&fault).await {
+            break;
+        }
         match fault.kind {
             Kind::KillMember => down(stage, &fault, stage.follower(fault.pick).await, kill).await,
             Kind::KillLeader => down(stage, &fault, stage.leader().await, kill).await,

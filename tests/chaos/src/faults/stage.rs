@@ -23,13 +23,15 @@ pub(crate) struct Stage {
     pub(crate) history: History,
     /// How long a leader may be stopped, if there is a limit.
     pub(crate) leader_pause: Option<Duration>,
+    /// When no more faults are begun.
+    end: Instant,
     faults: AtomicU32,
 }
 
 impl Stage {
-    pub(crate) fn new(cluster: Arc<Cluster>, ways: Vec<Vec<Proxy>>, history: History) -> Self {
-        let leader_pause = cluster.longest_pause_of_leader();
-        Stage { cluster, ways, history, leader_pause, faults: AtomicU32::new(0) }
+    pub(crate) fn new(cluster: Arc<Cluster>, ways: Vec<Vec<Proxy>>, history: History, lasts: Duration) -> Self {
+        let (leader_pause, end) = (cluster.longest_pause_of_leader(), Instant::now() + lasts);
+        Stage { cluster, ways, history, leader_pause, end, faults: AtomicU32::new(0) }
     }
 
     /// Makes a fault, waits for as long as it lasts, and undoes it; tells of each step.
@@ -47,6 +49,12 @@ impl Stage {
         self.history.tell(Event::Undoing { fault: number });
         self.done(fault.kind, undo.await);
         self.history.tell(Event::Undone { fault: number });
+    }
+
+    /// Waits for the next fault of a plan to be due; it isn't if what came before took so long that the time is over.
+    pub(crate) async fn due(&self, fault: &Planned) -> bool {
+        sleep(fault.after).await;
+        Instant::now() < self.end
     }
 
     fn begin(&self, kind: Kind, whom: Vec<String>) -> u32 {
@@ -90,11 +98,6 @@ impl Stage {
         let (leader, count) = (self.leader().await, self.cluster.members().len());
         if count == 1 { leader } else { (leader + 1 + pick % (count - 1)) % count }
     }
-}
-
-/// Waits for the faults of a plan to be due, one after the other, each after the one before.
-pub(crate) async fn due(fault: &Planned) {
-    tokio::time::sleep_until(Instant::now() + fault.after).await;
 }
 
 /// What the history calls a member.
