@@ -9,8 +9,8 @@ use super::{
 };
 use crate::history::{Action, Answer, Event, Leaf, Nanos, Record, Who};
 
-/// How much longer than the timeout an entry may stay (4.2), and a second until it is seen that it has gone.
-const GRACE: Nanos = 3 * SECOND;
+/// How much longer than the timeout an entry may stay until it is seen that it has gone (4.2).
+const GRACE: Nanos = 2 * SECOND;
 /// How late an observer may be told of what was done before the last put.
 const LAG: Nanos = 5 * SECOND;
 /// One tick of ZooKeeper, of the length that the tests' servers have.

@@ -16,8 +16,8 @@ fn lost(story: Story) -> Story {
 #[test]
 fn entries_go_with_their_sessions() {
     lost(etcd()).gone(13_000, "/e", 1).keeps_everything();
-    lost(etcd()).gone(16_900, "/e", 1).keeps_everything();
-    etcd().process(C1, 10_000, Change::Kill).gone(16_900, "/e", 1).keeps_everything();
+    lost(etcd()).gone(15_900, "/e", 1).keeps_everything();
+    etcd().process(C1, 10_000, Change::Kill).gone(15_900, "/e", 1).keeps_everything();
     let close = |story: Story| story.call(C1, 10_000, 10_010, Action::Close, Answer::Done);
     close(etcd()).gone(10_020, "/e", 1).keeps_everything();
     etcd().process(C1, 10_000, Change::Stop).gone(15_000, "/e", 1).keeps_everything();
@@ -25,47 +25,47 @@ fn entries_go_with_their_sessions() {
 
 #[test]
 fn an_entry_that_outlives_its_session_is_found() {
-    lost(etcd()).gone(17_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
-    etcd().process(C1, 10_000, Change::Kill).gone(17_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
+    lost(etcd()).gone(16_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
+    etcd().process(C1, 10_000, Change::Kill).gone(16_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
     etcd()
         .call(C1, 10_000, 10_010, Action::Close, Answer::Done)
-        .gone(13_100, "/e", 1)
+        .gone(12_100, "/e", 1)
         .breaks("4.2", "/e was there 0.1 s");
     let killed = || etcd().process(C1, 10_000, Change::Kill);
-    killed().tree(18_000, &[leaf("/e", "a", 5, Some(1))]).breaks("4.2", "/e was there 1.0 s");
-    killed().list(C2, 18_000, "/", &[leaf("/e", "a", 5, Some(1))]).breaks("4.2", "/e was there 1.0 s");
-    killed().list(C2, 16_995, "/", &[leaf("/e", "a", 5, Some(1))]).keeps_everything();
+    killed().tree(17_000, &[leaf("/e", "a", 5, Some(1))]).breaks("4.2", "/e was there 1.0 s");
+    killed().list(C2, 17_000, "/", &[leaf("/e", "a", 5, Some(1))]).breaks("4.2", "/e was there 1.0 s");
+    killed().list(C2, 15_995, "/", &[leaf("/e", "a", 5, Some(1))]).keeps_everything();
     // One that stood still for that long sent nothing since.
     let slept = |gone| {
         let slept = etcd().process(C1, 5_000, Change::Stop).process(C1, 14_500, Change::Continue);
         let slept = slept.state(C1, 14_520, State::Suspended, 1).state(C1, 14_530, State::Lost, 1);
         slept.lives_until(C1, 20_000).gone(gone, "/e", 1)
     };
-    slept(11_900).keeps_everything();
-    slept(12_100).breaks("4.2", "/e was there 0.1 s");
+    slept(10_900).keeps_everything();
+    slept(11_100).breaks("4.2", "/e was there 0.1 s");
 }
 
 #[test]
 fn zookeeper_has_a_tick_more() {
     let killed = || Story::new("zookeeper").ephemeral(C1, 1_000, "/e", "a", 5).process(C1, 10_000, Change::Kill);
-    killed().gone(17_400, "/e", 1).keeps_everything();
-    killed().gone(17_600, "/e", 1).breaks("4.2", "/e was there 0.1 s");
+    killed().gone(16_400, "/e", 1).keeps_everything();
+    killed().gone(16_600, "/e", 1).breaks("4.2", "/e was there 0.1 s");
 }
 
 #[test]
 fn servers_that_start_again_count_from_the_beginning() {
     let killed = || etcd().process(C1, 10_000, Change::Kill);
     let again = || killed().fault("kill-leader", &["member 0"], 12_000, 14_000);
-    again().gone(20_900, "/e", 1).keeps_everything();
-    again().gone(21_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
+    again().gone(19_900, "/e", 1).keeps_everything();
+    again().gone(20_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
     let leader = |ms, member: Option<&str>| (ms, Event::Leader { member: member.map(str::to_owned) });
     let [none, other] = [leader(12_000, None), leader(14_000, Some("member 1"))];
     let elected = || killed().line(none.0, Who::Chaos, none.1.clone()).line(other.0, Who::Chaos, other.1.clone());
-    elected().gone(20_900, "/e", 1).keeps_everything();
-    elected().gone(21_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
+    elected().gone(19_900, "/e", 1).keeps_everything();
+    elected().gone(20_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
     // What a client's network held back is heard when it is let through, which concerns no other.
-    killed().fault("cut", &["client 1", "member 0"], 9_000, 14_000).gone(20_900, "/e", 1).keeps_everything();
-    killed().fault("cut", &["client 2", "member 0"], 9_000, 14_000).gone(20_900, "/e", 1).breaks("4.2", "/e was there");
+    killed().fault("cut", &["client 1", "member 0"], 9_000, 14_000).gone(19_900, "/e", 1).keeps_everything();
+    killed().fault("cut", &["client 2", "member 0"], 9_000, 14_000).gone(19_900, "/e", 1).breaks("4.2", "/e was there");
 }
 
 #[test]
@@ -76,10 +76,10 @@ fn servers_that_answer_nobody_count_from_the_beginning() {
     let third = Who::Client(3, 0);
     let asked =
         |story: Story| answered(story.begun(third, 9_000, get()).line(9_100, third, Event::Dropped { call: 1 }));
-    asked(killed()).gone(20_900, "/e", 1).keeps_everything();
-    asked(killed()).gone(21_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
+    asked(killed()).gone(19_900, "/e", 1).keeps_everything();
+    asked(killed()).gone(20_100, "/e", 1).breaks("4.2", "/e was there 0.1 s");
     // One client that hears nothing may be to blame itself.
-    answered(killed()).gone(20_900, "/e", 1).breaks("4.2", "/e was there");
+    answered(killed()).gone(19_900, "/e", 1).breaks("4.2", "/e was there");
 }
 
 #[test]
