@@ -85,7 +85,7 @@ async fn observe(endpoint: &str) -> Result<()> {
     let begun = Instant::now();
     let cluster = Cluster::open(registry.clone(), Options::default()).await?;
     let there = cluster.members(Which::All).now().len();
-    println!("complete after {:?}: {there} members, {} groups", begun.elapsed(), cluster.groups().len());
+    println!("complete after {:?}: {there} members, {} groups", begun.elapsed(), cluster.groups().now().len());
     let mut changes = cluster.members(Which::All).changes();
     let (mut joined, mut beats) = (0, 0);
     while joined < there {

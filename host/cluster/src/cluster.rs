@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use registry_host::{ErrorKind, Registry, Result, SessionState};
 
 use crate::{
-    Member, Members, Options, Role, Server, Slot, Which,
+    Groups, Member, Members, Options, Role, Server, Slot, Which,
     balance::Balancer,
     keys::{DEAD_SERVERS, NODES, group_name, mark_key, mark_name, marked},
     membership::Membership,
@@ -97,9 +97,9 @@ impl Cluster {
         Members::new(&self.0.board, which)
     }
 
-    /// The groups that have a worker now, sorted. [`Which::Workers`] tells of every change.
-    pub fn groups(&self) -> Vec<String> {
-        self.0.board.groups()
+    /// The groups that have a worker.
+    pub fn groups(&self) -> Groups {
+        Groups::new(&self.0.board)
     }
 
     /// Chooses a worker of a group, as `registry.cluster.host-selector` says.

@@ -130,4 +130,4 @@ pub use membership::{Membership, Standing, Stop};
 pub use options::Options;
 pub use slot::Slot;
 pub use status::{Limits, Status};
-pub use view::{Change, Changes, Members, Which};
+pub use view::{Change, Changes, GroupChange, GroupChanges, Groups, Members, Which};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use registry_cluster::{Change, Changes, Cluster, Life, Member, Membership, Slot, Which};
+use registry_cluster::{Change, Changes, Cluster, GroupChange, Life, Member, Membership, Slot, Which};
 use registry_suite::{Ending, SOON, wait_until, within};
 use support::*;
 use tokio::task::JoinSet;
@@ -54,6 +54,30 @@ async fn changes_begin_with_who_is_there() {
 }
 
 #[tokio::test]
+async fn groups_appear_with_their_first_worker_and_vanish_with_their_last() {
+    for settings in every() {
+        let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
+        let first = register(&one, &worker("w:1", &["a", "b"])).await;
+        wait_until("both groups are seen", SOON, || other.groups().now() == ["a", "b"]).await;
+        let mut changes = other.groups().changes();
+        let mut next = async || within("a change", SOON * 2, changes.next()).await;
+        for group in ["a", "b"] {
+            assert_eq!(next().await, Some(GroupChange::Appeared(group.to_owned())));
+        }
+        let second = register(&one, &worker("w:2", &["b"])).await;
+        let _master = register(&one, &master("m:1")).await;
+        first.leave().await.expect("it leaves");
+        assert_eq!(next().await, Some(GroupChange::Vanished("a".to_owned())), "b has another worker");
+        let _third = register(&one, &worker("w:3", &["c"])).await;
+        assert_eq!(next().await, Some(GroupChange::Appeared("c".to_owned())));
+        second.leave().await.expect("it leaves");
+        assert_eq!(next().await, Some(GroupChange::Vanished("b".to_owned())));
+        other.registry().close().await.expect("a close");
+        assert_eq!(next().await, None, "there is nothing more to tell");
+    }
+}
+
+#[tokio::test]
 async fn a_restarted_server_has_left_and_joined() {
     for settings in every() {
         let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
@@ -86,7 +110,7 @@ async fn servers_of_other_versions_are_shown_and_what_can_not_be_read_says_why()
         }
         registry.put("/nodes/worker/default/left-behind:1", ten).await.expect("a put");
         shows(&other.members(Which::Workers), &["broken:1", "old:1", "ungrouped:1"]).await;
-        assert_eq!(other.groups(), ["default"]);
+        assert_eq!(other.groups().now(), ["default"]);
         let members = other.workers("default").now();
         let reason = members[0].heartbeat.as_ref().expect_err("it is broken").to_string();
         assert!(reason.contains("no JSON"), "{reason}");

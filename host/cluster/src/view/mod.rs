@@ -2,6 +2,7 @@
 
 mod board;
 mod changes;
+mod groups;
 mod watching;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ pub(crate) use self::{
 pub use self::{
     board::Which,
     changes::{Change, Changes},
+    groups::{GroupChange, GroupChanges, Groups},
 };
 use crate::Member;
 
