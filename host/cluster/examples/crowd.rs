@@ -57,6 +57,7 @@ async fn crowd() -> Result<()> {
             worker_host_weight: Some(100),
             worker_waiting_task_count: Some(0),
             worker_exec_thread_count: Some(100),
+            keeps_record: false,
         };
         registry.put(&key, heartbeat.write()).ephemeral().await.map(drop)
     };

@@ -32,9 +32,6 @@ pub(crate) struct Record {
     pub(crate) keys: Vec<String>,
     pub(crate) startup_time: i64,
     pub(crate) process_id: i64,
-    /// The master that has written this, of a server that keeps no records.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) written_by: Option<String>,
     /// Who has begun to take over for it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) taken_over: Option<TakenOver>,
@@ -58,7 +55,7 @@ impl Record {
     /// The record of a life that nobody has touched.
     pub(crate) fn new(role: Role, address: &str, keys: Vec<String>, life: Life) -> Self {
         let (address, Life { startup_time, process_id }) = (address.to_owned(), life);
-        Record { role, address, keys, startup_time, process_id, written_by: None, taken_over: None, replaced_by: None }
+        Record { role, address, keys, startup_time, process_id, taken_over: None, replaced_by: None }
     }
 
     pub(crate) fn life(&self) -> Life {

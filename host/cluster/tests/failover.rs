@@ -333,6 +333,31 @@ async fn servers_that_keep_no_record_are_taken_over_for_as_well() {
 }
 
 #[tokio::test]
+async fn a_life_that_was_taken_over_for_and_shows_up_again_is_not_taken_over_for_twice() {
+    for settings in every() {
+        let book = Book::default();
+        let first = start(&settings, "m:1", &book, &[]).await;
+        let registry = first.cluster.registry();
+        let gone = register(&first.cluster, &worker("w:1", &["a"])).await;
+        let value = registry.get("/nodes/worker/a/w:1").await.expect("an answer").expect("its entry").value;
+        let lost_life = life(&gone);
+        drop(gone);
+        wait_until("it is taken over for", SOON, || book.done_for(&lost_life) == 1).await;
+        nothing_is_left_to_take_over(&first.cluster, 1).await;
+        // As a session does that has followed a lost one, until its server knows better; beside it one that is looked at, too.
+        let other = registry_suite::open(settings.clone()).await.expect("a registry");
+        let again = other.txn().put_ephemeral("/nodes/worker/a/w:1", &value);
+        again.put_ephemeral("/nodes/worker/a/w:2", r#"{"startupTime":7,"processId":7}"#).commit().await.expect("a Txn");
+        let known = async || (keys_below(registry, "/cluster").await.len() == 2).then_some(());
+        eventually("the other is written down", SOON, known).await;
+        other.close().await.expect("a close");
+        wait_until("the other is taken over for", SOON, || book.done(Role::Worker, "w:2") == 1).await;
+        nothing_is_left_to_take_over(&first.cluster, 1).await;
+        assert_eq!(book.done_for(&lost_life), 1);
+    }
+}
+
+#[tokio::test]
 async fn only_a_master_takes_over() {
     let one = cluster(&memory(), &[]).await;
     let member = register(&one, &worker("w:1", &[])).await;

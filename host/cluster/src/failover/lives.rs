@@ -38,11 +38,6 @@ impl Lives {
         self.lock().contains_key(key)
     }
 
-    /// Whether this is the record of a server that has written it itself.
-    pub(super) fn is_own(&self, key: &str) -> bool {
-        self.lock().get(key).is_some_and(|record| record.written_by.is_none())
-    }
-
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Record>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -135,10 +135,13 @@ impl<T: TakeOver> Shared<T> {
         }
         let mut unknown: BTreeMap<String, Record> = BTreeMap::new();
         for member in self.cluster.members(which(role)).now() {
+            // One whose record is gone was taken over for, and comes for a moment with another session.
+            if keeps_record(&member) {
+                continue;
+            }
             let node = key_of(&member);
             let life = member.life().unwrap_or_default();
-            let written_by = Some(self.server.address().to_owned());
-            let record = Record { written_by, ..Record::new(role, &member.address, Vec::new(), life) };
+            let record = Record::new(role, &member.address, Vec::new(), life);
             let key = record.key();
             if !self.lives.has(&key) {
                 unknown.entry(key).or_insert(record).keys.push(node);
@@ -151,13 +154,10 @@ impl<T: TakeOver> Shared<T> {
     }
 
     fn is_first(&self) -> bool {
-        let order = |master: &Member| {
-            let life = master.life().unwrap_or_default();
-            let key = Record::new(Role::Master, &master.address, Vec::new(), life).key();
-            self.lives.is_own(&key).then(|| (life, master.address.clone()))
-        };
-        let first = self.cluster.masters().now().iter().filter_map(|master| order(master)).min();
-        first.is_some_and(|(life, _)| life == self.life)
+        let masters = self.cluster.masters().now();
+        let order = |master: &Member| (master.life(), master.address.clone());
+        let first = masters.iter().filter(|master| keeps_record(master)).map(|master| order(master)).min();
+        first.is_some_and(|(life, _)| life == Some(self.life))
     }
 
     async fn write_one_down(&self, registry: &Registry, key: &str, record: &Record) -> Result<()> {
@@ -181,6 +181,10 @@ impl<T: TakeOver> Shared<T> {
 
 fn life_of(entry: &Entry) -> crate::Life {
     Member::of(entry).and_then(|member| member.life()).unwrap_or_default()
+}
+
+fn keeps_record(member: &Member) -> bool {
+    member.heartbeat.as_ref().is_ok_and(|heartbeat| heartbeat.keeps_record)
 }
 
 fn key_of(member: &Member) -> String {

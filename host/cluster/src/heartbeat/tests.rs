@@ -18,6 +18,7 @@ fn worker() -> Heartbeat {
         worker_host_weight: Some(100),
         worker_waiting_task_count: Some(3),
         worker_exec_thread_count: Some(2),
+        keeps_record: false,
     }
 }
 
@@ -138,6 +139,7 @@ prop_compose! {
         figures in prop::array::uniform7(-1e12..1e12f64),
         status in prop::option::of(0u64..3),
         counts in any::<(Option<i32>, Option<i32>, Option<i32>)>(),
+        keeps_record: bool,
     ) -> Heartbeat {
         let [cpu_usage, memory_usage, load_average, available_physical_memory_size, max_cpuload_avg, reserved_memory,
             disk_available] = figures;
@@ -151,6 +153,7 @@ prop_compose! {
             worker_host_weight: counts.0,
             worker_waiting_task_count: counts.1,
             worker_exec_thread_count: counts.2,
+            keeps_record,
         }
     }
 }
@@ -162,7 +165,7 @@ proptest! {
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(1.0);
         prop_assert!(close(read.cpu_usage, heartbeat.cpu_usage));
         prop_assert!(close(read.disk_available, heartbeat.disk_available));
-        prop_assert_eq!(read.status(), heartbeat.status());
+        prop_assert_eq!((read.status(), read.keeps_record), (heartbeat.status(), heartbeat.keeps_record));
         prop_assert_eq!(
             (read.startup_time, read.report_time, read.process_id, read.worker_host_weight),
             (heartbeat.startup_time, heartbeat.report_time, heartbeat.process_id, heartbeat.worker_host_weight)

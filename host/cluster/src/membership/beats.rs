@@ -56,6 +56,7 @@ impl Beats {
             worker_host_weight: worker.then_some(options.host_weight),
             worker_waiting_task_count: worker.then_some(waiting_tasks),
             worker_exec_thread_count: worker.then_some(options.exec_threads),
+            keeps_record: true,
         }
     }
 
