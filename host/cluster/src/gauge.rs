@@ -98,6 +98,14 @@ impl Reading {
         Ok(Reading { figures, _measuring: measuring })
     }
 
+    /// Figures that stay as they are.
+    #[cfg(test)]
+    pub(crate) fn fixed(figures: Figures) -> Self {
+        let (tell, figures) = watch::channel(figures);
+        let _measuring = Task::spawn(async move { tell.closed().await });
+        Reading { figures, _measuring }
+    }
+
     pub(crate) fn now(&self) -> Figures {
         *self.figures.borrow()
     }

@@ -287,7 +287,8 @@ fn pauses(period: Duration) -> impl Iterator<Item = Duration> + Send {
 
 #[cfg(test)]
 mod tests {
-    use registry_suite::{memory, open};
+    use registry_host::{Event, Registry, Scope};
+    use registry_suite::{Ending, SOON, memory, open, within};
 
     use super::*;
     use crate::Options;
@@ -310,6 +311,59 @@ mod tests {
             let busier = Figures { cpu_usage: 0.6, ..figures };
             assert!(!beats.can_wait(&beats.heartbeat(&busier, 0)));
             assert!(!beats.can_wait(&beats.heartbeat(&figures, 1)));
+        }
+    }
+
+    /// A server whose figures never change, and which ends with this.
+    struct Beating {
+        _tasks: watch::Sender<Tasks>,
+        standing: watch::Receiver<Standing>,
+        _leaving: mpsc::Sender<oneshot::Sender<Result<()>>>,
+    }
+
+    impl Beating {
+        async fn begin(registry: &Registry, address: &str, max_unchanged_interval: Option<Duration>) -> Self {
+            let max_heartbeat_interval = Duration::from_millis(10);
+            let options = Options { max_heartbeat_interval, max_unchanged_interval, ..Options::default() };
+            let cluster = Cluster::open(registry.clone(), options).await.unwrap();
+            let (server, life) = (Server::worker(address, ["a"]).unwrap(), Life::begin());
+            let mut beats = Beats::new(&cluster, &server, life);
+            let figures = Figures { available_memory: 8.0, ..Figures::default() };
+            let first = beats.heartbeat(&figures, 0);
+            let put = Entries::put(registry, &server, life, &first, None, registry.operation_timeout());
+            beats.begin(put.await.unwrap(), first);
+            let ((_tasks, tasks), (tell, standing)) =
+                (watch::channel(Tasks::default()), watch::channel(Standing::Serving));
+            let (_leaving, leaving) = mpsc::channel(1);
+            tokio::spawn(beat(beats, Reading::fixed(figures), tasks, tell, watch::channel(None).0, leaving));
+            Beating { _tasks, standing, _leaving }
+        }
+    }
+
+    #[tokio::test]
+    async fn fewer_heartbeats_are_written_if_they_may_be_left_out_and_the_server_is_there_all_the_same() {
+        for settings in [memory()].into_iter().chain(Ending::each().map(|(settings, _)| settings)) {
+            let registry = open(settings).await.unwrap();
+            let intervals = [None, Some(Duration::from_millis(500)), Some(Duration::from_secs(3600))];
+            let mut servers = Vec::new();
+            for (number, interval) in intervals.into_iter().enumerate() {
+                servers.push(Beating::begin(&registry, &format!("w:{}", number + 1), interval).await);
+            }
+            // What is written, as whoever watches is told.
+            let mut written = [0; 3];
+            let mut watch = registry.watch("/nodes/worker/a", Scope::Children).await.unwrap();
+            while written[1] < 3 {
+                let event = within("a heartbeat", SOON, watch.next()).await.unwrap().unwrap();
+                if let Event::Put { entry, new: false } = event {
+                    let number = entry.key.rsplit(':').next().unwrap().parse::<usize>().unwrap();
+                    written[number - 1] += 1;
+                }
+            }
+            assert!(written[0] > written[1], "{written:?}");
+            assert_eq!(written[2], 0, "it had nothing to tell");
+            // Its session says that it lives.
+            assert_eq!(registry.children("/nodes/worker/a").await.unwrap(), ["w:1", "w:2", "w:3"]);
+            assert!(servers.iter().all(|server| matches!(*server.standing.borrow(), Standing::Serving)));
         }
     }
 
