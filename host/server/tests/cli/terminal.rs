@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
+use rustix::process::Signal;
+
 use crate::support::{On, args, exit_code, file, memory, run};
 
 /// Runs a command of the program on a terminal.
@@ -49,6 +51,27 @@ fn the_table_of_servers_is_drawn_in_place() {
         let drawn = on_terminal(&on.command(&["standalone", "--for", "2s"]), &[]);
         assert!(drawn.contains("ADDRESS") && drawn.contains("3 of 3"), "{drawn}");
         assert!(drawn.contains("\x1b[J"), "{drawn}");
+    }
+}
+
+#[test]
+fn the_table_of_registered_servers_is_drawn_anew_until_a_key_ends_it() {
+    for on in On::each() {
+        let mut child =
+            script(&on.command(&["servers", "--watch"])).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("ADDRESS")));
+        let server = on.start(&["put", "/nodes/worker/gpu/w:1", "{}", "--ephemeral"]);
+        assert!(lines.any(|line| line.contains("gpu") && line.contains("w:1")));
+        on.text(&["servers", "mark-dead", "w:1"]);
+        assert!(lines.any(|line| line.contains("w:1") && line.contains("marked dead")));
+        server.signal(Signal::INT);
+        assert_eq!(server.end().code, 0);
+        // It is drawn over what was there.
+        assert!(lines.any(|line| line.contains("\x1b[J")));
+        child.stdin.take().unwrap().write_all(b"\x03").unwrap();
+        lines.for_each(drop);
+        assert_eq!(exit_code(child.wait().unwrap()), 0);
     }
 }
 
