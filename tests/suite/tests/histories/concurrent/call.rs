@@ -17,6 +17,8 @@ pub(crate) struct Call {
 pub(crate) enum What {
     /// A Txn of that session.
     Commit { owner: Owner, claims: Vec<Claim>, operations: Vec<Operation> },
+    /// A put that is not done yet is written to an entry of another mode or owner, which keeps those.
+    Stray { of: u64, key: String, value: Vec<u8>, owner: Option<Owner> },
     /// One entry.
     Get(String),
     /// An entry and all below it.

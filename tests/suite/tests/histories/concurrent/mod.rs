@@ -9,6 +9,7 @@ mod play;
 mod program;
 mod record;
 mod specification;
+mod strays;
 mod tests;
 
 use std::fs;

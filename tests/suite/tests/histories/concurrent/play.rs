@@ -13,6 +13,7 @@ use super::{
     program::{Action, Program},
     record::{Asked, Record, is_linearizable},
     specification::Specification,
+    strays,
 };
 use crate::{backend::Backend, model::Owner};
 
@@ -72,7 +73,7 @@ fn judge(capabilities: &Capabilities, asked: &[Asked], sessions: Sessions) -> Di
         _ => true,
     };
     let counted: Vec<_> = asked.iter().filter(counts).cloned().collect();
-    match is_linearizable(&counted, Specification::new(capabilities, sessions)) {
+    match is_linearizable(&strays::added(&counted, capabilities), Specification::new(capabilities, sessions)) {
         true => Ok(()),
         false => Err("no order explains what came".to_owned()),
     }

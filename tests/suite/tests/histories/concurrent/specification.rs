@@ -139,7 +139,7 @@ impl Specification {
 
     /// Does what nobody has had an answer to; refused, it is as if it had not been asked.
     fn do_unanswered(&mut self, Call { id, what }: &Call) {
-        let State { model, numbers, ended, .. } = &mut self.state;
+        let State { asked, model, numbers, ended, .. } = &mut self.state;
         match what {
             What::Commit { owner, claims, operations } => {
                 let owned = |operation: &Operation| matches!(operation.kind, OperationKind::PutEphemeral(_));
@@ -160,6 +160,14 @@ impl Specification {
                 ended.insert(*owner);
             }
             What::Unlock(token) => unlock(model, *token),
+            What::Stray { of, key, value, owner } => match model.entries.get_mut(key) {
+                Some(kept) if kept.owner != *owner && !asked.contains(of) => {
+                    (kept.value, kept.version) = (value.clone(), *id);
+                    kept.versions.push(*id);
+                }
+                // There is nothing to be gained from what changes nothing.
+                _ => self.hopeless = true,
+            },
             What::Get(_) | What::List(_) | What::Lock(_) => {}
         }
     }

@@ -9,6 +9,7 @@ use super::{
     own_reads,
     record::{Record, is_linearizable},
     specification::Specification,
+    strays,
 };
 use crate::{
     model::Owner,
@@ -54,7 +55,8 @@ fn holds(record: &Record) -> bool {
 
 fn holds_with(record: &Record, capabilities: &Capabilities) -> bool {
     let sessions = BTreeMap::from([ONE, OTHER].map(|owner| (owner, session(owner))));
-    is_linearizable(&record.asked(), Specification::new(capabilities, sessions))
+    let asked = strays::added(&record.asked(), capabilities);
+    is_linearizable(&asked, Specification::new(capabilities, sessions))
 }
 
 #[test]
@@ -89,6 +91,27 @@ fn a_version_of_a_former_life_passes_only_where_versions_are_not_exact() {
     add(&record, OTHER, put(OTHER, &[Claim::Version("/k".to_owned(), 3)], 9), version(6));
     assert!(!holds(&record));
     assert!(holds_with(&record, &Capabilities::all().without(Capability::ExactVersions, "may pass wrongly")));
+}
+
+#[test]
+fn a_put_is_seen_in_another_life_of_its_entry_only_while_it_lasts_and_only_where_versions_are_not_exact() {
+    // What the reader finds, and whether the put has ended by then.
+    for (owner, ended, right) in [(Some(OTHER), false, true), (Some(OTHER), true, false), (None, false, false)] {
+        let record = Record::default();
+        let putting = record.ask((1, 0), put(ONE, &[], 7));
+        add(&record, OTHER, write(OTHER, &[], OperationKind::PutEphemeral(vec![8])), version(4));
+        if ended {
+            record.answer(putting, version(6));
+        }
+        add(&record, OTHER, get(), found(7, 5, 4, owner));
+        if !ended {
+            record.answer(putting, version(6));
+        }
+        add(&record, OTHER, get(), found(7, 6, 4, None));
+        let vague = Capabilities::all().without(Capability::ExactVersions, "may pass wrongly");
+        assert_eq!(holds_with(&record, &vague), right, "{record:?}");
+        assert!(!holds(&record), "{record:?}");
+    }
 }
 
 #[test]
