@@ -75,15 +75,20 @@ impl Link {
         self.server
     }
 
-    /// Cuts the client off for good if it has no connection; whether it had none.
+    /// Cuts the client off for good if it has no connection, or nothing serves it any more; whether that was so.
     ///
     /// # Behavior
     ///
-    /// What still waits for an answer was never sent, and fails as [unsent](crate::error::is_unsent): all that was sent had failed
-    /// when the connection broke.
+    /// What still waits for an answer without a connection was never sent, and fails as [unsent](crate::error::is_unsent): all
+    /// that was sent had failed when the connection broke. What waits for a task that has panicked waits for its deadline, as
+    /// nobody knows what was sent.
     pub(crate) fn cut(&self) -> bool {
         let work = self.serving.lock();
         let broken = !matches!(self.client.state(), SessionState::SyncConnected | SessionState::ConnectedReadOnly);
+        if !broken && self.serving.over.has_changed().is_err() {
+            self.cut.store(true, Ordering::SeqCst);
+            return true;
+        }
         if broken {
             self.end(work);
         }
@@ -113,6 +118,12 @@ impl Link {
             if work.is_none() { Poll::Ready(None) } else { event.as_mut().poll(context).map(Some) }
         })
         .await
+    }
+
+    /// Ends its task as a panic would.
+    #[cfg(test)]
+    pub(crate) fn die(&self) {
+        self.serving.task.abort();
     }
 
     fn end(&self, mut work: MutexGuard<'_, Option<Work>>) {
