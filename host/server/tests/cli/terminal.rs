@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use crate::support::{On, args, exit_code, file, memory, run};
+use crate::support::{On, Running, args, exit_code, file, memory, run};
 
 /// Runs a command of the program on a terminal.
 fn on_terminal(command: &Command, environment: &[(&str, &str)]) -> String {
@@ -57,21 +57,19 @@ fn the_table_of_servers_is_drawn_in_place() {
 #[test]
 fn the_table_of_registered_servers_is_drawn_anew_until_a_key_ends_it() {
     for on in On::each() {
-        let mut child =
-            script(&on.command(&["servers", "--watch"])).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        assert!(lines.any(|line| line.contains("ADDRESS")));
+        let (keyboard, mut keys) = std::io::pipe().unwrap();
+        let watch = Running::start(script(&on.command(&["servers", "--watch"])).stdin(keyboard));
+        watch.line_where(|line| line.contains("ADDRESS"));
         let server = on.start(&["put", "/nodes/worker/gpu/w:1", "{}", "--ephemeral"]);
-        assert!(lines.any(|line| line.contains("gpu") && line.contains("w:1")));
+        watch.line_where(|line| line.contains("gpu") && line.contains("w:1"));
         on.text(&["servers", "mark-dead", "w:1"]);
-        assert!(lines.any(|line| line.contains("w:1") && line.contains("marked dead")));
+        watch.line_where(|line| line.contains("w:1") && line.contains("marked dead"));
         server.signal(Signal::INT);
         assert_eq!(server.end().code, 0);
         // It is drawn over what was there.
-        assert!(lines.any(|line| line.contains("\x1b[J")));
-        child.stdin.take().unwrap().write_all(b"\x03").unwrap();
-        lines.for_each(drop);
-        assert_eq!(exit_code(child.wait().unwrap()), 0);
+        watch.line_where(|line| line.contains("\x1b[J"));
+        keys.write_all(b"\x03").unwrap();
+        assert_eq!(watch.end().code, 0);
     }
 }
 
