@@ -20,6 +20,7 @@ use crate::{
 };
 
 const LOCK: &str = "/lock";
+const THEIR_LOCK: &str = "/their-lock";
 
 /// How long a lock may take beyond the session's timeout.
 const LATE: Duration = Duration::from_secs(60);
@@ -44,7 +45,7 @@ async fn ours(servers: &dyn Servers, wanted: &Wanted) -> Result<Duration, Failur
     let registry = ours::open(&settings).await?;
     let waiting = registry.lock(LOCK).within(wanted.session() + LATE).into_future();
     let killing = async {
-        wait_for_queue(&registry).await?;
+        wait_for_queue(&registry, LOCK).await?;
         holder.kill().await?;
         Ok::<_, Failure>(Instant::now())
     };
@@ -56,9 +57,9 @@ async fn ours(servers: &dyn Servers, wanted: &Wanted) -> Result<Duration, Failur
 }
 
 /// Waits until a second request is in the queue.
-async fn wait_for_queue(registry: &registry_host::Registry) -> Result<(), Failure> {
+async fn wait_for_queue(registry: &registry_host::Registry, lock: &str) -> Result<(), Failure> {
     let deadline = Instant::now() + LATE;
-    while registry.children(LOCK).await?.len() < 2 {
+    while registry.children(lock).await?.len() < 2 {
         if Instant::now() >= deadline {
             return Err("nobody waits for the lock".into());
         }
@@ -72,15 +73,20 @@ async fn theirs(servers: &dyn Servers, wanted: &Wanted) -> Result<Duration, Fail
     let backend = servers.backend();
     let start = || Process::start(backend.peer(), built, Lives::Minutes, &servers.addresses(), wanted.session());
     let (mut holder, mut next) = (start()?, start()?);
-    holder.ask("lock", &["/their-lock"], LATE).await?;
-    // It can't tell that it waits before it has waited.
+    holder.ask("lock", &[THEIR_LOCK], LATE).await?;
+    // It can't tell that it waits before it has waited, but its place in the queue is seen.
     let killing = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut settings = servers.settings();
+        settings.push("registry.namespace=".to_owned());
+        settings.extend(ours::plugin_dirs(wanted));
+        let registry = ours::open(&settings).await?;
+        wait_for_queue(&registry, THEIR_LOCK).await?;
+        registry.close().await?;
         holder.kill().await?;
         Ok::<_, Failure>(Instant::now())
     };
     let limit = wanted.session() + LATE;
-    let waiting = async { next.ask("lock", &["/their-lock"], limit).await.map(|_| Instant::now()) };
+    let waiting = async { next.ask("lock", &[THEIR_LOCK], limit).await.map(|_| Instant::now()) };
     let (held, killed) = tokio::join!(waiting, killing);
     let lasted = held?.saturating_duration_since(killed?);
     next.ask("unlock", &[], LATE).await?;

@@ -24,10 +24,13 @@ pub(crate) fn settings(servers: &dyn Servers, wanted: &Wanted) -> Vec<String> {
     let mut settings = servers.settings();
     settings.push("registry.namespace=failover".to_owned());
     settings.push(format!("registry.session-timeout={}s", wanted.session));
-    if let Some(folder) = &wanted.plugin_dir {
-        settings.push(format!("registry.plugin-dirs={}", folder.display()));
-    }
+    settings.extend(plugin_dirs(wanted));
     settings
+}
+
+/// Where plugins are, if that is said.
+pub(crate) fn plugin_dirs(wanted: &Wanted) -> Option<String> {
+    wanted.plugin_dir.as_ref().map(|folder| format!("registry.plugin-dirs={}", folder.display()))
 }
 
 pub(crate) async fn open(settings: &[String]) -> Result<Registry, Failure> {
