@@ -9,7 +9,7 @@ use crate::support::{Site, on_both};
 async fn a_master_that_is_cut_off_has_stopped_or_waits_before_others_miss_it() {
     on_both(4, async |site| {
         let observer = site.observer().await;
-        let way = Proxy::to(site.server().address()).expect("a proxy");
+        let way = Proxy::to(site.server().member().address()).expect("a proxy");
         // They beat all the time, so that a beat is on its way when they are cut off.
         let beats = "registry.cluster.max-heartbeat-interval=2ms";
         let waits = "registry.disconnect-strategy=wait";

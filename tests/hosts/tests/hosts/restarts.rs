@@ -17,7 +17,7 @@ async fn when_the_server_is_restarted_everybody_goes_on_and_nobody_is_taken_over
         let workers = [a.worker("w:1").await, b.worker("w:2").await];
         let all: Vec<_> = masters.iter().chain(&workers).collect();
         site.sees(&observer, &all).await;
-        site.server().restart().expect("it comes back");
+        site.server().member().restart().expect("it comes back");
         site.sees_beat(&observer, &all).await;
         let sessions: Vec<_> = all.iter().map(|registered| registered.session).collect();
         assert_eq!(
@@ -43,12 +43,12 @@ async fn when_the_server_is_away_for_longer_than_sessions_last_whoever_waits_goe
         let workers = [a.worker("w:1").await, b.worker("w:2").await];
         let all: Vec<_> = masters.iter().chain(&workers).collect();
         site.sees(&observer, &all).await;
-        site.server().kill();
+        site.server().member().kill();
         for registered in &all {
             let waits = Event::Waiting { own: registered.own.clone() };
             site.book.tells("it waits", |event| *event == waits).await;
         }
-        site.server().restart().expect("it comes back");
+        site.server().member().restart().expect("it comes back");
         for registered in &all {
             let serves = |event: &Event| match event {
                 Event::Serving { own, session } => *own == registered.own && *session != registered.session,

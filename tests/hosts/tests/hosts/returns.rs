@@ -3,17 +3,23 @@
 use registry_hosts::{Event, Request};
 use registry_suite::{SOON, wait_until};
 
-use crate::support::on_both;
+use crate::support::{Host, Registered, Site, on_both};
+
+/// A host with a master, and a master and a worker whose hosts were killed.
+async fn killed(site: &Site) -> (Host, Registered, [Registered; 2]) {
+    let (mut a, mut b, mut c) = (site.host("a").await, site.host("b").await, site.host("c").await);
+    let other = a.master("m:1").await;
+    let former = [b.master("m:2").await, c.worker("w:1").await];
+    b.kill().await;
+    c.kill().await;
+    (a, other, former)
+}
 
 #[tokio::test]
 async fn who_comes_back_at_once_outlives_its_former_session_and_only_its_former_life_is_taken_over_for() {
     on_both(4, async |site| {
         let observer = site.observer().await;
-        let (mut a, mut b, mut c) = (site.host("a").await, site.host("b").await, site.host("c").await);
-        let other = a.master("m:1").await;
-        let former = [b.master("m:2").await, c.worker("w:1").await];
-        b.kill().await;
-        c.kill().await;
+        let (_a, other, former) = killed(&site).await;
         let (mut b, mut c) = (site.host("b again").await, site.host("c again").await);
         let latter = [b.master("m:2").await, c.worker("w:1").await];
         for former in &former {
@@ -38,11 +44,7 @@ async fn who_comes_back_at_once_outlives_its_former_session_and_only_its_former_
 async fn who_comes_back_late_begins_anew() {
     on_both(4, async |site| {
         let observer = site.observer().await;
-        let (mut a, mut b, mut c) = (site.host("a").await, site.host("b").await, site.host("c").await);
-        let other = a.master("m:1").await;
-        let former = [b.master("m:2").await, c.worker("w:1").await];
-        b.kill().await;
-        c.kill().await;
+        let (_a, other, former) = killed(&site).await;
         for former in &former {
             site.book.taken_over(&former.own).await;
         }

@@ -8,16 +8,14 @@ use std::{
 use registry_cluster::{Cluster, Options, Which};
 use registry_host::{ErrorKind, Registry, Settings};
 use registry_suite::{SOON, Server, beside, eventually, unique};
-use registry_test_servers::{Etcd, Proxy, Result, ZooKeeper};
+use registry_test_servers::{Etcd, Member, Proxy, ZooKeeper};
 
 use super::{Book, Host, Registered};
 
-/// A server that can be restarted.
+/// A server of one member, whichever kind it is of.
 pub(crate) trait Served: Server {
     fn name(&self) -> &'static str;
-    fn address(&self) -> SocketAddr;
-    fn kill(&self);
-    fn restart(&self) -> Result<()>;
+    fn member(&self) -> &Member;
 }
 
 impl Served for Etcd {
@@ -25,16 +23,8 @@ impl Served for Etcd {
         "etcd"
     }
 
-    fn address(&self) -> SocketAddr {
-        self.address()
-    }
-
-    fn kill(&self) {
-        self.kill();
-    }
-
-    fn restart(&self) -> Result<()> {
-        self.restart()
+    fn member(&self) -> &Member {
+        &self.members()[0]
     }
 }
 
@@ -43,16 +33,8 @@ impl Served for ZooKeeper {
         "zookeeper"
     }
 
-    fn address(&self) -> SocketAddr {
-        self.address()
-    }
-
-    fn kill(&self) {
-        self.kill();
-    }
-
-    fn restart(&self) -> Result<()> {
-        self.restart()
+    fn member(&self) -> &Member {
+        &self.members()[0]
     }
 }
 
@@ -78,16 +60,8 @@ impl<S: Served> Served for Shared<S> {
         self.0.name()
     }
 
-    fn address(&self) -> SocketAddr {
-        self.0.address()
-    }
-
-    fn kill(&self) {
-        panic!("others use it");
-    }
-
-    fn restart(&self) -> Result<()> {
-        panic!("others use it");
+    fn member(&self) -> &Member {
+        self.0.member()
     }
 }
 
@@ -120,12 +94,12 @@ impl Site {
 
     /// Starts a host.
     pub(crate) async fn host(&self, name: &str) -> Host {
-        Host::start(self, name, &self.settings(self.server.address()), &[]).await
+        Host::start(self, name, &self.settings(self.server.member().address()), &[]).await
     }
 
     /// Starts a host with these arguments besides.
     pub(crate) async fn host_with(&self, name: &str, arguments: &[&str]) -> Host {
-        Host::start(self, name, &self.settings(self.server.address()), arguments).await
+        Host::start(self, name, &self.settings(self.server.member().address()), arguments).await
     }
 
     /// Starts a host that reaches the server through a proxy, and has these arguments besides.
@@ -136,7 +110,8 @@ impl Site {
     /// The cluster as this process sees it.
     pub(crate) async fn observer(&self) -> Cluster {
         let settings = Settings::builder().plugin_dir(beside());
-        let settings = self.settings(self.server.address()).iter().fold(settings, |settings, set| settings.set(set));
+        let settings =
+            self.settings(self.server.member().address()).iter().fold(settings, |settings, set| settings.set(set));
         let settings = settings.build().expect("settings");
         let options = Options::of(&settings).expect("options");
         let registry = Registry::open(settings).await.expect("a registry");
