@@ -8,6 +8,7 @@ use registry_plugin::{
     config::{Secret, invalid},
 };
 use rustls::pki_types::ServerName;
+use tokio::time::timeout;
 use zookeeper_client::{Acls, Client, Connector, Error as ZkError, SaslOptions, SessionInfo};
 
 use super::{Config, Server, SyncReads, Trust, servers::ConnectString, user::User};
@@ -22,7 +23,8 @@ const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 /// Servers pause, to collect garbage or to write to their disk: for the sake of short calls none is left sooner than this.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The longest pause while a session is out of contact; jitter may double it.
+/// The longest pause while a session is out of contact, which jitter may double, and how long the first attempts to carry it on
+/// wait for a server.
 const SHORT: Duration = Duration::from_millis(500);
 
 /// A configuration that was checked.
@@ -43,6 +45,7 @@ pub(crate) struct Dial {
     trust: Option<Trust>,
     session_timeout: Duration,
     pub(super) connection_timeout: Duration,
+    patience: ExponentialBuilder,
     backoff: ExponentialBuilder,
     short_backoff: ExponentialBuilder,
 }
@@ -100,18 +103,23 @@ impl Settings {
         };
         let longest = retry.max_sleep.max(retry.base_sleep_time);
         let short = longest.min(SHORT).min(session_timeout / 20);
+        let connection_timeout = config
+            .connection_timeout
+            // A server that is silent for longer leaves no time to try another before the session is lost.
+            .min(session_timeout / 4)
+            // It may be tried once more before the others: a call that waits for that is still to be answered.
+            .min((context.operation_timeout() * 3 / 4).max(PATIENCE));
         Ok(Settings {
             dial: Arc::new(Dial {
                 servers,
                 user,
                 trust,
                 session_timeout,
-                connection_timeout: config
-                    .connection_timeout
-                    // A server that is silent for longer leaves no time to try another before the session is lost.
-                    .min(session_timeout / 4)
-                    // It may be tried once more before the others: a call that waits for that is still to be answered.
-                    .min((context.operation_timeout() * 3 / 4).max(PATIENCE)),
+                connection_timeout,
+                patience: ExponentialBuilder::new()
+                    .with_min_delay(SHORT.min(session_timeout / 20).min(connection_timeout))
+                    .with_max_delay(connection_timeout)
+                    .without_max_times(),
                 backoff: backoff(retry.base_sleep_time, longest),
                 short_backoff: backoff(retry.base_sleep_time.min(short / 8), short),
             }),
@@ -164,7 +172,16 @@ impl Dial {
         if self.user.is_nobody() { Acls::anyone_all() } else { Acls::creator_all() }
     }
 
-    /// Tries every server once, to open a session, or to carry on the one of a link that was cut off.
+    /// Tries every server once to open a session.
+    ///
+    /// # Errors
+    ///
+    /// That of the last attempt; `AuthFailed` at once.
+    pub(crate) async fn link(&self) -> Result<Link, ZkError> {
+        self.link_within(self.connection_timeout, None).await
+    }
+
+    /// Tries every server once to carry on the session of a link that was cut off, each for so long at most.
     ///
     /// # Behavior
     ///
@@ -173,7 +190,11 @@ impl Dial {
     /// # Errors
     ///
     /// That of the last attempt; `SessionExpired` and `AuthFailed` at once.
-    pub(crate) async fn link(&self, former: Option<&Link>) -> Result<Link, ZkError> {
+    pub(crate) async fn link_again(&self, former: &Link, within: Duration) -> Result<Link, ZkError> {
+        self.link_within(within, Some(former)).await
+    }
+
+    async fn link_within(&self, within: Duration, former: Option<&Link>) -> Result<Link, ZkError> {
         let mut order: Vec<usize> = (0..self.servers.len()).collect();
         fastrand::shuffle(&mut order);
         order.sort_by_key(|&server| former.is_some_and(|former| former.server() == server));
@@ -185,10 +206,12 @@ impl Dial {
                 Some(former) => connector.with_session(former.session().clone()),
                 None => connector,
             };
-            match Link::to(server, self.connect(connector, &self.servers[server].to_string())).await {
-                Ok(link) => return Ok(link),
-                Err(error @ (ZkError::SessionExpired | ZkError::AuthFailed)) => return Err(error),
-                Err(error) => failed = error,
+            let address = self.servers[server].to_string();
+            match timeout(within, Link::to(server, self.connect(connector, &address))).await {
+                Ok(Ok(link)) => return Ok(link),
+                Ok(Err(error @ (ZkError::SessionExpired | ZkError::AuthFailed))) => return Err(error),
+                Ok(Err(error)) => failed = error,
+                Err(_) => failed = ZkError::Timeout,
             }
         }
         Err(failed)
@@ -202,6 +225,12 @@ impl Dial {
     /// Pauses between attempts, growing and with jitter, without end.
     pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
         self.backoff.build()
+    }
+
+    /// How long each round of attempts to carry on a session waits for a server: briefly at first, as one that has just lost its
+    /// leader may say nothing while another has the next, and ever longer, as a server may be slow.
+    pub(crate) fn patience(&self) -> impl Iterator<Item = Duration> + Send + use<> {
+        self.patience.build()
     }
 
     /// Pauses between attempts to carry on a session, which doesn't wait.

@@ -86,13 +86,15 @@ impl Session {
     /// The client that comes next has seen nothing yet: its server has to have caught up with all that the servers agreed on
     /// before it is used.
     async fn resume(&self, former: &Link) -> Option<(Link, Moment)> {
-        let within = former.session_timeout() / PATIENCE;
+        let longest = former.session_timeout() / PATIENCE;
         let mut pauses = self.dial.short_pauses();
+        let mut patience = self.dial.patience();
         loop {
-            let cause = match self.dial.link(Some(former)).await {
+            let within = patience.next().unwrap_or(longest);
+            let cause = match self.dial.link_again(former, within).await {
                 Ok(link) => {
                     let sent = Moment::now();
-                    match timeout(within, agree(&link)).await {
+                    match timeout(within.min(longest), agree(&link)).await {
                         Ok(Ok(())) => return Some((link, sent)),
                         Ok(Err(cause)) => cause,
                         Err(_) => ZkError::Timeout,

@@ -162,7 +162,7 @@ pub(crate) fn id(client: &Client) -> SessionId {
 /// Opens a session that can be relied on: it has seen what was written before, and what the keys lie below is there.
 async fn open(dial: &Dial, paths: &Paths) -> Result<Opened> {
     let sent = Moment::now();
-    let link = dial.link(None).await.map_err(|error| prepare::refused(dial, error))?;
+    let link = dial.link().await.map_err(|error| prepare::refused(dial, error))?;
     match prepare::prepare(&link, dial, paths).await {
         Ok(()) => Ok(Opened { link, sent }),
         Err(error) => {

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use registry_plugin::{ErrorKind, Outcome, SessionState};
 use registry_test_servers::Proxy;
@@ -39,6 +39,34 @@ async fn without_a_server_it_tries_on_and_on_without_ever_longer_pauses() {
     assert_eq!(client.id(), id);
 }
 
+#[tokio::test]
+async fn a_server_that_takes_connections_and_says_nothing_holds_up_no_session_for_as_long_as_a_slow_one_may() {
+    let says_nothing = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let proxy = Proxy::to(server().address()).expect("a proxy");
+    let hour = Duration::from_secs(3600);
+    let mut options = options(&fresh());
+    (options.session_timeout, options.operation_timeout) = (hour, hour);
+    let servers = format!("{},{}", says_nothing.local_addr().expect("an address"), proxy.address());
+    let section = json!({ "connect-string": servers, "connection-timeout": "15m" });
+    let client = tokio::select! {
+        client = connect_with(section, options) => client.expect("a connection"),
+        () = refuse(&says_nothing, usize::MAX) => unreachable!("it goes on for ever"),
+    };
+    let id = client.id();
+    proxy.cut();
+    proxy.reset();
+    let silence = async {
+        let mut taken = Vec::new();
+        for _ in 0..2 {
+            taken.push(says_nothing.accept().await.expect("a connection"));
+        }
+    };
+    tokio::time::timeout(LIMIT, silence).await.expect("it tries anew");
+    proxy.heal();
+    client.until_state(SessionState::Connected).await;
+    assert_eq!(client.id(), id);
+}
+
 /// Takes so many connections, and closes each.
 async fn refuse(listener: &TcpListener, times: usize) {
     for _ in 0..times {
@@ -53,7 +81,7 @@ async fn a_client_without_a_connection_is_cut_off_and_what_it_never_sent_is_know
     let namespace = fresh();
     let client = connect_with(section, options(&namespace)).await.expect("a connection");
     let other = connect_to(&namespace).await;
-    let (link, path) = (client.session.dial().link(None).await.expect("a link"), client.paths.path(key("/late")));
+    let (link, path) = (client.session.dial().link().await.expect("a link"), client.paths.path(key("/late")));
     let mut watch = link.watch("/", AddWatchMode::PersistentRecursive).await.expect("a watch");
     assert!(!link.cut(), "it is connected");
     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
@@ -73,4 +101,22 @@ async fn a_client_without_a_connection_is_cut_off_and_what_it_never_sent_is_know
     assert_eq!(link.told(&mut watch).await, None);
     let error = translate(link.create(&path, b"", &options).await.expect_err("it is cut off"), Effect::Write);
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+}
+
+#[tokio::test]
+async fn a_client_whose_task_has_died_is_followed_by_another() {
+    let namespace = fresh();
+    let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
+    client.write(&[ephemeral("/e", "1")]).await.expect("an entry");
+    let id = client.id();
+    let dead = client.session.client().expect("it is open");
+    dead.die();
+    until("another client carries the session on", async || {
+        let present = client.session.client().expect("it is open");
+        !Arc::ptr_eq(&present, &dead) && client.state() == Some(SessionState::Connected)
+    })
+    .await;
+    assert_eq!(client.id(), id);
+    client.write(&[put("/after", "1")]).await.expect("an entry");
+    assert_eq!(other.find("/e").await.and_then(|entry| entry.ephemeral), Some(id));
 }
