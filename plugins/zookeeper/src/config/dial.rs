@@ -176,7 +176,7 @@ impl Dial {
     ///
     /// # Errors
     ///
-    /// That of the last attempt; `AuthFailed` at once.
+    /// `Timeout` if one of them said nothing, else that of the last attempt; `AuthFailed` at once.
     pub(crate) async fn link(&self) -> Result<Link, ZkError> {
         self.link_within(self.connection_timeout, None).await
     }
@@ -189,7 +189,7 @@ impl Dial {
     ///
     /// # Errors
     ///
-    /// That of the last attempt; `SessionExpired` and `AuthFailed` at once.
+    /// `Timeout` if one of them said nothing, else that of the last attempt; `SessionExpired` and `AuthFailed` at once.
     pub(crate) async fn link_again(&self, former: &Link, within: Duration) -> Result<Link, ZkError> {
         self.link_within(within, Some(former)).await
     }
@@ -210,7 +210,9 @@ impl Dial {
             match timeout(within, Link::to(server, self.connect(connector, &address))).await {
                 Ok(Ok(link)) => return Ok(link),
                 Ok(Err(error @ (ZkError::SessionExpired | ZkError::AuthFailed))) => return Err(error),
-                Ok(Err(error)) => failed = error,
+                // Silence counts for more than a refusal.
+                Ok(Err(error)) if failed != ZkError::Timeout => failed = error,
+                Ok(Err(_)) => {}
                 Err(_) => failed = ZkError::Timeout,
             }
         }

@@ -89,8 +89,8 @@ impl Session {
         let longest = former.session_timeout() / PATIENCE;
         let mut pauses = self.dial.short_pauses();
         let mut patience = self.dial.patience();
+        let mut within = patience.next().unwrap_or(longest);
         loop {
-            let within = patience.next().unwrap_or(longest);
             let cause = match self.dial.link_again(former, within).await {
                 Ok(link) => {
                     let sent = Moment::now();
@@ -102,8 +102,11 @@ impl Session {
                 }
                 Err(cause) => cause,
             };
-            if cause == ZkError::SessionExpired {
-                return None;
+            match cause {
+                ZkError::SessionExpired => return None,
+                // A server that takes its time gets more of it.
+                ZkError::Timeout => within = patience.next().unwrap_or(longest),
+                _ => {}
             }
             tracing::debug!(%cause, "no new connection yet");
             sleep(pauses.next().unwrap_or_default()).await;
