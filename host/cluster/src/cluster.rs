@@ -61,8 +61,8 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// `Timeout` and `Unavailable` if the registry can't be reached for `registry.operation-timeout`; `Other` if the machine
-    /// can't be measured.
+    /// `Timeout` and `Unavailable` if the registry can't be reached for `registry.operation-timeout`; `SessionLost` if its host is
+    /// [to stop](registry_host::Session::stop_wanted): another registry has to be opened; `Other` if the machine can't be measured.
     ///
     /// # Cancellation
     ///

@@ -4,7 +4,7 @@ mod support;
 
 use futures_util::future::join_all;
 use registry_cluster::{Heartbeat, Server, Standing, Status, Stop};
-use registry_host::SessionState;
+use registry_host::{ErrorKind, SessionState};
 use registry_suite::{Ending, SOON, eventually, wait_until};
 use support::*;
 
@@ -205,6 +205,13 @@ async fn a_server_without_a_session_is_to_stop() {
         // It doesn't come back with the next session.
         wait_until("a session", SOON, || one.registry().session().state() == SessionState::Connected).await;
         shows(&observer.workers(""), &[]).await;
+        // Nor does another register on a registry whose host is to stop: it would only be taken over for.
+        for server in [worker("w:2", &[]), master("m:1")] {
+            let error = one.register(server).await.expect_err("the host is to stop");
+            assert_eq!(error.kind(), ErrorKind::SessionLost, "{error}");
+        }
+        assert_eq!(keys_below(observer.registry(), "/nodes").await, [""; 0]);
+        assert_eq!(observer.registry().children("/cluster/lives").await.expect("the lives"), ["worker_w:1"]);
     }
 }
 

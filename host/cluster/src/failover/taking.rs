@@ -24,11 +24,13 @@ impl<T: TakeOver> Shared<T> {
         tracing::info!(%role, address, token = guard.token(), "takes over for a server that has gone");
         let mut standing = self.standing.clone();
         let taken = tokio::select! {
-            taken = self.host.take_over(&departed, guard) => taken,
+            biased;
+            // One that has lost the lock already doesn't begin.
             error = guard.lost() => return Err(error),
             _ = standing.wait_for(|standing| !matches!(standing, Standing::Serving)) => {
                 return Err(Error::new(ErrorKind::SessionLost, "this master is to stop"));
             }
+            taken = self.host.take_over(&departed, guard) => taken,
         };
         taken.map_err(|error| {
             let message = format!("the host could not take over for the {role} {address}");

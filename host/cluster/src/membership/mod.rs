@@ -44,7 +44,13 @@ struct Tasks {
 impl Membership {
     pub(crate) async fn register(cluster: Cluster, server: Server) -> Result<Self> {
         let life = Life::begin();
-        let (beats, figures) = registering::register(&cluster, &server, life).await?;
+        let stop_wanted = cluster.registry().session().stop_wanted();
+        let (beats, figures) = tokio::select! {
+            biased;
+            // Whoever registers nevertheless is told to stop at once, and only leaves others something to take over.
+            error = stop_wanted => return Err(error),
+            registered = registering::register(&cluster, &server, life) => registered?,
+        };
         let (standing, told) = watch::channel(Standing::Serving);
         let (failing, failure) = watch::channel(None);
         let (tasks, counts) = watch::channel(Tasks::default());
