@@ -3,6 +3,7 @@
 mod calls;
 mod holds;
 mod log;
+mod servers;
 mod stalls;
 mod trace;
 mod watching;
@@ -20,7 +21,7 @@ use std::{
 use clap::Args;
 use fastrand::Rng;
 use registry_chaos::history::{self, Event, State, Who};
-use registry_host::{EphemeralEvent, Registry, Result, Scope, SessionState, Settings};
+use registry_host::{EphemeralEvent, Registry, Result, Scope, SessionState, Settings, SettingsBuilder};
 use tokio::{
     runtime,
     sync::watch,
@@ -32,6 +33,7 @@ use self::{
     calls::Calls,
     holds::Holds,
     log::Log,
+    servers::Servers,
     watching::{Watching, tell_tree},
     work::Asked,
 };
@@ -43,7 +45,7 @@ pub(crate) use self::work::TOP;
 pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Is a client; the conductor starts it.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Arguments {
     /// Its number.
     #[arg(long)]
@@ -105,6 +107,7 @@ async fn live(arguments: &Arguments) {
         Watching::begin(&calls, 1, &format!("{TOP}/shared/0"), Scope::Node),
         Watching::begin(&calls, 2, &format!("{TOP}/made"), Scope::Children),
     ];
+    let servers = Servers::begin(arguments, &log);
     let mut rng = Rng::with_seed(arguments.seed);
     work::work(&calls, arguments.number, &mut rng, &asked).await;
     log.reached(Reached::Stopped);
@@ -114,9 +117,11 @@ async fn live(arguments: &Arguments) {
         watching.settle(&calls).await;
     }
     tell_tree(&calls, TOP).await;
+    servers.tell_seen().await;
     log.reached(Reached::Settled);
 
     until(&asked, Reached::Closed).await;
+    servers.leave().await;
     drop(watching);
     reports.abort();
     log.tell(Holds::not_above(&begin).await.told(history::END));
@@ -184,10 +189,13 @@ async fn open(arguments: &Arguments, log: &Log, asked: &Asked) -> Option<Registr
 }
 
 async fn opened(arguments: &Arguments) -> Result<Registry> {
+    Registry::open(settings(arguments).build()?).await
+}
+
+fn settings(arguments: &Arguments) -> SettingsBuilder {
     let settings = Settings::builder().plugin_dir(&arguments.plugin_dir);
     let settings = arguments.set.iter().fold(settings, |settings, assignment| settings.set(assignment));
-    let settings = settings.set_value("registry.operation-timeout", format!("{}s", OPERATION_TIMEOUT.as_secs()));
-    Registry::open(settings.build()?).await
+    settings.set_value("registry.operation-timeout", format!("{}s", OPERATION_TIMEOUT.as_secs()))
 }
 
 /// Tells of every state of the session until it is closed.

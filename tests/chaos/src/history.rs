@@ -100,9 +100,37 @@ pub enum Event {
     Leader { member: Option<String> },
     /// An observer that nothing is done to has seen an ephemeral entry go.
     Gone { key: String, session: u64 },
+    /// How a host server of this client stands. Its name is that of the record of its life, `master_c-1:1/1700000000000-42`.
+    Server { server: String, standing: Standing },
+    /// A master of this client begins to take over for a server that has gone.
+    TakesOver { server: String, token: u64 },
+    /// It does so no longer; `done` if its work was written.
+    TookOver { server: String, token: u64, done: bool },
+    /// At the end, when all is quiet: the servers whom this client sees.
+    Seen { servers: Vec<String> },
+    /// An observer that nothing is done to has seen the record of a server's life go: somebody has taken over for it, or it has left
+    /// in order.
+    CrossedOut { server: String },
+    /// After all servers have left in order a record is still there.
+    Unfinished { server: String },
     /// What the servers hold, at the moment that is named: sessions (leases), watches, ephemeral entries. [`BEGIN`], [`END`] or any
     /// between.
     Servers { when: String, sessions: u64, watches: Option<u64>, entries: u64 },
+}
+
+/// How a host server stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is about to register; its name has no life yet.
+    Registers,
+    Serves,
+    /// Its session is lost, and it waits for another.
+    Waits,
+    /// It was told to stop.
+    Stops,
+    /// It is about to leave in order.
+    Leaves,
 }
 
 /// What is done to a client's process.

@@ -198,7 +198,8 @@ async fn perform(arguments: &Arguments, seed: u64, cluster: &Arc<Cluster>, histo
         Arc::new(Stage::new(Arc::clone(cluster), ways, history.clone(), Duration::from_secs(arguments.seconds)));
     let players = make_faults(arguments, &mut rng, &stage, players).await?;
     finish(players, &observer, history).await;
-    let left = observer.ephemerals(TOP, SESSION * 4).await?;
+    let left = observer.ephemerals(SESSION * 4).await?;
+    observer.tell_unfinished(history).await?;
     observer.close().await?;
     tell_servers(cluster, history, END, left).await
 }
@@ -237,7 +238,7 @@ async fn finish(mut players: Vec<Player>, observer: &Observer, history: &History
             player.reach(reached, STEP).await;
         }
         // What a dead session owned goes yet, and what a lost one owned comes back.
-        if reached == Reached::Stopped && !observer.quiet(TOP, QUIET, STEP).await {
+        if reached == Reached::Stopped && !observer.quiet(QUIET, STEP).await {
             history.wrong(format!("the tree has not come to rest within {STEP:?}"));
         }
     }

@@ -118,7 +118,7 @@ fn failed(error: &Error) -> Answer {
 }
 
 /// Whether any fault can lead to such an error.
-fn can_be(error: &Error) -> bool {
+pub(crate) fn can_be(error: &Error) -> bool {
     let full = error.kind() == ErrorKind::Other && error.message().contains("database is full");
     let usual = matches!(
         error.kind(),

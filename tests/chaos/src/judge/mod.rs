@@ -9,6 +9,7 @@ mod counters;
 mod deadlines;
 mod ephemerals;
 pub(crate) mod facts;
+pub(crate) mod failovers;
 mod fencing;
 pub(crate) mod holders;
 mod leftovers;
@@ -74,6 +75,7 @@ pub fn judge(history: &[Record]) -> Vec<Finding> {
         ephemerals::judge,
         renewal::judge,
         takeovers::judge,
+        failovers::judge,
         deadlines::judge,
         sessions::judge,
         loss::judge,

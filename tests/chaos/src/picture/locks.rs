@@ -1,4 +1,4 @@
-//! A row for each lock: who held it, and with what token.
+//! A row for each lock: who held it, and with what token; and for each role: who took over for whom.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use crate::{
     history::Who,
     judge::{
         facts::Facts,
+        failovers::{TakeOver, take_overs},
         holders::{Hold, holds},
     },
 };
@@ -35,6 +36,30 @@ pub(super) fn draw(facts: &Facts<'_>, canvas: &mut Canvas) {
                 colour: of_holder(client),
                 words: &words,
                 tip: &tip,
+            });
+        }
+    }
+}
+
+pub(super) fn draw_take_overs(facts: &Facts<'_>, canvas: &mut Canvas) {
+    let mut roles: BTreeMap<&str, Vec<TakeOver<'_>>> = BTreeMap::new();
+    for take_over in take_overs(facts) {
+        roles.entry(take_over.role()).or_default().push(take_over);
+    }
+    for (role, take_overs) in roles {
+        let top = canvas.row(&format!("for {role}s"));
+        for TakeOver { server, token, who, from, until, done, .. } in take_overs {
+            let Who::Client(client, life) = who else { continue };
+            let how = if done { "took over" } else { "did not get to take over" };
+            canvas.bar(&Bar {
+                top,
+                down: 3.0,
+                high: ROW - 6.0,
+                from: from.at,
+                to: until.min(canvas.end()),
+                colour: of_holder(client),
+                words: &format!("#{token}"),
+                tip: &format!("client {client}, life {life}, {how} for {server} with token {token}"),
             });
         }
     }

@@ -27,6 +27,7 @@ pub fn picture(history: &[Record], findings: &[Finding]) -> String {
     members::draw(&facts, &mut canvas);
     clients::draw(&facts, &mut canvas);
     locks::draw(&facts, &mut canvas);
+    locks::draw_take_overs(&facts, &mut canvas);
     let bottom = canvas.bottom();
     axis(&mut canvas, from, to, bottom);
     marks(&mut canvas, findings, bottom);

@@ -1,9 +1,9 @@
-//! Who looks on without any fault: at ephemeral entries that go, and at who leads.
+//! Who looks on without any fault: at ephemeral entries that go, at servers that are over, and at who leads.
 
 use std::{future::IntoFuture as _, path::Path, sync::Arc, time::Duration};
 
 use registry_chaos::history::Event;
-use registry_host::{Entry, Event as Told, Registry, Scope, Settings};
+use registry_host::{Entry, Event as Told, Registry, Scope, Settings, Watch};
 use registry_test_servers::Member;
 use tokio::{
     task::JoinHandle,
@@ -19,11 +19,14 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// What is written to see whether they are; no client watches it.
 const BEAT: &str = "/beat";
 
+/// Where the records of servers' lives are.
+const LIVES: &str = "/cluster/lives";
+
 /// A registry that is connected to the members themselves, which turns to another soon.
 pub(crate) struct Observer {
     registry: Registry,
-    watching: JoinHandle<()>,
-    looking: JoinHandle<()>,
+    top: &'static str,
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Observer {
@@ -32,36 +35,33 @@ impl Observer {
         cluster: &Arc<Cluster>,
         plugin_dir: &Path,
         namespace: &str,
-        top: &str,
+        top: &'static str,
         history: &History,
     ) -> Result<Self, Failure> {
         let members = cluster.members().iter().map(Member::address);
         let settings = Settings::builder().plugin_dir(plugin_dir).set(namespace).set("registry.session-timeout=10s");
         let settings = backend.assignments(members).iter().fold(settings, |settings, one| settings.set(one));
         let registry = Registry::open(settings.build()?).await?;
-        let mut events = registry.watch(top, Scope::Subtree).await?;
-        let looking = tokio::spawn(look_who_leads(Arc::clone(cluster), registry.clone(), history.clone()));
-        let history = history.clone();
-        let watching = tokio::spawn(async move {
-            while let Some(event) = events.next().await {
-                match event {
-                    Ok(Told::Delete { last: Entry { key, ephemeral: Some(session), .. } }) => {
-                        history.tell(Event::Gone { key, session: session.0 });
-                    }
-                    Ok(_) => {}
-                    Err(error) => history.wrong(format!("the observer's watch has ended (5.4): {error}")),
-                }
-            }
-        });
-        Ok(Observer { registry, watching, looking })
+        let ephemerals = registry.watch(top, Scope::Subtree).await?;
+        let lives = registry.watch(LIVES, Scope::Subtree).await?;
+        let tasks = [
+            tokio::spawn(tell_deletes(ephemerals, history.clone(), |Entry { key, ephemeral, .. }| {
+                ephemeral.map(|session| Event::Gone { key, session: session.0 })
+            })),
+            tokio::spawn(tell_deletes(lives, history.clone(), |entry| {
+                life(&entry).map(|server| Event::CrossedOut { server })
+            })),
+            tokio::spawn(look_who_leads(Arc::clone(cluster), registry.clone(), history.clone())),
+        ];
+        Ok(Observer { registry, top, tasks })
     }
 
     /// Waits until nothing has changed for so long, but not for longer than the limit; tells if it came to that.
-    pub(crate) async fn quiet(&self, top: &str, still: Duration, limit: Duration) -> bool {
+    pub(crate) async fn quiet(&self, still: Duration, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         let (mut before, mut since) = (None, Instant::now());
         while Instant::now() < deadline {
-            let listed = self.registry.list(top).await.ok();
+            let listed = self.listed().await.ok();
             if listed.is_none() || listed != before {
                 (before, since) = (listed, Instant::now());
             } else if since.elapsed() >= still {
@@ -72,11 +72,24 @@ impl Observer {
         false
     }
 
+    /// All that clients write, but for heartbeats.
+    async fn listed(&self) -> registry_host::Result<[Vec<Entry>; 2]> {
+        Ok([self.registry.list(self.top).await?, self.registry.list(LIVES).await?])
+    }
+
+    /// Tells of every server that is not over.
+    pub(crate) async fn tell_unfinished(&self, history: &History) -> Result<(), Failure> {
+        for entry in self.registry.list(LIVES).await? {
+            life(&entry).into_iter().for_each(|server| history.tell(Event::Unfinished { server }));
+        }
+        Ok(())
+    }
+
     /// Waits until no ephemeral entries are left, but not for longer than that; tells how many there are then.
-    pub(crate) async fn ephemerals(&self, top: &str, limit: Duration) -> Result<u64, Failure> {
+    pub(crate) async fn ephemerals(&self, limit: Duration) -> Result<u64, Failure> {
         let deadline = Instant::now() + limit;
         loop {
-            let listed = self.registry.list(top).await;
+            let listed = self.registry.list(self.top).await;
             let left = listed.map(|listed| listed.iter().filter(|entry| entry.is_ephemeral()).count());
             if matches!(left, Ok(0)) || Instant::now() >= deadline {
                 return Ok(left? as u64);
@@ -86,10 +99,26 @@ impl Observer {
     }
 
     pub(crate) async fn close(self) -> Result<(), Failure> {
-        self.watching.abort();
-        self.looking.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
         Ok(self.registry.close().await?)
     }
+}
+
+/// Tells what every delete means that a watch tells of.
+async fn tell_deletes(mut events: Watch, history: History, meaning: impl Fn(Entry) -> Option<Event>) {
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Told::Delete { last }) => meaning(last).into_iter().for_each(|event| history.tell(event)),
+            Ok(_) => {}
+            Err(error) => history.wrong(format!("the observer's watch has ended (5.4): {error}")),
+        }
+    }
+}
+
+/// The server whose record that is; the entries above records are empty.
+fn life(entry: &Entry) -> Option<String> {
+    let server = entry.key.strip_prefix(LIVES)?.strip_prefix('/')?;
+    (!entry.value.is_empty()).then(|| server.to_owned())
 }
 
 /// Tells whenever another member leads, for as long as it is not aborted. Servers that are too slow to say who does, or to write

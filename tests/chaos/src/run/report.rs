@@ -1,6 +1,12 @@
 //! What is told at the end.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs, io,
+    path::Path,
+    process::ExitCode,
+};
 
 use comfy_table::Table;
 use registry_chaos::{
@@ -24,6 +30,7 @@ pub(super) fn report(records: &[Record], out: &Path) -> io::Result<ExitCode> {
     fs::write(out.join("findings.jsonl"), written)?;
     fs::write(out.join("timeline.svg"), picture(records, &findings))?;
     println!("{}", faults(records));
+    println!("servers taken over for: {}", taken_over(records));
     if findings.is_empty() {
         println!("{} lines in {}, nothing is wrong", records.len(), out.display());
         return Ok(ExitCode::SUCCESS);
@@ -47,6 +54,15 @@ fn faults(records: &[Record]) -> Table {
         table.add_row([kind.to_owned(), count.to_string()]);
     }
     table
+}
+
+/// For how many lives of servers others have taken over.
+fn taken_over(records: &[Record]) -> usize {
+    let done = records.iter().filter_map(|record| match &record.event {
+        Event::TookOver { server, done: true, .. } => Some(server),
+        _ => None,
+    });
+    done.collect::<BTreeSet<_>>().len()
 }
 
 fn found(findings: &[Finding], begin: Nanos) -> Table {

@@ -3,6 +3,7 @@
 mod ends;
 mod entries;
 mod ephemerals;
+mod failovers;
 mod locks;
 mod sessions;
 mod story;
