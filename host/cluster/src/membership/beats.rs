@@ -119,6 +119,8 @@ pub(super) async fn beat(
         never = wait_when_lost(session.states(), &standing) => match never {},
         stop = rounds(&mut beats, &mut figures, &mut tasks, &standing, &failing, &mut leaving) => stop,
     };
+    // Whoever asks to leave from now on is told that it is to stop: releasing the entries may take until there is contact again.
+    drop(leaving);
     end(beats, stop, standing).await;
 }
 

@@ -8,7 +8,10 @@ mod standing;
 use std::sync::Arc;
 
 use registry_host::{Error, ErrorKind, Result};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
 
 use self::entries::Entries;
 pub use self::standing::{Standing, Stop};
@@ -33,6 +36,7 @@ pub struct Membership {
     failure: watch::Receiver<Option<Error>>,
     tasks: watch::Sender<Tasks>,
     leaving: mpsc::Sender<oneshot::Sender<Result<()>>>,
+    beating: JoinHandle<()>,
 }
 
 /// What a worker has to do.
@@ -56,8 +60,8 @@ impl Membership {
         let (tasks, counts) = watch::channel(Tasks::default());
         let (leaving, asked) = mpsc::channel(1);
         // Its owner is the membership: it ends, after having released the entries, when that is dropped.
-        tokio::spawn(beats::beat(beats, figures, counts, standing, failing, asked));
-        Ok(Membership { cluster, server, life, standing: told, failure, tasks, leaving })
+        let beating = tokio::spawn(beats::beat(beats, figures, counts, standing, failing, asked));
+        Ok(Membership { cluster, server, life, standing: told, failure, tasks, leaving, beating })
     }
 
     /// The server.
@@ -140,5 +144,20 @@ impl Membership {
         let (answer, left) = oneshot::channel();
         self.leaving.send(answer).await.map_err(|_| over())?;
         left.await.map_err(|_| over())?
+    }
+
+    /// Ends its beats and [abandons](registry_host::Registry::abandon) its registry, as if the process had died: its entries stay
+    /// until the session's timeout has passed, and others take over for it then.
+    ///
+    /// For tests of what the others then see.
+    ///
+    /// # Cancellation
+    ///
+    /// Its beats end; whether the registry is abandoned is not known.
+    pub async fn abandon(self) {
+        self.beating.abort();
+        // It ends at its next await. Until then it would take the registry for closed, and say that the server is to stop.
+        let _ = self.beating.await;
+        self.cluster.registry().abandon();
     }
 }
