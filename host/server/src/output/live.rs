@@ -1,6 +1,8 @@
 //! Lines on a terminal that are drawn over those before.
 
-use super::Output;
+use anstyle::AnsiColor;
+
+use super::{Output, table};
 use crate::exit::Failure;
 
 /// What has been drawn.
@@ -27,5 +29,34 @@ pub(crate) fn size() -> (usize, usize) {
     match rustix::termios::tcgetwinsize(std::io::stdout()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
         _ => USUAL,
+    }
+}
+
+/// As much of a line as a terminal of so many columns takes: what is longer is broken by it, and could not be drawn over.
+pub(crate) fn fitting(line: &str, columns: usize) -> String {
+    line.chars().take(columns.saturating_sub(1)).collect()
+}
+
+/// A table in a terminal of so many columns: each row with whether it is well, else it stands out.
+pub(crate) fn table(heading: &[&str], rows: Vec<(Vec<String>, bool)>, columns: usize, output: &Output) -> Vec<String> {
+    let (rows, well): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let lines = table::plain(heading, rows);
+    let styled = |(at, line): (usize, &String)| {
+        let line = fitting(line, columns);
+        match at.checked_sub(1).and_then(|at| well.get(at)) {
+            None => output.bold(line),
+            Some(true) => line,
+            Some(false) => output.coloured(AnsiColor::Yellow, line),
+        }
+    };
+    lines.iter().enumerate().map(styled).collect()
+}
+
+/// Leaves as many lines as there is room for, and says how many are left out: what scrolls away could not be drawn over either.
+pub(crate) fn shorten(lines: &mut Vec<String>, room: usize) {
+    if lines.len() > room {
+        let hidden = lines.len() - room;
+        lines.truncate(room);
+        lines.push(format!("… and {hidden} more"));
     }
 }

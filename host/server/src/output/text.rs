@@ -26,6 +26,11 @@ pub(crate) fn escaped(value: &[u8]) -> impl Display + '_ {
     })
 }
 
+/// A name within a line, escaped as a value is.
+pub(crate) fn name(name: &str) -> String {
+    escaped(name.as_bytes()).to_string()
+}
+
 /// An entry of a list: its key, and its value after a tab if asked for.
 pub(crate) fn listed(entry: &Entry, values: bool) -> impl Display + '_ {
     fmt::from_fn(move |f| match values {

@@ -1,7 +1,7 @@
-//! `registry standalone`: servers that register, report and watch each other, all in one process.
+//! `registry standalone`: servers that register, beat and watch each other, all in one process.
 
 mod board;
-mod figures;
+mod options;
 mod screen;
 mod server;
 
@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::future::join_all;
-use registry_host::Settings;
+use registry_cluster::{Options, Stop};
+use registry_host::{Error, ErrorKind, Settings};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -23,29 +24,34 @@ use crate::exit::{Done, Failure, OK};
 use crate::output::Output;
 use crate::signals::Signals;
 
-/// Where the servers register.
-const WORKERS: &str = "/nodes/worker/default";
-
 /// How many things servers may have told before they wait to be heard.
 const UNHEARD: usize = 256;
 
 /// Runs servers that register themselves and watch each other
 ///
-/// Each opens the configured registry with a session of its own, registers an ephemeral entry below
-/// /nodes/worker/default with its address and its process's figures as JSON, refreshes that every second, and watches the
-/// others. On a terminal a live table shows who is there, whichever process they run in; else a line is printed for every
-/// change. Ctrl-C or SIGTERM closes the sessions, and the entries are gone.
+/// Each opens the configured registry with a session of its own, registers as a worker of the group default at a port of
+/// this machine, beats, and watches the others. Its heartbeat is that of any host: 'registry servers' and DolphinScheduler
+/// show it. It beats as often as registry.cluster.max-heartbeat-interval says; if that is not set, every second, or every ten
+/// where there are more than 100 servers. On a terminal a live table shows who is there, whichever process they run in; else a
+/// line is printed for every change.
+///
+/// A server that is told to stop, because it was declared dead, say, or its session was lost for longer than
+/// registry.disconnect-strategy allows, is shown as stopped with the cause, and only watches from then on; when all
+/// are, the program ends with 3. Ctrl-C or SIGTERM lets the servers leave and closes the sessions, and the entries are gone.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   registry standalone
   registry standalone --kill-after 5s --set registry.session-timeout=6s
+  registry standalone --set registry.cluster.max-heartbeat-interval=10s
   registry standalone --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379")]
 pub(crate) struct Standalone {
     /// How many servers
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..=1000))]
     servers: u16,
     /// Abandons one server after this long, as if it had died: its entry goes when its session times out
+    ///
+    /// What it leaves behind for a master to take over stays below /cluster/lives.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     kill_after: Option<Duration>,
     /// Ends after this long
@@ -61,13 +67,15 @@ impl Standalone {
             ));
         }
         let settings = context.settings()?;
+        let options = options::of(&settings, self.servers)?;
         let mut signals = Signals::listen()?;
         let mut servers = tokio::select! {
-            servers = open(&settings, self.servers) => servers?,
+            servers = open(&settings, &options, self.servers) => servers?,
             ending = signals.next() => return Ok(ending.code()),
         };
         let begun = Instant::now();
-        let done = self.watch(&mut servers, &settings, &mut context.output, &mut signals).await;
+        let screen = Screen::new(&settings, &servers, &context.output);
+        let done = self.watch(&mut servers, screen, &mut context.output, &mut signals).await;
         let closed = tokio::select! {
             closed = join_all(servers.iter_mut().map(Server::close)) => closed,
             // Whoever asks a second time does not want to wait.
@@ -83,7 +91,7 @@ impl Standalone {
     async fn watch(
         &self,
         servers: &mut [Server],
-        settings: &Settings,
+        mut screen: Screen,
         output: &mut Output,
         signals: &mut Signals,
     ) -> Done {
@@ -92,8 +100,7 @@ impl Standalone {
         for (number, server) in servers.iter_mut().enumerate() {
             server.start(number, tell.clone());
         }
-        let mut board = Board::new(servers);
-        let mut screen = Screen::new(settings, servers, output);
+        let mut board = Board::new(servers.iter().map(|server| (server.address().to_owned(), server.life())));
         let mut clock = interval(Duration::from_secs(1));
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut kill_at = self.kill_after.map(|after| begun + after);
@@ -110,9 +117,9 @@ impl Standalone {
                 }
                 told = told.recv() => {
                     let change = match told {
-                        Some((number, Told::Event(event))) => board.event(number, event),
+                        Some((number, Told::Change(change))) => board.seen(number, change),
                         Some((number, Told::Session(state))) => board.session(number, state),
-                        Some((_, Told::Ended(error))) => return Err(error.into()),
+                        Some((number, Told::Standing(standing))) => board.standing(number, standing),
                         None => return Ok(OK),
                     };
                     if change.is_none() {
@@ -127,6 +134,9 @@ impl Standalone {
                 // A reader that does not read must not keep the servers.
                 _ = signals.next() => return Ok(OK),
             }
+            if let Some(stop) = board.over() {
+                return Err(over(stop).into());
+            }
         }
     }
 }
@@ -138,9 +148,14 @@ async fn at(instant: Option<Instant>) {
     }
 }
 
+/// Why the program ends by itself: no server is left.
+fn over(stop: &Stop) -> Error {
+    Error::new(ErrorKind::SessionLost, "every server was told to stop").with_cause_text(stop.to_string())
+}
+
 /// Opens all servers, or closes those that could be opened.
-async fn open(settings: &Settings, count: u16) -> Result<Vec<Server>, Failure> {
-    let opened = join_all((0..count).map(|_| Server::open(settings.clone()))).await;
+async fn open(settings: &Settings, options: &Options, count: u16) -> Result<Vec<Server>, Failure> {
+    let opened = join_all((0..count).map(|_| Server::open(settings.clone(), options.clone()))).await;
     let (good, bad): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
     let mut servers: Vec<Server> = good.into_iter().flatten().collect();
     match bad.into_iter().find_map(Result::err) {

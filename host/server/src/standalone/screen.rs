@@ -1,23 +1,21 @@
 //! The live table on a terminal, a line for every change elsewhere.
 
 use std::collections::VecDeque;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anstyle::AnsiColor;
 use registry_host::Settings;
 use serde::Serialize;
 
-use super::board::{Board, Change, Member};
+use super::board::{Board, Change, Row};
 use super::server::Server;
 use crate::exit::{Done, Failure, OK};
-use crate::output::json::EntryObject;
+use crate::output::heartbeat::{self, Said};
 use crate::output::live::{self, Canvas};
-use crate::output::{Format, Output, json, table, text};
+use crate::output::{Format, Output, text};
 
 /// How many of the last changes stand below the table.
 const RECENT: usize = 5;
-
-const HEADING: [&str; 9] = ["ADDRESS", "STATE", "SEEN BY", "REPORTED", "CPU", "MEMORY", "LOAD", "PID", "UP"];
 
 /// Where changes are shown.
 pub(super) struct Screen {
@@ -66,27 +64,18 @@ impl Screen {
     fn draw(&mut self, board: &Board, output: &mut Output) -> Result<(), Failure> {
         let (columns, rows) = live::size();
         let alive = board.alive();
-        let members: Vec<_> = board.members().collect();
-        let table = table::plain(&HEADING, members.iter().map(|member| row(member, alive)).collect());
-        // What is longer is broken by the terminal, and could not be drawn over.
-        let fitting = |line: &str| line.chars().take(columns.saturating_sub(1)).collect::<String>();
-        let mut lines = vec![output.faint(fitting(&self.title))];
-        lines.extend(table.iter().enumerate().map(
-            |(at, line)| match at.checked_sub(1).and_then(|at| members.get(at)) {
-                None => output.bold(fitting(line)),
-                Some(member) if member.is_well() => fitting(line),
-                Some(_) => output.coloured(AnsiColor::Yellow, fitting(line)),
-            },
-        ));
-        // Neither could what scrolls out of it.
-        let room = rows.saturating_sub(self.recent.len() + 3);
-        if lines.len() > room {
-            let hidden = lines.len() - room;
-            lines.truncate(room);
-            lines.push(format!("… and {hidden} more"));
-        }
+        let heading = [&["ADDRESS", "STATE", "SEEN BY"], &heartbeat::HEADING[..]].concat();
+        let table = board.rows().map(|row| (cells(&row, alive), row.is_well())).collect();
+        let mut lines = vec![output.faint(live::fitting(&self.title, columns))];
+        lines.extend(live::table(&heading, table, columns, output));
+        // In no cell of their own, as they would push all others out of sight.
+        lines.extend(board.stopped().map(|(address, cause)| {
+            let line = format!("{} was told to stop: {}", text::name(address), text::one_line(&cause.to_string()));
+            output.coloured(AnsiColor::Yellow, live::fitting(&line, columns))
+        }));
+        live::shorten(&mut lines, rows.saturating_sub(self.recent.len() + 3));
         lines.push(String::new());
-        lines.extend(self.recent.iter().map(|line| fitting(line)));
+        lines.extend(self.recent.iter().map(|line| live::fitting(line, columns)));
 
         self.canvas.draw(lines, output)
     }
@@ -94,8 +83,12 @@ impl Screen {
 
 fn line(change: &Change, after: Duration) -> String {
     let Change { what, address, members, .. } = change;
-    let address = text::escaped(address.as_bytes()).to_string();
-    format!("{:>7.1}s  {what:<9}  {address:<21}  {members} there", after.as_secs_f64())
+    let address = text::name(address);
+    let line = format!("{:>7.1}s  {what:<9}  {address:<21}  {members} there", after.as_secs_f64());
+    match &change.cause {
+        Some(cause) => format!("{line}: {}", text::one_line(&cause.to_string())),
+        None => line,
+    }
 }
 
 #[derive(Serialize)]
@@ -104,13 +97,21 @@ struct ChangeObject<'a> {
     address: &'a str,
     members: usize,
     after_ms: u128,
-    entry: Option<EntryObject<'a>>,
+    /// Why it is to stop.
+    cause: Option<String>,
+    /// What it says, if it has come or gone.
+    server: Option<Said<'a>>,
 }
 
 fn object(change: &Change, after: Duration) -> ChangeObject<'_> {
-    let Change { what, address, members, entry } = change;
-    let entry = entry.as_ref().map(json::entry);
-    ChangeObject { event: what, address, members: *members, after_ms: after.as_millis(), entry }
+    ChangeObject {
+        event: change.what,
+        address: &change.address,
+        members: change.members,
+        after_ms: after.as_millis(),
+        cause: change.cause.as_ref().map(ToString::to_string),
+        server: change.member.as_deref().map(|member| Said::of(Some(member))),
+    }
 }
 
 /// The last line: the sessions are closed.
@@ -122,31 +123,8 @@ pub(super) async fn closed(sessions: usize, after: Duration, output: &mut Output
     Ok(OK)
 }
 
-fn row(member: &Member, alive: usize) -> Vec<String> {
-    let Member { address, state, report, seen_by } = member;
-    let address = text::escaped(address.as_bytes()).to_string();
-    let mut row = vec![address, state.clone(), format!("{seen_by} of {alive}")];
-    match report {
-        Some(report) => row.extend([
-            since(&report.reported).map_or_else(unknown, |ago| format!("{:.1}s ago", ago.as_secs_f64())),
-            format!("{:.1}%", report.cpu_percent),
-            format!("{:.1} MB", report.memory_bytes as f64 / 1e6),
-            format!("{:.2}", report.load_1m),
-            report.pid.to_string(),
-            since(&report.started)
-                .map_or_else(unknown, |up| humantime::format_duration(Duration::from_secs(up.as_secs())).to_string()),
-        ]),
-        None => row.resize_with(HEADING.len(), unknown),
-    }
-    row
-}
-
-fn unknown() -> String {
-    "?".to_owned()
-}
-
-/// How long ago a moment was that a server wrote down; another machine's clock may be ahead of ours.
-fn since(moment: &str) -> Option<Duration> {
-    let moment = humantime::parse_rfc3339(moment).ok()?;
-    Some(SystemTime::now().duration_since(moment).unwrap_or_default())
+fn cells(row: &Row, alive: usize) -> Vec<String> {
+    let mut cells = vec![text::name(&row.address), row.state.clone(), format!("{} of {alive}", row.seen_by)];
+    cells.extend(Said::of(row.member.as_deref()).cells(""));
+    cells
 }

@@ -1,9 +1,9 @@
 //! standalone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{On, Running, args, memory, run};
 
@@ -24,6 +24,19 @@ fn joined(running: &Running, count: usize) -> BTreeSet<String> {
     let joined: BTreeSet<_> = joined.collect();
     assert_eq!(joined.len(), count);
     joined
+}
+
+/// Whom another program sees.
+fn shown(on: &On) -> (Vec<Value>, BTreeSet<String>) {
+    let workers = on.objects(&["servers"]);
+    let addresses = workers.iter().map(|worker| worker["address"].as_str().unwrap().to_owned()).collect();
+    (workers, addresses)
+}
+
+/// Whether a server has left something behind for a master to take over.
+fn has_left_a_record(on: &On, address: &str) -> bool {
+    let records = on.objects(&["list", &format!("/cluster/lives/worker_{address}")]);
+    records.iter().any(|record| record["value"] != "")
 }
 
 #[test]
@@ -54,35 +67,129 @@ fn an_abandoned_server_is_seen_to_go_when_its_session_has_timed_out() {
         let waited = left["after_ms"].as_u64().unwrap() - abandoned["after_ms"].as_u64().unwrap();
         assert!(waited >= 1000, "{waited} ms are no session timeout");
         running.signal(Signal::TERM);
-        assert_eq!(running.end().code, 0);
+        let ended = running.end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "whoever died has said nothing of it");
     }
 }
 
 #[test]
-fn servers_report_their_figures_every_second() {
+fn the_value_of_a_servers_entry_is_its_heartbeat_again_and_again() {
     for on in On::each() {
         let running = on.start(&["standalone", "--servers", "1", "--output", "json"]);
         let (_, address, _) = change(&running);
         let key = format!("/nodes/worker/default/{address}");
         let watch = on.start(&["watch", &key, "--scope=node", "--count=3", "--output=json"]);
-        let mut versions = Vec::new();
+        let (mut versions, mut beats) = (Vec::new(), Vec::new());
         while versions.len() < 3 {
             let event: Value = serde_json::from_str(&watch.line()).unwrap();
             if event["event"] == "put" {
                 assert!(event["ephemeral"].is_string(), "{event}");
-                let report: Value = serde_json::from_str(event["value"].as_str().unwrap()).unwrap();
-                assert_eq!(report["address"], address);
-                for figure in ["pid", "cpu_percent", "memory_bytes", "load_1m"] {
-                    assert!(report[figure].is_number(), "{figure}: {report}");
+                let heartbeat: Value = serde_json::from_str(event["value"].as_str().unwrap()).unwrap();
+                for figure in ["startupTime", "reportTime", "cpuUsage", "memoryUsage", "loadAverage", "processId"] {
+                    assert!(heartbeat[figure].is_number(), "{figure}: {heartbeat}");
                 }
-                assert!(report["started"].is_string() && report["reported"].is_string(), "{report}");
+                beats.push(heartbeat["reportTime"].as_u64().unwrap());
                 versions.push(event["version"].as_u64().unwrap());
             }
         }
-        assert!(versions.is_sorted(), "{versions:?}");
+        assert!(versions.is_sorted() && beats.is_sorted(), "{versions:?} {beats:?}");
         running.signal(Signal::TERM);
         assert_eq!(running.end().code, 0);
         assert_eq!(on.run(&["get", &key]).code, 1, "the entry is gone when the program has ended");
+        assert!(!has_left_a_record(&on, &address), "it has left in order");
+    }
+}
+
+#[test]
+fn to_other_programs_the_servers_are_workers_of_the_group_default() {
+    // However busy this machine is.
+    let limits = ["--set=registry.cluster.max-cpu-load-avg=100000", "--set=registry.cluster.reserved-memory=0"];
+    for on in On::each() {
+        let running = on.start(&[&["standalone", "--output=json"], &limits[..]].concat());
+        let addresses = joined(&running, 3);
+        let (workers, there) = shown(&on);
+        assert_eq!((workers.len(), there), (3, addresses));
+        for worker in &workers {
+            let words = ["role", "group", "status", "dead_mark"].map(|name| &worker[name]);
+            assert_eq!(words, [&json!("worker"), &json!("default"), &json!("normal"), &json!(false)], "{worker}");
+            assert_eq!(worker["heartbeat"]["processId"], workers[0]["heartbeat"]["processId"], "all in one process");
+        }
+        running.signal(Signal::TERM);
+        assert_eq!(running.end().code, 0);
+        assert_eq!(on.objects(&["servers"]), [] as [Value; 0]);
+    }
+}
+
+#[test]
+fn a_server_that_is_declared_dead_is_shown_as_stopped_with_the_cause_while_the_others_go_on() {
+    for on in On::each() {
+        let running = on.start(&["standalone", "--output", "json"]);
+        let dead = joined(&running, 3).pop_first().unwrap();
+        on.text(&["servers", "mark-dead", &dead]);
+        // Which of the two is seen first is a matter of chance.
+        let mut told = [change(&running), change(&running)];
+        told.sort_by(|one, other| one.0.cmp(&other.0));
+        let [left, stopped] = told;
+        assert_eq!((left.0.as_str(), &left.1, stopped.0.as_str(), &stopped.1), ("left", &dead, "stopped", &dead));
+        assert_eq!(stopped.2["cause"], "the server was declared dead");
+        assert_eq!(left.2["server"]["heartbeat"]["keepsRecord"], true, "{left:?}");
+        running.signal(Signal::TERM);
+        assert_eq!(running.end().code, 0);
+        assert!(has_left_a_record(&on, &dead), "a master may have something to take over");
+    }
+}
+
+#[test]
+fn servers_without_a_session_wait_and_serve_again_if_that_is_the_strategy() {
+    for (on, proxy) in On::each_behind_a_proxy() {
+        let strategy = ["--set=registry.disconnect-strategy=wait", "--set=registry.session-timeout=2s"];
+        let running = on.start(&[&["standalone", "--servers=2", "--output=json"], &strategy[..]].concat());
+        let addresses = joined(&running, 2);
+        let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut until_all_have_told = |last: &str| {
+            let has_told = |told: Option<&Vec<String>>| told.is_some_and(|told| told.iter().any(|event| event == last));
+            while !addresses.iter().all(|address| has_told(told.get(address))) {
+                let (event, address, _) = change(&running);
+                // Whether the others have seen it go and come is another matter.
+                if !["joined", "left"].contains(&&*event) {
+                    told.entry(address).or_default().push(event);
+                }
+            }
+        };
+        proxy.cut();
+        until_all_have_told("waiting");
+        proxy.heal();
+        until_all_have_told("serving");
+        for told in told.values() {
+            assert!(told.windows(3).any(|told| told == ["suspended", "lost", "waiting"]), "{told:?}");
+            let serving = told.iter().position(|event| event == "serving").unwrap();
+            let last = |event: &str| told[..serving].iter().rposition(|it| it == event);
+            assert!(last("waiting") < last("connected"), "{told:?}");
+        }
+        assert_eq!(shown(&on).1, addresses);
+        running.signal(Signal::TERM);
+        assert_eq!(running.end().code, 0);
+    }
+}
+
+#[test]
+fn when_all_are_told_to_stop_the_program_ends_with_3_and_says_why() {
+    for (on, proxy) in On::each_behind_a_proxy() {
+        let running = on.start(&["standalone", "--servers=2", "--output=json", "--set=registry.session-timeout=2s"]);
+        let addresses = joined(&running, 2);
+        proxy.cut();
+        let mut stopped = BTreeSet::new();
+        while stopped != addresses {
+            let (event, address, change) = change(&running);
+            if event == "stopped" {
+                assert!(change["cause"].as_str().unwrap().contains("the session was lost"), "{change}");
+                stopped.insert(address);
+            }
+        }
+        let ended = running.end();
+        let error: Value = serde_json::from_str(ended.stderr.lines().last().unwrap()).unwrap();
+        assert_eq!((ended.code, &error["error"]["message"]), (3, &json!("every server was told to stop")));
+        assert!(error["error"]["causes"][0].as_str().unwrap().contains("the session was lost"), "{error}");
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use registry_test_servers::{Etcd, ZooKeeper};
+use registry_test_servers::{Etcd, Proxy, ZooKeeper};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -43,7 +43,12 @@ pub(crate) struct On {
 
 impl On {
     pub(crate) fn etcd() -> Self {
-        On::new("registry.type=etcd", format!("registry.etcd.endpoints={}", Etcd::shared().unwrap().endpoint()))
+        On::etcd_at(Etcd::shared().unwrap().endpoint())
+    }
+
+    /// The shared server where it is found at another address, too.
+    pub(crate) fn etcd_at(address: impl Display) -> Self {
+        On::new("registry.type=etcd", format!("registry.etcd.endpoints={address}"))
     }
 
     pub(crate) fn zookeeper() -> Self {
@@ -58,6 +63,13 @@ impl On {
     /// Every server that there is: a command does and prints the same on each.
     pub(crate) fn each() -> [Self; 2] {
         [On::etcd(), On::zookeeper()]
+    }
+
+    /// Every server that there is, and what stands between it and the program.
+    pub(crate) fn each_behind_a_proxy() -> [(Self, Proxy); 2] {
+        let etcd = Proxy::to(Etcd::shared().unwrap().address()).unwrap();
+        let zookeeper = Proxy::to(ZooKeeper::shared().unwrap().address()).unwrap();
+        [(On::etcd_at(etcd.address()), etcd), (On::zookeeper_at(zookeeper.address()), zookeeper)]
     }
 
     fn new(backend: &str, server: String) -> Self {

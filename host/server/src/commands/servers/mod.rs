@@ -85,7 +85,7 @@ async fn show(context: &mut Context) -> Done {
         match output.format {
             Format::Json => rows.iter().try_for_each(|row| output.line("", row.object(None)))?,
             Format::Text => {
-                let lines = table::lines(&row::HEADING, rows.iter().map(Row::columns).collect(), output);
+                let lines = table::lines(&row::heading(), rows.iter().map(Row::columns).collect(), output);
                 lines.into_iter().try_for_each(|line| output.line(line, ()))?;
             }
         }

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use registry_cluster::{Heartbeat, Member, Role};
+use registry_cluster::{Member, Role};
 use serde::Serialize;
 
+use crate::output::heartbeat::{self, Said};
 use crate::output::text;
-
-pub(super) const HEADING: [&str; 10] =
-    ["ROLE", "GROUP", "ADDRESS", "STATUS", "CPU", "MEMORY", "LOAD", "BEAT", "UP", "PROCESS"];
 
 /// Who is marked as dead.
 pub(super) type Marked = BTreeSet<(Role, String)>;
@@ -31,13 +28,14 @@ pub(super) struct Object<'a> {
     role: Role,
     group: Option<&'a str>,
     address: &'a str,
-    status: &'a str,
-    /// Why the heartbeat can't be read.
-    reason: Option<String>,
     dead_mark: bool,
-    /// How long ago it was written, by the writer's clock.
-    age_ms: Option<u64>,
-    heartbeat: Option<&'a Heartbeat>,
+    #[serde(flatten)]
+    said: Said<'a>,
+}
+
+/// What stands above the columns.
+pub(super) fn heading() -> Vec<&'static str> {
+    [&["ROLE", "GROUP", "ADDRESS"], &heartbeat::HEADING[..]].concat()
 }
 
 impl Row {
@@ -67,22 +65,9 @@ impl Row {
     }
 
     pub(super) fn columns(&self) -> Vec<String> {
-        let unknown = || "?".to_owned();
         let group = self.member.as_ref().and_then(|member| member.group.as_deref()).unwrap_or("-");
-        let mut columns = vec![self.role.to_string(), escaped(group), escaped(&self.address), self.status_text()];
-        match self.heartbeat() {
-            Some(heartbeat) => columns.extend([
-                format!("{:.0}%", heartbeat.cpu_usage * 100.0),
-                format!("{:.0}%", heartbeat.memory_usage * 100.0),
-                format!("{:.2}", heartbeat.load_average),
-                since(heartbeat.report_time).map_or_else(unknown, |ago| format!("{:.1}s ago", ago.as_secs_f64())),
-                since(heartbeat.startup_time).map_or_else(unknown, |up| {
-                    humantime::format_duration(Duration::from_secs(up.as_secs())).to_string()
-                }),
-                heartbeat.process_id.to_string(),
-            ]),
-            None => columns.resize_with(HEADING.len(), unknown),
-        }
+        let mut columns = vec![self.role.to_string(), text::name(group), text::name(&self.address)];
+        columns.extend(self.said().cells(if self.marked { ", marked dead" } else { "" }));
         columns
     }
 
@@ -92,53 +77,17 @@ impl Row {
     }
 
     pub(super) fn object(&self, event: Option<&'static str>) -> Object<'_> {
-        let member = self.member.as_deref();
-        let heartbeat = self.heartbeat();
         Object {
             event,
             role: self.role,
-            group: member.and_then(|member| member.group.as_deref()),
+            group: self.member.as_ref().and_then(|member| member.group.as_deref()),
             address: &self.address,
-            status: self.status(),
-            reason: member.and_then(|member| member.heartbeat.as_ref().err()).map(ToString::to_string),
             dead_mark: self.marked,
-            age_ms: heartbeat
-                .and_then(|heartbeat| since(heartbeat.report_time))
-                .map(|ago| u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)),
-            heartbeat,
+            said: self.said(),
         }
     }
 
-    fn heartbeat(&self) -> Option<&Heartbeat> {
-        self.member.as_ref()?.heartbeat.as_ref().ok()
+    fn said(&self) -> Said<'_> {
+        Said::of(self.member.as_deref())
     }
-
-    fn status(&self) -> &'static str {
-        match &self.member {
-            None => "gone",
-            Some(member) => member.status().map_or("unreadable", |status| status.name()),
-        }
-    }
-
-    fn status_text(&self) -> String {
-        let mut status = self.status().to_owned();
-        if self.marked {
-            status.push_str(", marked dead");
-        }
-        if let Some(Err(reason)) = self.member.as_ref().map(|member| member.heartbeat.as_ref()) {
-            status = format!("{status}: {}", text::one_line(&reason.to_string()));
-        }
-        status
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text::escaped(text.as_bytes()).to_string()
-}
-
-/// How long ago a moment was, in ms since 1970, that a server wrote down; its clock may be ahead of ours.
-fn since(moment: i64) -> Option<Duration> {
-    let moment = u64::try_from(moment).ok().filter(|moment| *moment > 0)?;
-    let moment = UNIX_EPOCH.checked_add(Duration::from_millis(moment))?;
-    Some(SystemTime::now().duration_since(moment).unwrap_or_default())
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anstyle::AnsiColor;
 use registry_cluster::{Change, Changes, Cluster, DEAD_SERVERS, Options, Which, marked};
 use registry_host::{Error, ErrorKind, Event, Registry, Scope, Watch};
 use tokio::time::{MissedTickBehavior, interval};
@@ -11,7 +10,7 @@ use super::row::{self, Marked, Row};
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
 use crate::output::live::{self, Canvas};
-use crate::output::{Format, Output, table};
+use crate::output::{Format, Output};
 
 pub(super) async fn run(context: &mut Context) -> Done {
     let work = context.standing(async |registry, output, signals| {
@@ -49,24 +48,9 @@ async fn draw(cluster: &Cluster, mut board: Board, output: &mut Output) -> Done 
     loop {
         let (columns, rows) = live::size();
         let shown = Row::all(&cluster.members(Which::All).now(), &board.marked);
-        let table = table::plain(&row::HEADING, shown.iter().map(Row::columns).collect());
-        // What is longer is broken by the terminal, and could not be drawn over; nor could what scrolls out of it.
-        let fitting = |line: &str| line.chars().take(columns.saturating_sub(1)).collect::<String>();
-        let mut lines: Vec<_> = table
-            .iter()
-            .enumerate()
-            .map(|(at, line)| match at.checked_sub(1).and_then(|at| shown.get(at)) {
-                None => output.bold(fitting(line)),
-                Some(row) if row.is_well() => fitting(line),
-                Some(_) => output.coloured(AnsiColor::Yellow, fitting(line)),
-            })
-            .collect();
-        let room = rows.saturating_sub(2);
-        if lines.len() > room {
-            let hidden = lines.len() - room;
-            lines.truncate(room);
-            lines.push(format!("… and {hidden} more"));
-        }
+        let shown = shown.iter().map(|row| (row.columns(), row.is_well())).collect();
+        let mut lines = live::table(&row::heading(), shown, columns, output);
+        live::shorten(&mut lines, rows.saturating_sub(2));
         canvas.draw(lines, output)?;
         output.flush().await?;
         // Beats come one by one: each second all at once are enough.
