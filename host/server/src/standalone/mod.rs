@@ -47,7 +47,7 @@ Examples:
   registry standalone --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379")]
 pub(crate) struct Standalone {
     /// How many servers
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..=500))]
     servers: u16,
     /// Abandons one server after this long, as if it had died: its entry goes when its session times out
     ///
