@@ -104,7 +104,8 @@ fn once(facts: &Facts<'_>, take_overs: &[TakeOver<'_>]) -> Vec<Finding> {
             Event::CrossedOut { server } => {
                 crossed_out.insert(server, record);
                 let done = |take_over: &TakeOver<'_>| {
-                    take_over.server == server && take_over.done && take_over.from.at < record.at
+                    let ended = take_over.end.is_some_and(|end| end.at < record.at);
+                    take_over.server == server && take_over.done && ended
                 };
                 if served.contains(server.as_str()) && !left.contains(server.as_str()) && !take_overs.iter().any(done) {
                     let what = format!("the record of {server} went though nobody had taken over for it");

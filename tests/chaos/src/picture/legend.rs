@@ -52,5 +52,5 @@ pub(super) fn draw(canvas: &mut Canvas, clients: u32) {
     (0..clients.min(HOLDERS.len() as u32))
         .fold(10.0, |x, client| canvas.sample(x, of_holder(client), &format!("client {client}")));
     canvas.skip(18.0);
-    canvas.words("A lock's bar is as long as its holder could believe to hold it; the number is the fencing token. Red lines are findings.", "#555555");
+    canvas.words("A lock's bar is as long as its holder could believe to hold it, a take-over's as it lasted; the number is the fencing token. Red lines are findings.", "#555555");
 }
