@@ -1,6 +1,6 @@
 //! One look at an entry, and what follows from it.
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use registry_api::{Check, ErrorKind, Key, Mode, Operation as Write, Result, SessionId, Txn};
@@ -82,8 +82,7 @@ impl Upkeep {
         let version = inner.answer(Operation::Put, at, committed.version(0))?;
         if !self.book.renewed(key, session, version) {
             // Its host has deleted it, or put another, while this was on its way.
-            let check = Check::Version(at, version);
-            inner.send(Operation::Delete, Some(at), Txn::new(&[check], &[Write::Delete(at)]), None).await?;
+            self.take_back(registry, at, version).await?;
             return Ok(None);
         }
         if known.session == session {
@@ -91,6 +90,29 @@ impl Upkeep {
         }
         self.reports.tell(EphemeralEvent::Renewed { key: key.to_owned(), version });
         Ok(Some(Found::Right))
+    }
+
+    /// Deletes what was put of an entry that nobody knows of any more, again until it is known to have gone.
+    async fn take_back(&self, registry: &Registry, key: Key<'_>, version: u64) -> Result<()> {
+        let (check, delete) = (Check::Version(key, version), Write::Delete(key));
+        let mut pauses = pauses();
+        loop {
+            let txn = Txn::new(slice::from_ref(&check), slice::from_ref(&delete));
+            let error = match registry.0.send(Operation::Delete, Some(key), txn, None).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            match error.kind() {
+                // It has gone, or is another by now, which is left to whoever has put it.
+                ErrorKind::ConditionFailed => return Ok(()),
+                // Whatever came of it, it may be done once more.
+                ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::SessionLost => {
+                    tracing::debug!(key = key.as_str(), %error, "an ephemeral entry is not taken back yet");
+                }
+                _ => return Err(error),
+            }
+            sleep(pauses.next().unwrap_or(LONGEST)).await;
+        }
     }
 
     pub(super) fn registry(&self) -> Option<Registry> {
