@@ -81,7 +81,7 @@ async fn in_memory() -> Result<()> {
     let ((), beats) = tokio::join!(beat_while(&registry, measured()), count(&mut changes));
     let (share, took) = used.since();
     let beats = f64::from(beats) / took.as_secs_f64();
-    println!("{beats:.0} beats/s take {share:.1}% of one processor, {:.1}% of that for the view", share - alone);
+    println!("{beats:.0} beats/s take {share:.1}% of one processor, {alone:.1}% without the view");
     cluster.registry().close().await?;
     registry.close().await
 }
