@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{
     Finding,
     facts::{Facts, SECOND},
+    overlaps::overlaps,
 };
 use crate::history::{Event, Nanos, Record, Standing, Who};
 
@@ -67,27 +68,16 @@ pub(crate) fn take_overs<'h>(facts: &Facts<'h>) -> Vec<TakeOver<'h>> {
 }
 
 fn two_at_once(take_overs: &[TakeOver<'_>]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut last: HashMap<&str, &TakeOver<'_>> = HashMap::new();
-    for take_over in take_overs.iter().filter(|take_over| take_over.from.at < take_over.until) {
-        match last.get(take_over.role()) {
-            Some(before) if before.until > take_over.from.at => {
-                let what = format!(
-                    "{:?} took over for {} with token {} while {:?} took over for {} with token {}",
-                    take_over.who, take_over.server, take_over.token, before.who, before.server, before.token
-                );
-                let lines = [Some(before.from), before.end, Some(take_over.from), take_over.end];
-                findings.push(Finding::new("failover", what, lines.into_iter().flatten()));
-                if before.until < take_over.until {
-                    last.insert(take_over.role(), take_over);
-                }
-            }
-            _ => {
-                last.insert(take_over.role(), take_over);
-            }
-        }
-    }
-    findings
+    let at_once = overlaps(take_overs, TakeOver::role, |one| (one.from.at, one.until));
+    let found = at_once.into_iter().map(|(before, one)| {
+        let what = format!(
+            "{:?} took over for {} with token {} while {:?} took over for {} with token {}",
+            one.who, one.server, one.token, before.who, before.server, before.token
+        );
+        let lines = [Some(before.from), before.end, Some(one.from), one.end];
+        Finding::new("failover", what, lines.into_iter().flatten())
+    });
+    found.collect()
 }
 
 /// A record goes when its server was taken over for or has left, and then nobody takes over for it again.

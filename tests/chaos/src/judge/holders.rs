@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Finding, facts::Facts, facts::SECOND};
+use super::{
+    Finding,
+    facts::{Facts, SECOND},
+    overlaps::overlaps,
+};
 use crate::history::{Action, Answer, Event, Nanos, Record, State, Who};
 
 /// A lock that was held, from the answer that told it to the first line that says that it isn't any more.
@@ -17,27 +21,17 @@ pub(crate) struct Hold<'h> {
 }
 
 pub(crate) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut last: HashMap<&str, Hold<'_>> = HashMap::new();
-    for hold in holds(facts).into_iter().filter(|hold| hold.from.at < hold.until) {
-        match last.get(hold.lock) {
-            Some(before) if before.until > hold.from.at => {
-                let lines = [Some(before.from), before.end, Some(hold.from), hold.end];
-                let what = format!(
-                    "{} was held with token {} by {:?} while {:?} held it with token {}",
-                    hold.lock, hold.token, hold.who, before.who, before.token
-                );
-                findings.push(Finding::new("6.2", what, lines.into_iter().flatten()));
-                if before.until < hold.until {
-                    last.insert(hold.lock, hold);
-                }
-            }
-            _ => {
-                last.insert(hold.lock, hold);
-            }
-        }
-    }
-    findings
+    let holds = holds(facts);
+    let at_once = overlaps(&holds, |hold| hold.lock, |hold| (hold.from.at, hold.until));
+    let found = at_once.into_iter().map(|(before, hold)| {
+        let what = format!(
+            "{} was held with token {} by {:?} while {:?} held it with token {}",
+            hold.lock, hold.token, hold.who, before.who, before.token
+        );
+        let lines = [Some(before.from), before.end, Some(hold.from), hold.end];
+        Finding::new("6.2", what, lines.into_iter().flatten())
+    });
+    found.collect()
 }
 
 /// All holds, in the order in which they began.

@@ -15,6 +15,7 @@ pub(crate) mod holders;
 mod leftovers;
 mod loss;
 mod mirrors;
+mod overlaps;
 mod queues;
 mod reads;
 mod renewal;
