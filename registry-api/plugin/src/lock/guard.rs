@@ -149,16 +149,18 @@ async fn loss<B: Backend>(backend: &B, context: &Context, held: &Held, session: 
         unwatched(key)
     };
     let feeding = InRuntime::new(Handle::current(), async { backend.watch(key, Scope::Node, sink).await });
-    tokio::select! {
+    let why = tokio::select! {
         biased;
-        why = over(context, session) => why,
+        why = over(context, session) => return why,
         why = gone => why,
         // A lock whose loss would not be noticed can't be relied on.
         fed = feeding => match fed {
             Ok(()) => unwatched(key),
             Err(error) => unwatched(key).with_cause(&error),
         },
-    }
+    };
+    // Entry and watch go with the session, which may have ended since that was looked at.
+    over_now(context, session).unwrap_or(why)
 }
 
 fn lost(message: String) -> Error {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many histories a fault may stay hidden for.
-const MANY: u32 = 400;
+const MANY: u32 = 2_000;
 
 /// How many are played where there is no fault.
 const FEW: u32 = 15;

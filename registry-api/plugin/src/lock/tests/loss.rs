@@ -102,6 +102,15 @@ async fn close_is_a_loss() {
 }
 
 #[tokio::test]
+async fn a_close_that_ends_the_watch_is_told_as_a_close() {
+    let (server, _tree, guard) = held().await;
+    settle().await;
+    server.closes.store(true, Ordering::SeqCst);
+    server.put(guard.entry(), Some(SessionId(1)));
+    assert_eq!(lost(&guard).await.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
 async fn a_waiter_whose_session_is_lost_or_closed_gets_an_error() {
     for (closes, expected) in [(false, ErrorKind::SessionLost), (true, ErrorKind::Closed)] {
         let (server, _tree, _guard) = held().await;

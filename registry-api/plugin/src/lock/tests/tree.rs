@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -23,6 +23,8 @@ pub(super) struct Server {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
     pub(super) lists: AtomicUsize,
+    /// Whether a watch that is told of a change finds its connection closed.
+    pub(super) closes: AtomicBool,
     pub(super) watches: AtomicUsize,
     pub(super) late: AtomicUsize,
 }
@@ -288,6 +290,10 @@ impl Backend for Tree {
             tokio::select! {
                 () = sink.closed() => return Ok(()),
                 _ = changed.changed() => {}
+            }
+            if self.server.closes.load(Ordering::SeqCst) {
+                self.context().session().close();
+                return Ok(());
             }
             let state = self.server.state();
             for (key, entry) in &state.log[read..] {
