@@ -29,6 +29,7 @@ mod port;
 mod process;
 mod proxy;
 mod scratch;
+mod signals;
 mod tls;
 pub mod zookeeper;
 
@@ -38,5 +39,6 @@ pub use etcd::Etcd;
 pub use member::Member;
 pub use peers::PeerNetwork;
 pub use proxy::Proxy;
+pub use signals::{cont, stop};
 pub use tls::Tls;
 pub use zookeeper::ZooKeeper;

@@ -2,11 +2,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::process::Signal;
-
 use crate::port::Port;
 use crate::process::Process;
-use crate::{Result, health};
+use crate::{Result, health, signals};
 
 /// One server of an [`Etcd`](crate::Etcd) or a [`ZooKeeper`](crate::ZooKeeper).
 pub struct Member {
@@ -74,12 +72,12 @@ impl Member {
         self.process.terminate()
     }
 
-    /// Stops the member with SIGSTOP: it keeps its connections and answers nothing.
+    /// Stops the member with SIGSTOP, and waits until it stands still: it keeps its connections and answers nothing.
     ///
     /// # Errors
     /// If it was killed.
     pub fn stop(&self) -> Result<()> {
-        self.process.signal(Signal::STOP)
+        self.process.signal(signals::stop)
     }
 
     /// Lets the member go on with SIGCONT.
@@ -87,7 +85,7 @@ impl Member {
     /// # Errors
     /// If it was killed.
     pub fn cont(&self) -> Result<()> {
-        self.process.signal(Signal::CONT)
+        self.process.signal(signals::cont)
     }
 
     /// Starts the member again on the same ports and data, and waits until it is ready; one that runs is killed first.

@@ -9,9 +9,7 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use rustix::process::{Pid, Signal};
-
-use crate::{Error, Result, health};
+use crate::{Error, Result, health, signals};
 
 /// One server process, and what it takes to start it again as it was. Dropping it kills the process.
 pub(crate) struct Process {
@@ -53,7 +51,7 @@ impl Process {
 
     /// Ends the process with SIGTERM, and waits until it has ended.
     pub(crate) fn terminate(&self) -> Result<()> {
-        self.signal(Signal::TERM)?;
+        self.signal(signals::terminate)?;
         let mut ended = || match self.child().as_mut().map(Child::try_wait) {
             Some(Ok(None)) => Ok(false),
             Some(Ok(Some(_))) | None => Ok(true),
@@ -65,13 +63,13 @@ impl Process {
         Ok(())
     }
 
-    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+    /// Sends the process one of the [`signals`].
+    pub(crate) fn signal(&self, send: impl FnOnce(u32) -> Result<()>) -> Result<()> {
         let child = self.child();
         // Not yet waited for, so the id is still this process's, even if it has ended.
-        let id = child.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed()));
+        let id = child.as_ref().map(Child::id);
         let id = id.ok_or_else(|| Error::new(format!("{} does not run", self.program.display())))?;
-        rustix::process::kill_process(id, signal)
-            .map_err(Error::during(format!("signalling {}", self.program.display())))
+        send(id).map_err(Error::during(format!("signalling {}", self.program.display())))
     }
 
     pub(crate) fn id(&self) -> Option<u32> {

@@ -12,7 +12,6 @@ use std::{
 };
 
 use registry_chaos::history::{Change, Event};
-use rustix::process::{Pid, Signal};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -90,11 +89,9 @@ impl Player {
 
     /// Stops the process, or lets it go on.
     pub(crate) fn signal(&self, change: Change) -> Result<(), Failure> {
-        let signal = if change == Change::Stop { Signal::STOP } else { Signal::CONT };
-        let id = self.running.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let id = id.ok_or_else(|| format!("client {} does not run", self.number()))?;
+        let id = self.running.child.id().ok_or_else(|| format!("client {} does not run", self.number()))?;
         self.tell(change, false);
-        rustix::process::kill_process(id, signal)?;
+        if change == Change::Stop { registry_test_servers::stop(id) } else { registry_test_servers::cont(id) }?;
         self.tell(change, true);
         Ok(())
     }

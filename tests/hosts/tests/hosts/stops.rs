@@ -2,7 +2,6 @@
 
 use registry_hosts::{End, Event, Request};
 use registry_suite::{SOON, wait_until};
-use rustix::process::Signal;
 
 use crate::support::on_both;
 
@@ -21,15 +20,15 @@ async fn a_master_that_was_stopped_for_too_long_does_nothing_as_a_master_any_mor
         stops.tells("it has a slot", slot_of_three).await;
         waits.tells("it has a slot", slot_of_three).await;
 
-        stops.signal(Signal::STOP);
-        waits.signal(Signal::STOP);
+        stops.stop();
+        waits.stop();
         // It finds this when it goes on, and may be quicker than whoever is to tell it that it is too late.
         stops.ask(&Request::GoOn).await;
         for gone in [&first, &second, &gone] {
             site.book.taken_over(&gone.own).await;
         }
-        stops.signal(Signal::CONT);
-        waits.signal(Signal::CONT);
+        stops.cont();
+        waits.cont();
         let cause = |event: &Event| match event {
             Event::Stopped { cause, .. } => Some(cause.clone()),
             _ => None,

@@ -5,7 +5,6 @@ use std::{fmt::Display, process::Stdio};
 use registry_cluster::Role;
 use registry_hosts::{Event, Nanos, Place, Request, now};
 use registry_suite::{SOON, beside, within};
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -103,9 +102,14 @@ impl Host {
         killed
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
-        kill_process(id, signal).expect("it can be signalled");
+    /// Stops the process; it stands still when this returns.
+    pub(crate) fn stop(&self) {
+        registry_test_servers::stop(self.child.id().expect("it runs")).expect("it can be stopped");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn cont(&self) {
+        registry_test_servers::cont(self.child.id().expect("it runs")).expect("it can go on");
     }
 }
 
