@@ -229,8 +229,8 @@ impl Dial {
         self.backoff.build()
     }
 
-    /// How long each round of attempts to carry on a session waits for a server: briefly at first, as one that has just lost its
-    /// leader may say nothing while another has the next, and ever longer, as a server may be slow.
+    /// How long attempts to carry on a session wait for a server: briefly at first, as one that has just lost its leader may say
+    /// nothing while another has the next, and longer after each silence, as a server may be slow.
     pub(crate) fn patience(&self) -> impl Iterator<Item = Duration> + Send + use<> {
         self.patience.build()
     }
