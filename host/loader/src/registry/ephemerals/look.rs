@@ -20,6 +20,11 @@ impl Upkeep {
         loop {
             let (registry, known) = (self.registry()?, self.book.known(key)?);
             match self.look_once(&registry, key, &known, missed).await {
+                Ok(Some(Found::Stray(version))) => {
+                    drop(registry);
+                    self.take_back(key, version).await;
+                    return None;
+                }
                 Ok(found) => return found,
                 // Somebody was faster: what is there now?
                 Err(error) if matches!(error.kind(), ErrorKind::ConditionFailed | ErrorKind::VersionRace) => {}
@@ -82,8 +87,7 @@ impl Upkeep {
         let version = inner.answer(Operation::Put, at, committed.version(0))?;
         if !self.book.renewed(key, session, version) {
             // Its host has deleted it, or put another, while this was on its way.
-            self.take_back(registry, at, version).await?;
-            return Ok(None);
+            return Ok(Some(Found::Stray(version)));
         }
         if known.session == session {
             self.reports.tell(EphemeralEvent::Deleted { key: key.to_owned() });
@@ -92,25 +96,22 @@ impl Upkeep {
         Ok(Some(Found::Right))
     }
 
-    /// Deletes what was put of an entry that nobody knows of any more, again until it is known to have gone.
-    async fn take_back(&self, registry: &Registry, key: Key<'_>, version: u64) -> Result<()> {
+    /// Deletes what was put of an entry that nobody knows of any more, again until there is an answer or no registry.
+    async fn take_back(&self, key: &str, version: u64) {
+        let key = Key::from_checked(key);
+        // One that is another by now is left to whoever has put it.
         let (check, delete) = (Check::Version(key, version), Write::Delete(key));
         let mut pauses = pauses();
-        loop {
+        while let Some(registry) = self.registry() {
             let txn = Txn::new(slice::from_ref(&check), slice::from_ref(&delete));
-            let error = match registry.0.send(Operation::Delete, Some(key), txn, None).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
-            match error.kind() {
-                // It has gone, or is another by now, which is left to whoever has put it.
-                ErrorKind::ConditionFailed => return Ok(()),
-                // Whatever came of it, it may be done once more.
-                ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::SessionLost => {
+            match registry.0.send(Operation::Delete, Some(key), txn, None).await {
+                Err(error) if error.is_retryable() => {
                     tracing::debug!(key = key.as_str(), %error, "an ephemeral entry is not taken back yet");
                 }
-                _ => return Err(error),
+                _ => return,
             }
+            // A registry that its host has dropped ends.
+            drop(registry);
             sleep(pauses.next().unwrap_or(LONGEST)).await;
         }
     }
@@ -126,6 +127,8 @@ pub(super) enum Found {
     Right,
     /// It is not there, although the session that put it is thought to live.
     Missing(SessionId),
+    /// It has been put at that version, and its host wants it no longer.
+    Stray(u64),
 }
 
 /// The longest of the [`pauses`].
