@@ -5,21 +5,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{
     Finding,
     facts::{Facts, SECOND},
-    overlaps::overlaps,
+    spans::{Span, overlaps},
 };
 use crate::history::{Event, Nanos, Record, Standing, Who};
 
 /// How long before a line its process may have stood still between what the line tells and the telling.
 const BEFORE: Nanos = 10 * SECOND;
 
-/// A take-over, from the line that tells of it to the first one that says that it isn't done any more.
+/// A take-over, from the line that tells of it until it is done or given up.
 pub(crate) struct TakeOver<'h> {
     pub(crate) server: &'h str,
     pub(crate) token: u64,
-    pub(crate) who: Who,
-    pub(crate) from: &'h Record,
-    pub(crate) until: Nanos,
-    pub(crate) end: Option<&'h Record>,
+    pub(crate) span: Span<'h>,
     pub(crate) done: bool,
 }
 
@@ -51,31 +48,27 @@ pub(crate) fn take_overs<'h>(facts: &Facts<'h>) -> Vec<TakeOver<'h>> {
         let Event::TakesOver { server, token } = &from.event else { return None };
         let ends = ends.get(&(from.who, server.as_str(), *token)).map_or(&[][..], Vec::as_slice);
         let ended = ends.iter().find(|(record, _)| record.at >= from.at);
-        let killed = facts.lives.get(&from.who).and_then(|life| life.killed);
-        let end = [ended.map(|(record, _)| *record), killed].into_iter().flatten().min_by_key(|record| record.at);
-        let mut until = end.map_or(Nanos::MAX, |end| end.at);
-        // A process that stands still can't learn that the lock is lost.
-        let stopped = facts.pauses(from.who).iter().find(|pause| pause.until > from.at);
-        until = until.min(stopped.map_or(Nanos::MAX, |pause| pause.from));
-        // One that stood still right before may begin before it learns of that.
-        if stood_still_before(facts, from) && until.saturating_sub(from.at) < SECOND {
-            until = from.at;
-        }
+        let end = ended.map(|(record, _)| *record);
+        let span = Span::new(facts, from.at.saturating_sub(BEFORE), from, end);
         let done = ended.is_some_and(|(_, done)| *done);
-        Some(TakeOver { server, token: *token, who: from.who, from, until: until.max(from.at), end, done })
+        Some(TakeOver { server, token: *token, span, done })
     });
     began.collect()
 }
 
 fn two_at_once(take_overs: &[TakeOver<'_>]) -> Vec<Finding> {
-    let at_once = overlaps(take_overs, TakeOver::role, |one| (one.from.at, one.until));
+    let at_once = overlaps(take_overs, TakeOver::role, |one| &one.span);
     let found = at_once.into_iter().map(|(before, one)| {
         let what = format!(
             "{:?} took over for {} with token {} while {:?} took over for {} with token {}",
-            one.who, one.server, one.token, before.who, before.server, before.token
+            one.span.who(),
+            one.server,
+            one.token,
+            before.span.who(),
+            before.server,
+            before.token
         );
-        let lines = [Some(before.from), before.end, Some(one.from), one.end];
-        Finding::new("failover", what, lines.into_iter().flatten())
+        Finding::new("failover", what, before.span.lines().chain(one.span.lines()))
     });
     found.collect()
 }
@@ -94,7 +87,7 @@ fn once(facts: &Facts<'_>, take_overs: &[TakeOver<'_>]) -> Vec<Finding> {
             Event::CrossedOut { server } => {
                 crossed_out.insert(server, record);
                 let done = |take_over: &TakeOver<'_>| {
-                    let ended = take_over.end.is_some_and(|end| end.at < record.at);
+                    let ended = take_over.span.end.is_some_and(|end| end.at < record.at);
                     take_over.server == server && take_over.done && ended
                 };
                 if served.contains(server.as_str()) && !left.contains(server.as_str()) && !take_overs.iter().any(done) {
@@ -123,12 +116,12 @@ fn of_the_living(facts: &Facts<'_>, take_overs: &[TakeOver<'_>]) -> Vec<Finding>
     let mut findings = Vec::new();
     let serving = Serving::of(facts);
     for take_over in take_overs {
-        let at = take_over.from.at;
+        let at = take_over.span.from.at;
         let Some((told, who)) = serving.at(take_over.server, at) else { continue };
         let over = facts.lives.get(&who).is_some_and(|life| life.over() <= at);
         if !over && !facts.stood_still(who, at.saturating_sub(BEFORE), at) {
-            let what = format!("{:?} took over for {} while it served", take_over.who, take_over.server);
-            findings.push(Finding::new("failover", what, [told, take_over.from]));
+            let what = format!("{:?} took over for {} while it served", take_over.span.who(), take_over.server);
+            findings.push(Finding::new("failover", what, [told, take_over.span.from]));
         }
     }
     findings

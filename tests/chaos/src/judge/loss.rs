@@ -86,15 +86,16 @@ fn guards(facts: &Facts<'_>) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for hold in holds(facts) {
-        let Some(life) = facts.lives.get(&hold.who) else { continue };
-        let lost: Option<&Record> = life.session_at(hold.from.at).and_then(|session| session.lost);
-        let Some(lost) = lost.filter(|lost| lost.at >= hold.from.at) else { continue };
-        let allowed = lost.at + AT_ONCE + facts.stalled(hold.who, lost.at);
-        let able = life.over() > allowed && life.last > allowed && !facts.stood_still(hold.who, lost.at, allowed);
-        let ended = ends.get(&(hold.who, hold.lock, hold.token)).copied().unwrap_or(Nanos::MAX);
+        let (who, from) = (hold.span.who(), hold.span.from);
+        let Some(life) = facts.lives.get(&who) else { continue };
+        let lost: Option<&Record> = life.session_at(from.at).and_then(|session| session.lost);
+        let Some(lost) = lost.filter(|lost| lost.at >= from.at) else { continue };
+        let allowed = lost.at + AT_ONCE + facts.stalled(who, lost.at);
+        let able = life.over() > allowed && life.last > allowed && !facts.stood_still(who, lost.at, allowed);
+        let ended = ends.get(&(who, hold.lock, hold.token)).copied().unwrap_or(Nanos::MAX);
         if able && ended > allowed {
             let what = format!("the session is lost, but not {}, held with token {}", hold.lock, hold.token);
-            findings.push(Finding::new("6.4", what, [hold.from, lost]));
+            findings.push(Finding::new("6.4", what, [from, lost]));
         }
     }
     findings

@@ -55,8 +55,8 @@ fn free<'h>(facts: &Facts<'h>) -> HashMap<&'h str, Vec<(Nanos, Nanos)>> {
     for hold in holds(facts) {
         let Some(times) = free.get_mut(hold.lock) else { continue };
         if let Some(last) = times.last_mut() {
-            last.1 = last.1.min(hold.from.at);
-            let from = last.1.max(hold.until);
+            last.1 = last.1.min(hold.span.from.at);
+            let from = last.1.max(hold.span.until);
             times.push((from, Nanos::MAX));
         }
     }

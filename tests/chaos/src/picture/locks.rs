@@ -23,10 +23,10 @@ pub(super) fn draw(facts: &Facts<'_>, canvas: &mut Canvas) {
     for (lock, holds) in locks {
         let top = canvas.row(lock);
         for hold in holds {
-            let Who::Client(client, life) = hold.who else { continue };
+            let Who::Client(client, life) = hold.span.who() else { continue };
             let words = format!("#{}", hold.token);
             let tip = format!("client {client}, life {life}, token {}", hold.token);
-            let (from, to) = (hold.from.at, hold.until.min(canvas.end()));
+            let (from, to) = (hold.span.from.at, hold.span.until.min(canvas.end()));
             canvas.bar(&Bar {
                 top,
                 down: 3.0,
@@ -48,15 +48,15 @@ pub(super) fn draw_take_overs(facts: &Facts<'_>, canvas: &mut Canvas) {
     }
     for (role, take_overs) in roles {
         let top = canvas.row(&format!("for {role}s"));
-        for TakeOver { server, token, who, from, until, done, .. } in take_overs {
-            let Who::Client(client, life) = who else { continue };
+        for TakeOver { server, token, span, done } in take_overs {
+            let Who::Client(client, life) = span.who() else { continue };
             let how = if done { "took over" } else { "did not get to take over" };
             canvas.bar(&Bar {
                 top,
                 down: 3.0,
                 high: ROW - 6.0,
-                from: from.at,
-                to: until.min(canvas.end()),
+                from: span.from.at,
+                to: span.until.min(canvas.end()),
                 colour: of_holder(client),
                 words: &format!("#{token}"),
                 tip: &format!("client {client}, life {life}, {how} for {server} with token {token}"),
