@@ -1,6 +1,6 @@
 //! A row for each member: up or not, and who leads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     canvas::{Bar, Canvas, ROW},
@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn draw(facts: &Facts<'_>, canvas: &mut Canvas) {
     let from = facts.records.first().map_or(0, |record| record.at);
     let end = canvas.end();
-    let mut rows = HashMap::new();
+    let mut rows = BTreeMap::new();
     for member in 0..facts.members {
         let name = format!("member {member}");
         let top = canvas.row(&name);
