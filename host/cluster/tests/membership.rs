@@ -5,7 +5,7 @@ mod support;
 use futures_util::future::join_all;
 use registry_cluster::{Heartbeat, Server, Standing, Status, Stop};
 use registry_host::{ErrorKind, SessionState};
-use registry_suite::{Ending, SOON, eventually, wait_until};
+use registry_suite::{Ending, SOON, eventually, proxied, wait_until, within};
 use support::*;
 
 #[tokio::test]
@@ -211,6 +211,19 @@ async fn a_server_without_a_session_is_to_stop() {
             assert_eq!(error.kind(), ErrorKind::SessionLost, "{error}");
         }
         assert_eq!(observer.registry().children("/cluster/lives").await.expect("the lives"), ["worker_w:1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_told_to_stop_need_not_wait_for_contact_to_leave() {
+    for (settings, way) in proxied() {
+        let one = cluster(&settings.set("registry.session-timeout=2s"), &[]).await;
+        let member = register(&one, &worker("w:1", &[])).await;
+        way.cut();
+        stopped(&member).await;
+        let error = within("an answer", SOON, member.leave()).await.expect_err("it was told to stop");
+        assert_eq!(error.kind(), ErrorKind::SessionLost, "{error}");
+        assert_ne!(one.registry().session().state(), SessionState::Connected, "there was no contact");
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use registry_host::{Registry, Result, Settings, SettingsBuilder};
-use registry_test_servers::{Etcd, ZooKeeper};
+use registry_test_servers::{Etcd, Proxy, ZooKeeper};
 
 /// The folder that Cargo puts libraries in, and the test's executable.
 pub fn beside() -> PathBuf {
@@ -41,6 +41,23 @@ pub fn etcd(server: &Etcd) -> SettingsBuilder {
 /// The settings of a ZooKeeper backend.
 pub fn zookeeper(server: &ZooKeeper) -> SettingsBuilder {
     settings("zookeeper").set_value("registry.zookeeper.connect-string", server.connect_string())
+}
+
+/// The settings of each shared server, by a way of their own.
+///
+/// # Panics
+///
+/// If a server can't be started.
+pub fn proxied() -> [(SettingsBuilder, Proxy); 2] {
+    let (on_etcd, on_zookeeper) =
+        (Etcd::shared().expect("an etcd server"), ZooKeeper::shared().expect("a ZooKeeper server"));
+    let to_etcd = Proxy::to(on_etcd.address()).expect("a proxy");
+    let to_zookeeper = Proxy::to(on_zookeeper.address()).expect("a proxy");
+    let connect_string = to_zookeeper.address().to_string();
+    [
+        (etcd(on_etcd).set_value("registry.etcd.endpoints", to_etcd.url()), to_etcd),
+        (zookeeper(on_zookeeper).set_value("registry.zookeeper.connect-string", connect_string), to_zookeeper),
+    ]
 }
 
 /// Opens a registry.

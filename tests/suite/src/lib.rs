@@ -13,7 +13,7 @@ mod process;
 mod server;
 mod waiting;
 
-pub use backends::{beside, etcd, memory, open, settings, unique, zookeeper};
+pub use backends::{beside, etcd, memory, open, proxied, settings, unique, zookeeper};
 pub use cluster::{Cluster, Fault};
 pub use ending::Ending;
 pub use logs::Logs;

@@ -4,8 +4,7 @@ use std::future::Future;
 
 use futures_util::FutureExt as _;
 use registry_host::{ErrorKind, Registry, SessionState, SettingsBuilder};
-use registry_suite::{Ending, SOON, etcd, memory, open, wait_until, within, zookeeper};
-use registry_test_servers::{Etcd, Proxy, ZooKeeper};
+use registry_suite::{Ending, SOON, memory, open, proxied, wait_until, within};
 
 fn configured(settings: SettingsBuilder, strategy: &str) -> SettingsBuilder {
     strategy.split(' ').fold(settings, |settings, assignment| settings.set(format!("registry.{assignment}")))
@@ -45,13 +44,7 @@ async fn a_host_with_a_grace_period_or_that_waits_is_not_told_if_a_session_follo
 
 #[tokio::test]
 async fn a_host_that_waits_is_told_to_stop_when_no_session_follows_for_too_long() {
-    let (lease, session) = (Etcd::shared().expect("an etcd server"), ZooKeeper::shared().expect("a ZooKeeper server"));
-    let to_etcd = Proxy::to(lease.address()).expect("a proxy");
-    let to_zookeeper = Proxy::to(session.address()).expect("a proxy");
-    let on_etcd = etcd(lease).set_value("registry.etcd.endpoints", to_etcd.url());
-    let at = to_zookeeper.address().to_string();
-    let on_zookeeper = zookeeper(session).set_value("registry.zookeeper.connect-string", at);
-    for (settings, proxy) in [(on_etcd, to_etcd), (on_zookeeper, to_zookeeper)] {
+    for (settings, proxy) in proxied() {
         let settings = settings.set("registry.session-timeout=2s");
         let settings = configured(settings, "disconnect-strategy=wait disconnect-max-wait=1s");
         let registry = open(settings).await.expect("a registry");
