@@ -21,6 +21,9 @@ SERVERS :=
 # How long `chaos` plays.
 SECONDS ?= 600
 
+# Its servers' disks are filled where the system allows a process to mount some of its own.
+DISKS = $(shell unshare --user --map-root-user --mount true 2>/dev/null && echo --disks)
+
 .PHONY: help run test chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients install-mutants
 
 help: ## List these targets
@@ -38,7 +41,7 @@ chaos: install-build install-servers ## Play random histories, then clients and 
 	$(BUILD)
 	HISTORIES_SECONDS=$$(($(SECONDS) / 3)) $(CARGO) test --locked -p registry-suite --test histories
 	for backend in etcd zookeeper; do \
-		$(TARGET)/debug/registry-chaos run --backend $$backend --seconds $$(($(SECONDS) / 3)) --out $(TARGET)/chaos/$$backend $(ARGS); \
+		$(TARGET)/debug/registry-chaos run --backend $$backend --seconds $$(($(SECONDS) / 3)) --out $(TARGET)/chaos/$$backend $(DISKS) $(ARGS); \
 	done
 
 mutants: install-build install-servers install-mutants ## Break the product on purpose, in many ways, and have chaos runs find each (ARGS='...' names some)

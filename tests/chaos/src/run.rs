@@ -2,6 +2,7 @@
 
 mod clock;
 mod cluster;
+mod disks;
 mod history;
 mod observer;
 mod player;
@@ -67,6 +68,9 @@ pub(crate) struct Arguments {
     /// Where the history goes, the picture, and the logs.
     #[arg(long)]
     out: PathBuf,
+    /// Gives each member a disk of its own, in memory, for faults to fill; takes a mount namespace (Linux).
+    #[arg(long)]
+    disks: bool,
     /// Which faults may be drawn; all that there are for the servers unless named, and none if it is empty.
     #[arg(long, value_delimiter = ',', num_args = 0..)]
     faults: Option<Vec<Kind>>,
@@ -78,17 +82,22 @@ pub(crate) struct Arguments {
 impl Arguments {
     fn kinds(&self) -> Vec<Kind> {
         let kinds = self.faults.as_deref().unwrap_or(Kind::value_variants());
-        kinds.iter().copied().filter(|kind| kind.applies(self.backend, self.members as usize)).collect()
+        let applies =
+            |kind: &Kind| kind.applies(self.backend, self.members as usize) && (self.disks || *kind != Kind::DiskFull);
+        kinds.iter().copied().filter(applies).collect()
     }
 
     /// The command that plays the same once more.
     fn again(&self, seed: u64) -> String {
-        let Arguments { backend, members, clients, seconds, out, faults, plugin_dir, .. } = self;
+        let Arguments { backend, members, clients, seconds, out, disks, faults, plugin_dir, .. } = self;
         let mut command = format!(
             "registry-chaos run --backend {} --members {members} --clients {clients} --seconds {seconds} --seed {seed} --out {}",
             backend.name(),
             out.display()
         );
+        if *disks {
+            command += " --disks";
+        }
         if let Some(faults) = faults {
             let names: Vec<_> = faults.iter().map(Kind::to_string).collect();
             command += &format!(" --faults {}", names.join(","));
@@ -102,6 +111,9 @@ impl Arguments {
 
 /// Plays and judges.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    if let Err(error) = disks::have_a_place(arguments.disks) {
+        return told(Err(error));
+    }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     let played = play(arguments, seed).and_then(|records| Ok(report::report(&records, &arguments.out)?));
     println!("the same again: {}", arguments.again(seed));
@@ -137,7 +149,7 @@ fn play(arguments: &Arguments, seed: u64) -> Result<Vec<Record>, Failure> {
         faults: arguments.kinds().iter().map(Kind::to_string).collect(),
         timeout_ms: SESSION.as_millis() as u64,
     });
-    let cluster = Arc::new(Cluster::start(arguments.backend, arguments.members as usize)?);
+    let cluster = Arc::new(Cluster::start(arguments.backend, arguments.members as usize, arguments.disks)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let whole = Duration::from_secs(arguments.seconds) + REST;
     let played = runtime.block_on(async { timeout(whole, perform(arguments, seed, &cluster, &history)).await });

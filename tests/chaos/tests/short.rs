@@ -1,11 +1,14 @@
-//! A short run on each backend: clients at work, faults of every kind that its seed draws, and nothing that the judge finds wrong.
+//! Short runs on each backend: clients at work, faults that a seed draws, and nothing that the judge finds wrong.
 
 use std::{env, process::Command};
+
+use registry_test_servers::mount_namespace;
 
 /// Half a minute with the servers' start and the clients' end.
 const SECONDS: &str = "20";
 
-fn play(backend: &str, seed: &str) {
+/// Gives what is told of it.
+fn play(backend: &str, seed: &str, more: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let plugins = env::current_exe().expect("this test").parent().expect("its folder").to_owned();
     let output = Command::new(env!("CARGO_BIN_EXE_registry-chaos"))
@@ -13,6 +16,7 @@ fn play(backend: &str, seed: &str) {
         .arg(plugins)
         .arg("--out")
         .arg(folder.path())
+        .args(more)
         .output()
         .expect("the run starts");
     let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -21,16 +25,33 @@ fn play(backend: &str, seed: &str) {
         panic!("the history is in {}\n{told}\n{errors}", folder.keep().display());
     }
     assert!(told.contains("nothing is wrong"), "{told}");
+    told.into_owned()
+}
+
+fn play_all(backend: &str) {
+    let told = play(backend, "3", &[]);
     // The seed cuts a client off for longer than its session lasts.
     assert!(!told.contains("servers taken over for: 0\n"), "{told}");
 }
 
 #[test]
 fn nothing_is_wrong_after_a_short_run_on_etcd() {
-    play("etcd", "3");
+    play_all("etcd");
 }
 
 #[test]
 fn nothing_is_wrong_after_a_short_run_on_zookeeper() {
-    play("zookeeper", "3");
+    play_all("zookeeper");
+}
+
+#[test]
+fn nothing_is_wrong_after_disks_were_full() {
+    if mount_namespace().is_none() {
+        eprintln!("no disk is filled here: the system gives no mount namespace");
+        return;
+    }
+    for backend in ["etcd", "zookeeper"] {
+        let told = play(backend, "3", &["--disks", "--faults", "disk-full"]);
+        assert!(told.contains("| disk-full |"), "{told}");
+    }
 }

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod certificates;
+mod disk;
 mod error;
 pub mod etcd;
 mod health;
@@ -34,6 +35,7 @@ mod tls;
 pub mod zookeeper;
 
 pub use certificates::Certificates;
+pub use disk::mount_namespace;
 pub use error::{Error, Result};
 pub use etcd::Etcd;
 pub use member::Member;

@@ -2,9 +2,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::disk::Disk;
 use crate::port::Port;
 use crate::process::Process;
-use crate::{Result, health, signals};
+use crate::{Error, Result, health, signals};
 
 /// One server of an [`Etcd`](crate::Etcd) or a [`ZooKeeper`](crate::ZooKeeper).
 pub struct Member {
@@ -13,6 +14,7 @@ pub struct Member {
     address: SocketAddr,
     endpoint: String,
     is_ready: Probe,
+    disk: Option<Disk>,
     _ports: Vec<Port>,
 }
 
@@ -27,9 +29,10 @@ impl Member {
         address: SocketAddr,
         endpoint: String,
         is_ready: Probe,
+        disk: Option<Disk>,
         ports: Vec<Port>,
     ) -> Self {
-        Self { number, process: Arc::new(process), address, endpoint, is_ready, _ports: ports }
+        Self { number, process: Arc::new(process), address, endpoint, is_ready, disk, _ports: ports }
     }
 
     /// Its place among the members, from 0; it keeps it.
@@ -95,6 +98,26 @@ impl Member {
     pub fn restart(&self) -> Result<()> {
         self.spawn()?;
         self.wait_until_ready()
+    }
+
+    /// Leaves no room on the member's disk. The server runs on until it needs some.
+    ///
+    /// # Errors
+    /// If it has no [disk](crate::etcd::Builder::disk) of its own.
+    pub fn fill_disk(&self) -> Result<()> {
+        self.disk()?.fill()
+    }
+
+    /// Makes the room again that there was before the member's disk was [filled](Self::fill_disk).
+    ///
+    /// # Errors
+    /// If it was not filled.
+    pub fn make_room(&self) -> Result<()> {
+        self.disk()?.make_room()
+    }
+
+    fn disk(&self) -> Result<&Disk> {
+        self.disk.as_ref().ok_or_else(|| Error::new("ask for the members' disks with `Builder::disk`"))
     }
 
     pub(crate) fn process(&self) -> Arc<Process> {

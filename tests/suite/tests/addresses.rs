@@ -7,12 +7,11 @@ use std::{
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
-    process::Command,
 };
 
 use registry_host::{Registry, SessionState, SettingsBuilder};
 use registry_suite::{Mirror, SOON, eventually, open, settings, wait_until};
-use registry_test_servers::{Etcd, Proxy, ZooKeeper};
+use registry_test_servers::{Etcd, Proxy, ZooKeeper, mount_namespace};
 
 const NAME: &str = "registry-servers.test";
 
@@ -27,17 +26,11 @@ fn own_hosts(test: &str) -> Option<PathBuf> {
     let folder = tempfile::tempdir().unwrap();
     let hosts = folder.path().join("hosts");
     fs::write(&hosts, "").unwrap();
-    let namespace = || {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-        command.arg(r#"mount --bind "$0" /etc/hosts && exec "$@""#).arg(&hosts);
-        command
-    };
-    if !namespace().arg("true").status().is_ok_and(|status| status.success()) {
+    let Some(mut again) = mount_namespace() else {
         eprintln!("{test} proves nothing here: the system gives no mount namespace");
         return None;
-    }
-    let mut again = namespace();
+    };
+    again.args(["sh", "-c", r#"mount --bind "$0" /etc/hosts && exec "$@""#]).arg(&hosts);
     again.arg(std::env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]).env(OWN_HOSTS, &hosts);
     let output = again.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

@@ -51,8 +51,10 @@ pub(crate) enum Kind {
     PauseClient,
     /// A client's wall clock jumps, and back; its other clocks go on as they were.
     ClockJump,
-    /// The servers' storage is full.
+    /// The servers say that their storage is full, and take no writes.
     NoSpace,
+    /// A member's disk is full; there is room again, and it is started anew. It takes `--disks`.
+    DiskFull,
 }
 
 /// What a fault is made on; of one thing there is one fault at a time.
@@ -77,7 +79,8 @@ impl Kind {
             | Kind::IsolateLeader
             | Kind::IsolateMember
             | Kind::CutOneWay
-            | Kind::NoSpace => Target::Members,
+            | Kind::NoSpace
+            | Kind::DiskFull => Target::Members,
             _ => Target::Client,
         }
     }
@@ -104,7 +107,7 @@ impl Kind {
     /// How much more often it is drawn than the rarest.
     pub(crate) const fn weight(self) -> usize {
         match self {
-            Kind::LoseQuorum | Kind::RollingRestart | Kind::NoSpace => 1,
+            Kind::LoseQuorum | Kind::RollingRestart | Kind::NoSpace | Kind::DiskFull => 1,
             _ => 3,
         }
     }
@@ -117,6 +120,8 @@ impl Kind {
             Kind::RollingRestart => 1..4,
             Kind::LoseQuorum => 12..20,
             Kind::Delay => 4..15,
+            // It is not noticed before room is needed.
+            Kind::DiskFull => 10..25,
             _ => 1..22,
         }
     }

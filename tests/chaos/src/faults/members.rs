@@ -14,8 +14,8 @@ pub(crate) async fn play(stage: &Stage, plan: Vec<Planned>) {
             break;
         }
         match fault.kind {
-            Kind::KillMember => down(stage, &fault, stage.follower(fault.pick).await, kill).await,
-            Kind::KillLeader => down(stage, &fault, stage.leader().await, kill).await,
+            Kind::KillMember => down(stage, &fault, stage.follower(fault.pick).await, kill, Member::restart).await,
+            Kind::KillLeader => down(stage, &fault, stage.leader().await, kill, Member::restart).await,
             Kind::PauseMember => paused(stage, &fault, vec![stage.follower(fault.pick).await]).await,
             Kind::PauseLeader => {
                 let lasts = stage.leader_pause.map_or(fault.lasts, |longest| fault.lasts.min(longest));
@@ -24,7 +24,7 @@ pub(crate) async fn play(stage: &Stage, plan: Vec<Planned>) {
             Kind::LoseQuorum => paused(stage, &fault, majority(stage, fault.pick)).await,
             Kind::RestartMember => {
                 let member = fault.pick % stage.cluster.members().len();
-                down(stage, &fault, member, Member::terminate).await;
+                down(stage, &fault, member, Member::terminate, Member::restart).await;
             }
             Kind::RollingRestart => rolling(stage, &fault).await,
             Kind::IsolateLeader => {
@@ -46,19 +46,23 @@ pub(crate) async fn play(stage: &Stage, plan: Vec<Planned>) {
                 let (make, undo) = (stage.cluster.alarm(true), stage.cluster.alarm(false));
                 stage.play(&fault, (0..stage.cluster.members().len()).map(member_name).collect(), make, undo).await;
             }
+            Kind::DiskFull => {
+                let member = fault.pick % stage.cluster.members().len();
+                down(stage, &fault, member, Member::fill_disk, started_with_room).await;
+            }
             other => unreachable!("{other} is no fault of members"),
         }
     }
 }
 
-async fn down(stage: &Stage, fault: &Planned, member: usize, end: fn(&Member) -> Result<()>) {
-    let make = stage.on_member(member, end);
-    stage.play(fault, vec![member_name(member)], make, stage.on_member(member, Member::restart)).await;
+async fn down(stage: &Stage, fault: &Planned, member: usize, make: Act, undo: Act) {
+    let (make, undo) = (stage.on_member(member, make), stage.on_member(member, undo));
+    stage.play(fault, vec![member_name(member)], make, undo).await;
 }
 
 async fn paused(stage: &Stage, fault: &Planned, members: Vec<usize>) {
     let names = members.iter().copied().map(member_name).collect();
-    let each = async |act: fn(&Member) -> Result<()>| {
+    let each = async |act: Act| {
         for member in &members {
             stage.on_member(*member, act).await?;
         }
@@ -92,6 +96,15 @@ async fn apart(stage: &Stage, fault: &Planned, members: Vec<usize>, part: impl F
         Ok(())
     };
     stage.play(fault, members.into_iter().map(member_name).collect(), make, undo).await;
+}
+
+/// What is done to a member.
+type Act = fn(&Member) -> Result<()>;
+
+/// It may have ended, or live on and serve nobody: whoever makes room starts it again.
+fn started_with_room(member: &Member) -> Result<()> {
+    member.make_room()?;
+    member.restart()
 }
 
 fn kill(member: &Member) -> Result<()> {

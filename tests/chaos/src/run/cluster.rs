@@ -17,6 +17,9 @@ const ASKED_ONCE: Duration = Duration::from_secs(8);
 /// How long attempts are made at that.
 const ASKED_OF_ALL: Duration = Duration::from_secs(40);
 
+/// What a member's disk has room for: etcd's log in files of 64 MB, three of them for a moment, and its data.
+const DISK: u64 = 300 << 20;
+
 /// Which servers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Backend {
@@ -55,9 +58,12 @@ pub(crate) enum Cluster {
 }
 
 impl Cluster {
-    /// Starts so many members, and blocks until they are ready.
-    pub(crate) fn start(backend: Backend, members: usize) -> Result<Self, Failure> {
-        let (etcd, zookeeper) = (Etcd::builder().members(members), ZooKeeper::builder().members(members));
+    /// Starts so many members, with disks of their own or without, and blocks until they are ready.
+    pub(crate) fn start(backend: Backend, members: usize, disks: bool) -> Result<Self, Failure> {
+        let (mut etcd, mut zookeeper) = (Etcd::builder().members(members), ZooKeeper::builder().members(members));
+        if disks {
+            (etcd, zookeeper) = (etcd.disk(DISK), zookeeper.disk(DISK));
+        }
         Ok(match (backend, members) {
             (Backend::Etcd, 1) => Cluster::Etcd(etcd.start()?),
             (Backend::Etcd, _) => Cluster::Etcd(etcd.network().start()?),

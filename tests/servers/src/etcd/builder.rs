@@ -17,11 +17,12 @@ pub struct Builder {
     login: Option<(String, String)>,
     flags: Vec<String>,
     network: bool,
+    disk: Option<u64>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { members: 1, tls: None, login: None, flags: Vec::new(), network: false }
+        Self { members: 1, tls: None, login: None, flags: Vec::new(), network: false, disk: None }
     }
 }
 
@@ -53,6 +54,13 @@ impl Builder {
     /// Members reach each other over a [network](Etcd::network) that can be broken.
     pub fn network(mut self) -> Self {
         self.network = true;
+        self
+    }
+
+    /// Each member has a disk of its own with room for so many bytes, which can be [filled](Member::fill_disk). An etcd takes
+    /// 128 MB of it for its log before anything is written. The process must be in a [mount namespace](crate::mount_namespace).
+    pub fn disk(mut self, bytes: u64) -> Self {
+        self.disk = Some(bytes);
         self
     }
 
@@ -101,9 +109,10 @@ impl Builder {
             peers: &peers,
             security: security.as_ref().map(|(tls, certificates)| (*tls, certificates)),
             flags: &self.flags,
+            disk: self.disk,
         };
-        let members: Vec<Member> =
-            ports.into_iter().enumerate().map(|(index, ports)| node::member(index, ports, &cluster)).collect();
+        let members = ports.into_iter().enumerate().map(|(index, ports)| node::member(index, ports, &cluster));
+        let members: Vec<Member> = members.collect::<Result<_>>()?;
         let client = Client::new(members.iter().map(Member::endpoint).collect(), security);
         let processes = || members.iter().map(Member::process).collect();
         let network = wiring.map(|wiring| wiring.start(processes())).transpose()?;

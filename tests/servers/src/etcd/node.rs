@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use crate::disk::Disk;
 use crate::port::Port;
 use crate::process::Process;
 use crate::{Certificates, Member, Result, Tls, health};
@@ -23,6 +24,8 @@ pub(super) struct Cluster<'a> {
     pub(super) peers: &'a [SocketAddr],
     pub(super) security: Option<(Tls, &'a Certificates)>,
     pub(super) flags: &'a [String],
+    /// How much room each has on a disk of its own.
+    pub(super) disk: Option<u64>,
 }
 
 impl Ports {
@@ -37,7 +40,7 @@ impl Ports {
 }
 
 /// The member of this number, still to be spawned.
-pub(super) fn member(index: usize, ports: Ports, cluster: &Cluster<'_>) -> Member {
+pub(super) fn member(index: usize, ports: Ports, cluster: &Cluster<'_>) -> Result<Member> {
     let name = name_of(index);
     let address = ports.clients.address();
     let scheme = if cluster.security.is_some() { "https" } else { "http" };
@@ -48,7 +51,8 @@ pub(super) fn member(index: usize, ports: Ports, cluster: &Cluster<'_>) -> Membe
         arguments.push(value.as_ref().into());
     };
     flag("--name", &name);
-    flag("--data-dir", &cluster.folder.join(&name));
+    let folder = cluster.folder.join(&name);
+    flag("--data-dir", &folder);
     flag("--listen-client-urls", &clients);
     flag("--advertise-client-urls", &clients);
     flag("--listen-peer-urls", &url(ports.peers()));
@@ -68,10 +72,12 @@ pub(super) fn member(index: usize, ports: Ports, cluster: &Cluster<'_>) -> Membe
     }
     arguments.extend(cluster.flags.iter().map(OsString::from));
     let log = cluster.folder.join(format!("{name}.log"));
+    let disk = cluster.disk.map(|bytes| Disk::mount(&folder, bytes)).transpose()?;
     let process = Process::new(cluster.program.to_owned(), arguments, log);
     let health = ports.health.address();
     let is_ready = Box::new(move || health::is_healthy(health));
-    Member::new(index, process, address, clients, is_ready, vec![ports.clients, ports.peers, ports.health])
+    let ports = vec![ports.clients, ports.peers, ports.health];
+    Ok(Member::new(index, process, address, clients, is_ready, disk, ports))
 }
 
 /// `m0=http://127.0.0.1:20001,m1=…`

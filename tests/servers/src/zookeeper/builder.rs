@@ -14,11 +14,20 @@ pub struct Builder {
     settings: Vec<String>,
     properties: Vec<String>,
     network: bool,
+    disk: Option<u64>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { members: 1, tls: None, login: None, settings: Vec::new(), properties: Vec::new(), network: false }
+        Self {
+            members: 1,
+            tls: None,
+            login: None,
+            settings: Vec::new(),
+            properties: Vec::new(),
+            network: false,
+            disk: None,
+        }
     }
 }
 
@@ -45,6 +54,13 @@ impl Builder {
     /// on all addresses of the machine.
     pub fn network(mut self) -> Self {
         self.network = true;
+        self
+    }
+
+    /// Each member has a disk of its own with room for so many bytes, which can be [filled](Member::fill_disk). The process must be
+    /// in a [mount namespace](crate::mount_namespace).
+    pub fn disk(mut self, bytes: u64) -> Self {
+        self.disk = Some(bytes);
         self
     }
 
@@ -86,6 +102,7 @@ impl Builder {
             security: &security,
             settings: &self.settings,
             properties: &self.properties,
+            disk: self.disk,
         };
         let members = ports.into_iter().enumerate().map(|(index, ports)| server::member(index, ports, &ensemble));
         let members: Vec<Member> = members.collect::<Result<_>>()?;

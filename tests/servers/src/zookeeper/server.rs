@@ -8,6 +8,7 @@ use std::path::Path;
 use super::install::Install;
 use super::security::Security;
 use super::word;
+use crate::disk::Disk;
 use crate::peers::Wiring;
 use crate::port::Port;
 use crate::process::Process;
@@ -51,6 +52,8 @@ pub(super) struct Ensemble<'a> {
     pub(super) security: &'a Security,
     pub(super) settings: &'a [String],
     pub(super) properties: &'a [String],
+    /// How much room each has on a disk of its own.
+    pub(super) disk: Option<u64>,
 }
 
 impl Ports {
@@ -109,6 +112,13 @@ pub(super) fn member(index: usize, ports: Ports, ensemble: &Ensemble<'_>) -> Res
     let name = format!("m{index}");
     let folder = ensemble.folder.join(&name);
     let configuration = ensemble.folder.join(format!("{name}.cfg"));
+    let disk = match ensemble.disk {
+        Some(bytes) => Some(Disk::mount(&folder, bytes)?),
+        None => {
+            fs::create_dir(&folder).map_err(Error::during(format!("making {}", folder.display())))?;
+            None
+        }
+    };
     write(index, &ports, ensemble, &folder, &configuration).map_err(Error::during("configuring ZooKeeper"))?;
 
     let mut arguments: Vec<OsString> = JAVA.iter().map(OsString::from).collect();
@@ -122,7 +132,7 @@ pub(super) fn member(index: usize, ports: Ports, ensemble: &Ensemble<'_>) -> Res
     // With TLS the clients' port comes after the words'.
     let is_ready = Box::new(move || word::mode(words, word::STARTING).is_some() && word::is_open(address));
     let ports = [ports.clients, ports.peers, ports.votes].into_iter().chain(ports.words).collect();
-    Ok(Member::new(index, process, address, address.to_string(), is_ready, ports))
+    Ok(Member::new(index, process, address, address.to_string(), is_ready, disk, ports))
 }
 
 fn write(
@@ -132,7 +142,6 @@ fn write(
     folder: &Path,
     configuration: &Path,
 ) -> std::io::Result<()> {
-    fs::create_dir(folder)?;
     fs::write(folder.join("myid"), number(index).to_string())?;
     let mut lines = SETTINGS.to_owned();
     let own = [format!("dataDir={}", folder.display()), format!("clientPort={}", ports.words().port())];
