@@ -25,5 +25,5 @@ pub use call::Effect;
 pub use context::{Context, Options};
 pub use lock::LockRequest;
 pub use registry_api::*;
-pub use session::{Contact, Moment, SessionReporter};
+pub use session::{Attempts, Contact, Moment, SessionReporter};
 pub use watch::WatchSink;

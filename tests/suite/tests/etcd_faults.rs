@@ -1,11 +1,13 @@
 //! etcd servers that are not there, don't answer, are killed, stopped or cut off; one clean fault a test.
 
-use std::{io::Write as _, net::TcpListener, time::Duration};
+use std::{io::Write as _, net::TcpListener, sync::LazyLock, time::Duration};
 
 use registry_host::{ErrorKind, Event, Outcome, Registry, SessionState, SettingsBuilder, States};
-use registry_suite::{Mirror, SOON, etcd, eventually, leases, open, settings, wait_until, within};
+use registry_suite::{Logs, Mirror, SOON, etcd, eventually, leases, open, settings, wait_until, within};
 use registry_test_servers::{Etcd, Proxy};
 use tokio::time::Instant;
+
+static LOGS: LazyLock<Logs> = LazyLock::new(Logs::install);
 
 /// How much later than promised an answer may come on a busy machine.
 const LATE: Duration = Duration::from_secs(3);
@@ -286,6 +288,40 @@ async fn a_session_that_the_server_ends_is_lost_at_once() {
     registry.lock("/lock").await.unwrap().release().await.unwrap();
     registry.close().await.unwrap();
     assert!(leases(&server).is_empty());
+}
+
+#[tokio::test]
+async fn a_full_server_refuses_what_needs_room_and_does_the_rest() {
+    LazyLock::force(&LOGS);
+    let server = Etcd::builder().quota(1_000_000).start().expect("an etcd server");
+    let registry = open(etcd(&server)).await.expect("a registry");
+    let mut mirror = Mirror::of(&registry, "/").await;
+    registry.put("/small", "1").await.expect("a put");
+    let value = "0".repeat(100_000);
+    let error = eventually("it is full", SOON, async || registry.put("/big", &value).await.err()).await;
+    let refused = |error: &registry_host::Error| {
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Other, Outcome::NotApplied), "{error}");
+        assert!(!error.is_retryable() && error.message().contains("disarm its alarm"), "{error}");
+    };
+    refused(&error);
+    refused(&registry.lock("/lock").await.expect_err("an entry needs room"));
+    refused(&open(etcd(&server)).await.expect_err("a session needs room"));
+
+    assert_eq!(registry.get("/big").await.expect("an answer").expect("an entry").value, value);
+    mirror.until("what was written is seen", |mirror| mirror.has("/small", "1") && mirror.has("/big", &value)).await;
+    registry.delete("/big").await.expect("a deletion");
+    mirror.until("the deletion is seen", |mirror| !mirror.state.contains_key("/big")).await;
+    let session = registry.session().id();
+    server.etcdctl(["lease", "revoke", &session.to_string()]).expect("a revocation");
+    let lost = || registry.session().state() == SessionState::Lost;
+    wait_until("the session is lost", SOON, lost).await;
+    let told = || LOGS.with("disarm its alarm").iter().any(|line| line.starts_with("WARN"));
+    wait_until("it is told why no other follows", SOON, told).await;
+
+    server.make_room().expect("there is room");
+    let follows = || registry.session().state() == SessionState::Connected && registry.session().id() != session;
+    wait_until("another follows", SOON * 2, follows).await;
+    put(&registry, "/big", &value).await;
 }
 
 #[tokio::test]

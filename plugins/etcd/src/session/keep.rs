@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use etcd_client::{LeaseKeepAliveStream, LeaseKeeper};
-use registry_plugin::{Error, Moment, SessionState};
+use registry_plugin::{Attempts, Error, Moment, SessionState};
 use tokio::{
     select,
     time::{Instant, sleep, timeout},
@@ -142,11 +142,11 @@ impl Session {
 
     /// Opens another session, however long that takes.
     async fn reopen(&self) -> Lease {
-        let mut pauses = self.endpoints.retry().endless();
+        let (mut pauses, mut attempts) = (self.endpoints.retry().endless(), Attempts::default());
         loop {
             match timeout(self.patience, self.grant()).await {
                 Ok(Ok(lease)) => return lease,
-                Ok(Err(error)) => tracing::debug!(%error, "no new session yet"),
+                Ok(Err(error)) => attempts.failed(&error),
                 Err(_) => {
                     tracing::debug!("no new session yet, the server does not answer");
                     self.endpoints.failed(self.endpoints.current().0);

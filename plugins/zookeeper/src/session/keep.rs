@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::pending, pin::pin, sync::Arc};
 
-use registry_plugin::{Moment, SessionState};
+use registry_plugin::{Attempts, Moment, SessionState};
 use tokio::{
     select,
     time::{sleep, timeout},
@@ -182,11 +182,11 @@ impl Session {
 
     /// Opens another session, however long that takes.
     async fn reopen(&self) -> Opened {
-        let mut pauses = self.dial.pauses();
+        let (mut pauses, mut attempts) = (self.dial.pauses(), Attempts::default());
         loop {
             match open(&self.dial, &self.paths).await {
                 Ok(opened) => return opened,
-                Err(error) => tracing::debug!(%error, "no new session yet"),
+                Err(error) => attempts.failed(&error),
             }
             if let Some(pause) = pauses.next() {
                 sleep(pause).await;

@@ -1,5 +1,7 @@
 //! The session's state and its clock (contract 4.3).
 
+mod attempts;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -10,6 +12,8 @@ use std::{
 
 use registry_api::{Error, ErrorKind, Outcome, Result, SessionId, SessionState};
 use tokio::sync::watch;
+
+pub use self::attempts::Attempts;
 
 /// A moment on a clock that runs while the machine sleeps (`CLOCK_BOOTTIME`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
