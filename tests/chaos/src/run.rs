@@ -82,9 +82,20 @@ pub(crate) struct Arguments {
 impl Arguments {
     fn kinds(&self) -> Vec<Kind> {
         let kinds = self.faults.as_deref().unwrap_or(Kind::value_variants());
-        let applies =
-            |kind: &Kind| kind.applies(self.backend, self.members as usize) && (self.disks || *kind != Kind::DiskFull);
-        kinds.iter().copied().filter(applies).collect()
+        kinds.iter().copied().filter(|kind| self.has(*kind)).collect()
+    }
+
+    fn has(&self, kind: Kind) -> bool {
+        kind.applies(self.backend, self.members as usize, self.disks)
+    }
+
+    /// Whoever names a fault wants to see it.
+    fn check(&self) -> Result<(), Failure> {
+        let named = self.faults.as_deref().unwrap_or_default();
+        let Some(missing) = named.iter().find(|kind| !self.has(**kind)) else { return Ok(()) };
+        let without = if self.disks { "" } else { " without --disks" };
+        let (members, backend) = (self.members, self.backend.name());
+        Err(format!("--faults: there is no {missing} with --backend {backend} and --members {members}{without}").into())
     }
 
     /// The command that plays the same once more.
@@ -111,7 +122,7 @@ impl Arguments {
 
 /// Plays and judges.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    if let Err(error) = disks::have_a_place(arguments.disks) {
+    if let Err(error) = arguments.check().and_then(|()| disks::have_a_place(arguments.disks)) {
         return told(Err(error));
     }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));

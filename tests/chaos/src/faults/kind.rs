@@ -85,9 +85,10 @@ impl Kind {
         }
     }
 
-    /// Whether there is such a fault for so many members of this backend.
-    pub(crate) fn applies(self, backend: Backend, members: usize) -> bool {
+    /// Whether there is such a fault for so many members of this backend, with disks of their own or without.
+    pub(crate) fn applies(self, backend: Backend, members: usize, disks: bool) -> bool {
         match self {
+            Kind::DiskFull => disks,
             Kind::CutAndCompact | Kind::NoSpace => backend == Backend::Etcd,
             // Of a single member they are the faults of the leader.
             Kind::KillMember
@@ -142,9 +143,10 @@ mod tests {
 
     #[test]
     fn a_fault_that_takes_others_is_none_of_a_single_member() {
-        assert!(Kind::IsolateLeader.applies(Backend::Zookeeper, 3));
-        assert!(!Kind::IsolateLeader.applies(Backend::Zookeeper, 1));
-        assert!(Kind::KillLeader.applies(Backend::Zookeeper, 1));
-        assert!(!Kind::NoSpace.applies(Backend::Zookeeper, 3));
+        assert!(Kind::IsolateLeader.applies(Backend::Zookeeper, 3, false));
+        assert!(!Kind::IsolateLeader.applies(Backend::Zookeeper, 1, false));
+        assert!(Kind::KillLeader.applies(Backend::Zookeeper, 1, false));
+        assert!(!Kind::NoSpace.applies(Backend::Zookeeper, 3, false));
+        assert!(!Kind::DiskFull.applies(Backend::Etcd, 3, false));
     }
 }
