@@ -105,6 +105,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod balance;
 mod cluster;
 mod failover;

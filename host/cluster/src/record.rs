@@ -9,18 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use registry_host::Entry;
 use serde::{Deserialize, Serialize};
 
-use crate::{Life, Role, keys::mark_name};
+use crate::{Life, Role, address::folder};
 
 /// What all records stand below.
 pub(crate) const RECORDS: &str = "/cluster/lives";
-
-/// What the records of all lives at an address stand below.
-///
-/// Whoever puts one there puts this, too: whose version is still the same has seen all who have registered at the address, in
-/// whichever groups.
-pub(crate) fn folder(role: Role, address: &str) -> String {
-    format!("{RECORDS}/{}", mark_name(role, address))
-}
 
 /// A life's record, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -111,7 +111,12 @@ async fn marks(cluster: &Cluster) -> Vec<String> {
 }
 
 async fn nothing_is_left_to_take_over(cluster: &Cluster, living: usize) {
-    let settled = async || (keys_below(cluster.registry(), "/cluster").await.len() == living).then_some(());
+    let settled = async || {
+        let records = keys_below(cluster.registry(), "/cluster").await;
+        let addresses = cluster.registry().children("/cluster/lives").await.expect("the addresses");
+        let is_lived_at = |address: &String| records.iter().any(|key| key.contains(&format!("/{address}/")));
+        (records.len() == living && addresses.iter().all(is_lived_at)).then_some(())
+    };
     eventually("all is taken over", SOON * 2, settled).await;
 }
 

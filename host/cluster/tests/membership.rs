@@ -28,9 +28,8 @@ async fn a_server_is_seen_by_all_as_soon_as_it_is_registered_and_until_it_leaves
         for membership in [first, second] {
             membership.leave().await.expect("it leaves");
         }
-        for key in ["/nodes", "/cluster"] {
-            assert_eq!(keys_below(one.registry(), key).await, [] as [&str; 0], "nothing is left behind");
-        }
+        assert_eq!(keys_below(one.registry(), "/nodes").await, [] as [&str; 0], "nothing is left behind");
+        assert_eq!(one.registry().children("/cluster/lives").await.expect("the lives"), [] as [&str; 0], "nor here");
     }
 }
 
@@ -167,6 +166,19 @@ async fn a_server_that_is_dropped_is_gone_but_not_forgotten() {
         drop(member);
         shows(&one.workers(""), &[]).await;
         assert_eq!(keys_below(one.registry(), "/cluster").await.len(), 1, "somebody is to take over");
+    }
+}
+
+#[tokio::test]
+async fn a_former_process_that_releases_its_entries_leaves_those_of_the_next() {
+    for settings in every() {
+        let (old, new) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
+        let server = worker("w:1", &["a", "b", "c"]);
+        for _ in 0..100 {
+            drop(register(&old, &server).await);
+            let latter = register(&new, &server).await;
+            latter.leave().await.expect("its entries are still its own");
+        }
     }
 }
 

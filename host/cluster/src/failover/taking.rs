@@ -9,8 +9,9 @@ use tokio::time::sleep;
 use super::{Departed, Shared, TakeOver, due::which};
 use crate::{
     Member, Role, Standing,
+    address::{Registered, folder, remove_if_empty},
     keys::{mark_key, mark_name},
-    record::{Record, TakenOver, folder, now},
+    record::{Record, TakenOver, now},
 };
 
 /// How often in a row others may be faster.
@@ -37,6 +38,9 @@ impl<T: TakeOver> Shared<T> {
             Error::new(ErrorKind::Other, message).with_cause(&*error).with_retryable(true)
         })?;
         self.finish(key, version, guard).await?;
+        if let Err(error) = remove_if_empty(self.cluster.registry(), &folder(*role, address)).await {
+            tracing::debug!(%role, address, %error, "an empty folder is left behind");
+        }
         tracing::info!(%role, address, token = guard.token(), "has taken over for a server that has gone");
         Ok(())
     }
@@ -49,10 +53,9 @@ impl<T: TakeOver> Shared<T> {
             let Some(mut record) = Record::of(&entry) else { return Ok(None) };
             let mut txn = registry.txn().check_held(guard).check_version(key, entry.version);
             // It may be there in other groups.
-            let address = folder(record.role, &record.address);
-            let version = registry.get(&address).await?.map(|entry| entry.version).unwrap_or_default();
-            txn = txn.check_version(&address, version);
-            let mut restarted = self.is_lived_anew(&address, &entry).await? || self.is_elsewhere(&record);
+            let registered = Registered::look(registry, folder(record.role, &record.address)).await?;
+            txn = registered.check(txn);
+            let mut restarted = is_lived_anew(&registered, &entry) || self.is_elsewhere(&record);
             for node in &record.keys {
                 match registry.get(node).await? {
                     None => txn = txn.check_absent(node),
@@ -84,12 +87,6 @@ impl<T: TakeOver> Shared<T> {
         }
         let message = "the server's entries are changed all the time";
         Err(Error::new(ErrorKind::ConditionFailed, message).with_key(key).with_retryable(true))
-    }
-
-    /// Whether another life has begun at the address since, and is not over.
-    async fn is_lived_anew(&self, address: &str, former: &Entry) -> Result<bool> {
-        let records = self.cluster.registry().list(address).await?;
-        Ok(records.iter().any(|entry| entry.created > former.created && Record::of(entry).is_some()))
     }
 
     /// Whether another life is seen at the address, which may leave no record.
@@ -179,6 +176,11 @@ impl<T: TakeOver> Shared<T> {
             written => written.map(drop),
         }
     }
+}
+
+/// Whether another life has begun at the address since, and is not over.
+fn is_lived_anew(registered: &Registered, former: &Entry) -> bool {
+    registered.records.iter().any(|entry| entry.created > former.created && Record::of(entry).is_some())
 }
 
 fn life_of(entry: &Entry) -> crate::Life {

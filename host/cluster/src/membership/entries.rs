@@ -1,14 +1,15 @@
 //! A server's entries in the registry, and whether they are still its own.
 
-use std::{cmp::Reverse, time::Duration};
+use std::time::Duration;
 
-use registry_host::{Entry, Error, ErrorKind, Registry, Result, SessionId};
+use registry_host::{Error, ErrorKind, Registry, Result, SessionId, TxnBuilder};
 
 use super::Stop;
 use crate::{
     Heartbeat, Life, Member, Server,
+    address::{Registered, folder, remove_if_empty},
     keys::mark_key,
-    record::{Record, folder},
+    record::Record,
 };
 
 /// How often in a row others may be faster.
@@ -61,14 +62,12 @@ impl Entries {
         let (record_key, record_value, value) = (record.key(), record.write(), heartbeat.write());
         let folder = folder(server.role(), server.address());
         for _ in 0..TRIES {
-            let former = Former::look(registry, &folder, life).await?;
+            let registered = Registered::look(registry, folder.clone()).await?;
+            let former = former(&registered, life);
             let session = registry.session().id();
             let txn = registry.txn().timeout(timeout).delete(&mark).put(&record_key, &record_value).put(&folder, "");
             // Nobody else has registered since the look. That a former process beats is no reason to look again.
-            let mut txn = match former.version {
-                Some(version) => txn.check_version(&folder, version),
-                None => txn.check_absent(&folder),
-            };
+            let mut txn = registered.check(txn);
             if let Some(held) = held {
                 txn = txn.check_held(held);
             }
@@ -76,7 +75,7 @@ impl Entries {
                 txn = txn.put_ephemeral(key, &value);
             }
             // It checks its record with each beat: one that is just on its way is refused.
-            for (key, version, value) in &former.records {
+            for (key, version, value) in &former {
                 txn = txn.check_version(key, *version).put(key, value);
             }
             let committed = match txn.commit().await {
@@ -131,11 +130,7 @@ impl Entries {
     }
 
     async fn write(&self, value: &[u8]) -> Result<Vec<Option<u64>>> {
-        let mut txn = self.registry.txn().check_absent(&self.mark);
-        txn = match self.record.version {
-            Some(version) => txn.check_version(&self.record.key, version),
-            None => txn.check_present(&self.record.key),
-        };
+        let mut txn = self.check_record(self.registry.txn().check_absent(&self.mark));
         for node in &self.nodes {
             txn = match node.version {
                 Some(version) => txn.check_version(&node.key, version),
@@ -190,37 +185,54 @@ impl Entries {
         Ok(lives)
     }
 
-    /// Removes the entries that are the server's own, so that they don't come back with the next session either.
-    pub(super) async fn release(&mut self) -> Result<()> {
-        for node in &self.nodes {
-            self.release_one(&node.key).await?;
+    /// Nobody who has registered since has told this server that it is replaced: its entries are its own.
+    fn check_record<'a>(&'a self, txn: TxnBuilder<'a>) -> TxnBuilder<'a> {
+        match self.record.version {
+            Some(version) => txn.check_version(&self.record.key, version),
+            None => txn.check_present(&self.record.key),
         }
-        Ok(())
     }
 
-    async fn release_one(&self, key: &str) -> Result<()> {
+    /// Removes the entries that are the server's own, so that they don't come back with the next session either.
+    pub(super) async fn release(&mut self) -> Result<()> {
         for _ in 0..TRIES {
-            let removed = match self.registry.get(key).await? {
-                None => self.registry.txn().check_absent(key).delete(key).commit().await.map(drop),
-                Some(entry) if Member::of(&entry).and_then(|member| member.life()) == Some(self.life) => {
-                    self.registry.delete(key).if_version(entry.version).await.map(drop)
-                }
-                Some(_) => return Ok(()),
-            };
-            match removed {
-                // It is another's by now, or has just been made anew in the next session.
+            match self.release_once().await {
+                // Somebody has registered, or they have just been made anew in the next session.
                 Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
-                removed => return removed,
+                released => return released,
             }
         }
         Err(restless(&self.server))
+    }
+
+    async fn release_once(&self) -> Result<()> {
+        let registered = Registered::look(&self.registry, folder(self.server.role(), self.server.address())).await?;
+        let (mut txn, mut owns) = (registered.check(self.registry.txn()), false);
+        for node in &self.nodes {
+            txn = match self.registry.get(&node.key).await? {
+                None => txn.check_absent(&node.key),
+                Some(entry) if Member::of(&entry).and_then(|member| member.life()) == Some(self.life) => {
+                    txn.check_version(&node.key, entry.version)
+                }
+                Some(_) => continue,
+            };
+            // Also one that is missing: nor is it made anew then.
+            (txn, owns) = (txn.delete(&node.key), true);
+        }
+        if owns { txn.commit().await.map(drop) } else { Ok(()) }
     }
 
     /// Removes the entries and the record of this life: there is nothing to be taken over.
     pub(super) async fn leave(&mut self) -> Result<Option<Stop>> {
         for _ in 0..TRIES {
             match self.remove().await {
-                Ok(()) => return Ok(None),
+                Ok(()) => {
+                    let folder = folder(self.server.role(), self.server.address());
+                    if let Err(error) = remove_if_empty(&self.registry, &folder).await {
+                        tracing::debug!(server = %self.server, %error, "an empty folder is left behind");
+                    }
+                    return Ok(None);
+                }
                 Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
                 Err(error) => return Err(error),
             }
@@ -232,7 +244,7 @@ impl Entries {
     }
 
     async fn remove(&self) -> Result<()> {
-        let mut txn = self.registry.txn().check_present(&self.record.key).delete(&self.record.key);
+        let mut txn = self.check_record(self.registry.txn()).delete(&self.record.key);
         for node in &self.nodes {
             txn = match node.version {
                 Some(version) => txn.check_version(&node.key, version),
@@ -244,35 +256,20 @@ impl Entries {
     }
 }
 
-/// Who has been at a server's address before it registers, in whichever groups.
-struct Former {
-    /// At which version what the records stand below is, if it is there.
-    version: Option<u64>,
-    /// The records of those who don't know yet that they are replaced: key, version, and the value that says so. One that leaves no
-    /// record can't be told.
-    records: Vec<(String, u64, Vec<u8>)>,
-}
-
-impl Former {
-    async fn look(registry: &Registry, folder: &str, life: Life) -> Result<Self> {
-        // Before the records: if they are newer than this, the Txn is refused.
-        let Some(Entry { version, .. }) = registry.get(folder).await? else {
-            return Ok(Former { version: None, records: Vec::new() });
-        };
-        let mut entries = registry.list(folder).await?;
-        entries.sort_unstable_by_key(|entry| Reverse(entry.created));
-        let records = entries.into_iter().filter_map(|entry| {
-            // An attempt before this one may have been successful after all.
-            let record = Record::of(&entry).filter(|record| record.life() != life)?;
-            // One that is taken over for is told by that, and whoever takes over has to find the record as it is.
-            if record.replaced_by.is_some() || record.taken_over.is_some() {
-                return None;
-            }
-            let replaced = Record { replaced_by: Some(life), ..record };
-            Some((entry.key, entry.version, replaced.write()))
-        });
-        Ok(Former { version: Some(version), records: records.take(MAX_FORMER).collect() })
-    }
+/// The records of those who don't know yet that they are replaced: key, version, and the value that says so. One that leaves no
+/// record can't be told.
+fn former(registered: &Registered, life: Life) -> Vec<(String, u64, Vec<u8>)> {
+    let records = registered.records.iter().filter_map(|entry| {
+        // An attempt before this one may have been successful after all.
+        let record = Record::of(entry).filter(|record| record.life() != life)?;
+        // One that is taken over for is told by that, and whoever takes over has to find the record as it is.
+        if record.replaced_by.is_some() || record.taken_over.is_some() {
+            return None;
+        }
+        let replaced = Record { replaced_by: Some(life), ..record };
+        Some((entry.key.clone(), entry.version, replaced.write()))
+    });
+    records.take(MAX_FORMER).collect()
 }
 
 fn restless(server: &Server) -> Error {

@@ -1,0 +1,62 @@
+//! The address of servers, one after the other: their records stand below its folder.
+
+use std::cmp::Reverse;
+
+use registry_host::{Entry, ErrorKind, Registry, Result, TxnBuilder};
+
+use crate::{Role, keys::mark_name, record::RECORDS};
+
+/// What the records of all lives at an address stand below.
+///
+/// Whoever puts one there puts this, too: whose version is still the same has seen all who have registered at the address, in
+/// whichever groups, as long as one of them is still there. It goes with the last of them.
+pub(crate) fn folder(role: Role, address: &str) -> String {
+    format!("{RECORDS}/{}", mark_name(role, address))
+}
+
+/// Removes a folder if no record is left in it: hosts that get another address with each start would leave ever more.
+pub(crate) async fn remove_if_empty(registry: &Registry, folder: &str) -> Result<()> {
+    match registry.delete(folder).await {
+        Err(error) if error.kind() != ErrorKind::HasChildren => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Who had registered at an address when it was looked at.
+///
+/// A server's own entries are no proof of that: on ZooKeeper one that was taken over for another process is told from the former
+/// one by nothing that a Txn can check (contract 3.7).
+pub(crate) struct Registered {
+    folder: String,
+    /// The folder's version, and a record without which it could be another folder; nothing if there was none.
+    seen: Option<(u64, String)>,
+    /// What stands in the folder, the newest first.
+    pub(crate) records: Vec<Entry>,
+}
+
+impl Registered {
+    pub(crate) async fn look(registry: &Registry, folder: String) -> Result<Self> {
+        let nobody = |folder| Registered { folder, seen: None, records: Vec::new() };
+        // Before the records: if they are newer than this, the Txn is refused.
+        let Some(Entry { version, .. }) = registry.get(&folder).await? else { return Ok(nobody(folder)) };
+        let mut records = registry.list(&folder).await?;
+        // Neither the folder itself nor what stands below a record for a moment.
+        records.retain(|entry| entry.key.rsplit_once('/').is_some_and(|(above, _)| above == folder));
+        records.sort_unstable_by_key(|entry| Reverse(entry.created));
+        let Some(newest) = records.first() else {
+            // Whoever was the last to go has it go, or could not.
+            remove_if_empty(registry, &folder).await?;
+            return Ok(nobody(folder));
+        };
+        let seen = Some((version, newest.key.clone()));
+        Ok(Registered { folder, seen, records })
+    }
+
+    /// The Txn is refused if anybody has registered since.
+    pub(crate) fn check<'a>(&'a self, txn: TxnBuilder<'a>) -> TxnBuilder<'a> {
+        match &self.seen {
+            Some((version, record)) => txn.check_version(&self.folder, *version).check_present(record),
+            None => txn.check_absent(&self.folder),
+        }
+    }
+}
