@@ -77,7 +77,8 @@
 //! | `/lock/failover/masters`, `/lock/failover/workers` | locks | held while a master takes over |
 //!
 //! The record of a server's life is put together with its entries, and is removed when it leaves in order, or when somebody
-//! has taken over for it. Each beat checks that it is still untouched. What a cluster that takes over for nobody leaves there stays.
+//! has taken over for it; with the last one of an address goes what they stood below. Each beat checks that it is still untouched.
+//! What a cluster that takes over for nobody leaves there stays.
 //!
 //! # What it promises, and when
 //!

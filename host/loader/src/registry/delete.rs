@@ -40,7 +40,8 @@ pub struct Delete<'a> {
 }
 
 impl Delete<'_> {
-    /// Deletes only if the entry is at this version.
+    /// Deletes only if the entry is at this version, with the same reservation as
+    /// [`check_version`](super::TxnBuilder::check_version).
     pub fn if_version(mut self, version: u64) -> Self {
         self.version = Some(version);
         self
