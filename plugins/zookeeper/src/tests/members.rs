@@ -1,5 +1,7 @@
 //! Txns through a member of an ensemble that hears of other members' writes late.
 
+use std::time::Duration;
+
 use registry_plugin::{Check, Operation};
 use registry_test_servers::ZooKeeper as Server;
 use serde_json::json;
@@ -8,7 +10,10 @@ use super::support::*;
 
 pub(crate) async fn connect_through(server: &Server, member: usize) -> Client {
     let section = json!({ "connect-string": server.members()[member].endpoint() });
-    connect_with(section, options("ns")).await.expect("a connection")
+    let mut options = options("ns");
+    // A member may stand still for a while.
+    options.session_timeout = Duration::from_secs(30);
+    connect_with(section, options).await.expect("a connection")
 }
 
 #[tokio::test(flavor = "multi_thread")]
