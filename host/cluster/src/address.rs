@@ -24,8 +24,8 @@ pub(crate) async fn remove_if_empty(registry: &Registry, folder: &str) -> Result
 
 /// Who had registered at an address when it was looked at.
 ///
-/// A server's own entries are no proof of that: on ZooKeeper one that was taken over for another process is told from the former
-/// one by nothing that a Txn can check (contract 3.7).
+/// A server's own entries are no proof of that: on ZooKeeper nothing that a Txn can check tells one for certain from another that was
+/// put in its place (contract 3.7).
 pub(crate) struct Registered {
     folder: String,
     /// The folder's version, and a record without which it could be another folder; nothing if there was none.

@@ -333,3 +333,43 @@ async fn what_becomes_possible_meanwhile_is_done_whole_or_not_at_all() {
         assert_ne!(one.find("/p").await.is_some(), one.find("/z").await.is_some(), "one goes with the other");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_over_counts_differently_at_once() {
+    let namespace = fresh();
+    let clients = [connect_to(&namespace).await, connect_to(&namespace).await];
+    let raw = clients[0].session.client().expect("it is open");
+    for beside in [None, Some(put("/beside", ""))] {
+        let mut before = None;
+        for round in 0..8 {
+            let client = &clients[round % 2];
+            let writes: Vec<_> = [ephemeral("/n", "1")].into_iter().chain(beside).collect();
+            let committed = client.write(&writes).await.expect("a put");
+            let (value, stat) = raw.get_data(&client.paths.path(key("/n"))).await.expect("an entry");
+            assert_eq!((&value[..], Some(stat.mzxid as u64)), (&b"1"[..], committed.version(0)));
+            assert_ne!(before.replace(stat.version), Some(stat.version), "in round {round}");
+            // Now and then it is written once more.
+            if round % 3 == 2 {
+                client.write(&writes).await.expect("a put");
+                before = Some(raw.get_data(&client.paths.path(key("/n"))).await.expect("an entry").1.version);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_of_the_former_spares_what_is_taken_over_meanwhile() {
+    let namespace = fresh();
+    let (former, next) = (connect_to(&namespace).await, connect_to(&namespace).await);
+    for _ in 0..200 {
+        let version = former.write(&[ephemeral("/n", "1")]).await.expect("a put").version(0).expect("a version");
+        let check = [Check::Version(key("/n"), version)];
+        let (deletion, taking) = ([delete("/n")], [ephemeral("/n", "2")]);
+        let (deleted, put) = tokio::join!(former.txn(&check, &deletion), next.write(&taking));
+        let put = put.expect("a put").version(0);
+        if let Err(error) = deleted {
+            assert_eq!(error.kind(), ErrorKind::ConditionFailed, "{error}");
+        }
+        assert_eq!(next.find("/n").await.map(|entry| entry.version), put, "it is there");
+    }
+}

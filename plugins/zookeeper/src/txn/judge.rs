@@ -157,6 +157,7 @@ impl<'a> Walk<'a, '_> {
 
     fn put(&mut self, number: usize, path: String, value: &'a [u8], mode: Mode) -> Result<(), Broken> {
         let wanted = (mode == Mode::Ephemeral).then_some(self.session);
+        let mut former = None;
         match self.place(&path) {
             Place::There { owner, children, seen } if owner == wanted => {
                 let write = Write::Set(value, seen.map(|seen| seen.counter));
@@ -174,11 +175,21 @@ impl<'a> Walk<'a, '_> {
                 if broken {
                     return Err(Broken);
                 }
+                former = seen.map(|seen| seen.counter);
             }
             Place::Missing { .. } => self.above(number, &path)?,
         }
-        let create = Step::new(path.clone(), Write::Create(value, mode));
-        self.steps.push(Step { breaks: Some(number), puts: Some((number, None)), ..create });
+        let sets = sets_after(former);
+        // The value is sent once, with the last of them.
+        let value = |at| if at == sets { value } else { &[] };
+        self.steps.extend((0..=sets).map(|at| Step {
+            breaks: Some(number),
+            puts: (at == sets).then_some((number, None)),
+            ..Step::new(
+                path.clone(),
+                if at == 0 { Write::Create(value(at), mode) } else { Write::Set(value(at), None) },
+            )
+        }));
         self.now.insert(path, Place::There { owner: wanted, children: 0, seen: None });
         Ok(())
     }
@@ -229,6 +240,17 @@ impl<'a> Walk<'a, '_> {
         }
         self.now.insert(path, Place::Missing { said: true });
         Ok(())
+    }
+}
+
+/// How often what is made in place of an entry is written, so that it counts differently from that: somebody who has just looked at
+/// the former one, and compares its count, must not take this one for it.
+fn sets_after(former: Option<i32>) -> usize {
+    match former {
+        Some(0) => 1,
+        // One may be added to have the version told.
+        Some(1) => 2,
+        _ => 0,
     }
 }
 
