@@ -108,6 +108,11 @@ impl Upkeep {
                 Err(error) if error.is_retryable() => {
                     tracing::debug!(key = key.as_str(), %error, "an ephemeral entry is not taken back yet");
                 }
+                // One that is another by now stands there for good reason.
+                Err(error) if !matches!(error.kind(), ErrorKind::ConditionFailed | ErrorKind::Closed) => {
+                    tracing::warn!(key = key.as_str(), %error, "an ephemeral entry that was deleted stays until the session ends");
+                    return;
+                }
                 _ => return,
             }
             // A registry that its host has dropped ends.
