@@ -22,7 +22,7 @@ SERVERS :=
 SECONDS ?= 600
 
 # Its servers' disks are filled where the system allows a process to mount some of its own.
-DISKS = $(shell unshare --user --map-root-user --mount true 2>/dev/null && echo --disks)
+DISKS = $(shell unshare --user --map-root-user --mount mount -t tmpfs tmpfs /tmp 2>/dev/null && echo --disks)
 
 .PHONY: help run test chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients install-mutants
 

@@ -19,8 +19,9 @@ pub fn mount_namespace() -> Option<Command> {
         command.args(["--user", "--map-root-user", "--mount", "--"]);
         command
     };
+    // Some systems give the namespace and then refuse to mount in it.
     let mut tried = namespace();
-    tried.arg("true").stdout(Stdio::null()).stderr(Stdio::null());
+    tried.args(["mount", "-t", "tmpfs", "tmpfs", "/tmp"]).stdout(Stdio::null()).stderr(Stdio::null());
     tried.status().is_ok_and(|status| status.success()).then(namespace)
 }
 

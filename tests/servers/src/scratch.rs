@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use crate::{Error, Result};
 
 /// Removes the folder when the process has ended, however it ended: a static's destructor never runs, and a server's
-/// data is some 120 MB. A disk that is mounted there goes first. The shell ignores Ctrl-C, which reaches the whole foreground group, and tries twice since a server
-/// that dies at this moment may still write.
+/// data is some 120 MB. A disk that is mounted there goes first. The shell ignores Ctrl-C, which reaches the whole
+/// foreground group, and tries twice since a server that dies at this moment may still write.
 const SWEEP: &str = r#"trap '' INT TERM HUP; cat >/dev/null; umount -l "$0"/*/* 2>/dev/null; rm -rf -- "$0" || { sleep 1; rm -rf -- "$0"; }"#;
 
 struct Scratch {

@@ -15,7 +15,7 @@ pub(super) fn have_a_place(wanted: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let mut again = mount_namespace()
-        .ok_or("--disks: the system gives no mount namespace (`unshare --user --map-root-user --mount`)")?;
+        .ok_or("--disks: the system lets nobody mount a disk in a namespace of their own (unshare --user --mount)")?;
     again.arg(env::current_exe()?).args(env::args_os().skip(1)).env(THERE, "1");
     // Comes back only if it failed.
     Err(again.exec().into())
