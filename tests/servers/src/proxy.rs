@@ -2,6 +2,7 @@
 
 mod carrier;
 mod connection;
+mod handshake;
 mod network;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -91,5 +92,16 @@ impl Proxy {
     /// From now on everything takes so much longer, in each direction; the throughput stays.
     pub fn delay(&self, delay: Duration) {
         self.network.send_modify(|network| network.delay = delay);
+    }
+
+    /// New connections are carried to another server from now on, as when an address is given to another cluster.
+    pub fn lead_to(&self, server: SocketAddr) {
+        self.network.send_modify(|network| network.elsewhere = Some(server));
+    }
+
+    /// From now on a client of ZooKeeper that connects and asks for its session gets another one, as some servers that speak
+    /// ZooKeeper's protocol do.
+    pub fn forget_sessions(&self) {
+        self.network.send_modify(|network| network.forgets_sessions = true);
     }
 }

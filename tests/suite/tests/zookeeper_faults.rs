@@ -230,6 +230,33 @@ async fn a_cut_that_outlasts_the_session_loses_it_and_another_follows() {
     wait_until("only the other session is left", SOON, || server.sessions() == [other.session().id()]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_gives_another_session_instead_of_the_one_to_be_resumed_has_ended_it() {
+    let server = start();
+    let proxy = Proxy::to(server.address()).unwrap();
+    let (behind, direct) = pair(&server, &proxy);
+    let (registry, other) = (open(behind).await.unwrap(), open(direct).await.unwrap());
+    registry.put("/e/mine", "1").ephemeral().await.unwrap();
+    let (guard, id) = (registry.lock("/lock").await.unwrap(), registry.session().id());
+    let mut mirror = Mirror::of(&registry, "/e").await;
+    let mut told = registry.session().states();
+    states(&mut told, &[SessionState::Connected]).await;
+    proxy.forget_sessions();
+    proxy.reset();
+    states(&mut told, &[SessionState::Suspended, SessionState::Lost, SessionState::Connected]).await;
+    assert!(guard.is_lost() && registry.session().id() != id);
+    assert!(server.sessions().contains(&id), "it is lost before the server ends it");
+    let owner = || async { other.get("/e/mine").await.unwrap().and_then(|entry| entry.ephemeral) };
+    let renewed = async || (owner().await == Some(registry.session().id())).then_some(());
+    eventually("what it had put is put again", SOON, renewed).await;
+    other.put("/e/after", "1").await.unwrap();
+    mirror.until("the watch goes on", |mirror| mirror.has("/e/after", "1")).await;
+    // It can't be resumed to be ended, either.
+    registry.close().await.unwrap();
+    let owned = other.get("/e/mine").await.unwrap();
+    assert_eq!(owned, None, "what the session owned is gone");
+}
+
 #[tokio::test]
 async fn a_client_that_dies_leaves_its_ephemerals_until_its_session_times_out() {
     let server = start();

@@ -189,7 +189,8 @@ impl Dial {
     ///
     /// # Errors
     ///
-    /// `Timeout` if one of them said nothing, else that of the last attempt; `SessionExpired` and `AuthFailed` at once.
+    /// `Timeout` if one of them said nothing, else that of the last attempt; `SessionExpired` and `AuthFailed` at once. A server that
+    /// gives another session instead has refused this one, as it can't be told from one that has ended it.
     pub(crate) async fn link_again(&self, former: &Link, within: Duration) -> Result<Link, ZkError> {
         self.link_within(within, Some(former)).await
     }
@@ -200,14 +201,22 @@ impl Dial {
         order.sort_by_key(|&server| former.is_some_and(|former| former.server() == server));
         let mut failed = ZkError::NoHosts;
         for server in order {
-            // Dropped, a client ends no session: whatever drops it has not been told to.
-            let connector = self.connector().with_detached();
+            let connector = self.connector();
             let connector = match former {
                 Some(former) => connector.with_session(former.session().clone()),
                 None => connector,
             };
             let address = self.servers[server].to_string();
             match timeout(within, Link::to(server, self.connect(connector, &address))).await {
+                Ok(Ok(link)) if former.is_some_and(|former| is_another(former.session(), &link)) => {
+                    tracing::warn!(
+                        server = address,
+                        given = %link.session_id(),
+                        "the ZooKeeper server has given another session instead of the one to be resumed, which counts as lost"
+                    );
+                    // What was given owns nothing, and ends by itself.
+                    return Err(ZkError::SessionExpired);
+                }
                 Ok(Ok(link)) => return Ok(link),
                 Ok(Err(error @ (ZkError::SessionExpired | ZkError::AuthFailed))) => return Err(error),
                 // Silence counts for more than a refusal.
@@ -219,9 +228,11 @@ impl Dial {
         Err(failed)
     }
 
-    /// Tries every server once to take a session over from a client that has dropped it; the new client ends it when it is dropped.
-    pub(crate) async fn take_over(&self, session: SessionInfo) -> Result<Client, ZkError> {
-        self.connect(self.connector().with_session(session), &self.joined(",")).await
+    /// Tries every server once to take a session over from a client that has dropped it; the new client ends it when it is
+    /// dropped. It gives `None` if a server has given another session instead, which is ended.
+    pub(crate) async fn take_over(&self, session: SessionInfo) -> Result<Option<Client>, ZkError> {
+        let client = self.connect(self.connector().with_session(session.clone()), &self.joined(",")).await?;
+        Ok((!is_another(&session, &client)).then_some(client))
     }
 
     /// Pauses between attempts, growing and with jitter, without end.
@@ -272,6 +283,12 @@ impl Dial {
     fn joined(&self, between: &str) -> String {
         self.servers.iter().map(Server::to_string).collect::<Vec<_>>().join(between)
     }
+}
+
+/// Whether a server that was asked for a session has given another. ZooKeeper refuses instead, but others that speak its protocol
+/// do so, and a proxy may lead to another ensemble than before; the client takes what it gets.
+fn is_another(asked: &SessionInfo, given: &Client) -> bool {
+    asked.id() != given.session_id()
 }
 
 fn exposed(secret: &Secret) -> String {

@@ -1,6 +1,6 @@
 //! Ending a session on purpose (contract 4.2).
 
-use registry_plugin::{Error, Outcome, Result};
+use registry_plugin::{Error, ErrorKind, Outcome, Result};
 use tokio::time::{sleep, timeout};
 use zookeeper_client::{Error as ZkError, SessionInfo, SessionState, StateWatcher};
 
@@ -20,12 +20,16 @@ impl Session {
         self.closing.send_replace(true);
         let Some(link) = self.replace(None) else { return Ok(()) };
         let (info, within) = (link.session().clone(), link.session_timeout());
-        let left = link.over();
+        let (left, mut states) = (link.over(), link.state_watcher());
+        link.end_session();
         drop(link);
         // Watches let go of it, too.
         self.reconnected();
-        // It would complain when the server ends its session. Calls that are on their way may still use it.
+        // Calls that are on their way may still use it.
         let _ = timeout(self.patience / 10, left).await;
+        if states.state() == SessionState::Closed {
+            return Ok(());
+        }
         let ending = async {
             let mut pauses = self.dial.pauses();
             loop {
@@ -47,11 +51,15 @@ impl Session {
 ///
 /// # Behavior
 ///
-/// The client that has used the session so far ends none when it is dropped, wherever that happens. So the session is taken over
-/// by another one that does, and that tells when it is done.
+/// The client that has used the session so far may have no connection, or be in use still. So the session is taken over by
+/// another one, which tells when it is done.
 pub(super) async fn end(dial: &Dial, session: SessionInfo) -> Result<()> {
     let client = match dial.take_over(session).await {
-        Ok(client) => client,
+        Ok(Some(client)) => client,
+        Ok(None) => {
+            let message = "the ZooKeeper server has given another session instead of the one that was to be ended";
+            return Err(Error::new(ErrorKind::SessionLost, message).with_retryable(false));
+        }
         Err(ZkError::SessionExpired) => return Ok(()),
         Err(error) => return Err(of_read(error)),
     };

@@ -54,12 +54,7 @@ impl Session {
         while let Ok(link) = self.client() {
             self.hold(&link).await;
             self.reporter.suspended();
-            if !link.cut() {
-                // It has connected again by itself.
-                self.reconnected();
-                self.doubt.notify_one();
-                continue;
-            }
+            link.cut();
             let Some((next, sent)) = self.resume(&link).await else { return };
             if !self.install(&Arc::new(next)) {
                 return;
@@ -121,10 +116,9 @@ impl Session {
         loop {
             select! {
                 biased;
-                state = states.changed() => match self.changed(state) {
-                    Change::Broken => return,
-                    Change::Connected => {}
-                },
+                // Whether the session is over, too, is for the next connection to find out: the client calls it expired also if
+                // only the connection has moved.
+                _ = states.changed() => return,
                 // Nothing serves the client any more.
                 () = &mut over => return,
                 () = sleep(granted / BEATS) => {}
@@ -133,14 +127,7 @@ impl Session {
             let sent = Moment::now();
             let answer = select! {
                 biased;
-                state = states.changed() => match self.changed(state) {
-                    Change::Broken => return,
-                    Change::Connected => {
-                        // What is answered over another connection than it was asked on says nothing of when.
-                        self.doubt.notify_one();
-                        continue;
-                    }
-                },
+                _ = states.changed() => return,
                 () = &mut over => return,
                 // It is the leader that ends sessions, so that an answer counts only if it comes from there.
                 answer = timeout(granted / PATIENCE, link.sync("/")) => answer,
@@ -153,19 +140,6 @@ impl Session {
                     self.reporter.suspended();
                 }
             }
-        }
-    }
-
-    fn changed(&self, state: ClientState) -> Change {
-        match state {
-            // That it was disconnected in between may have gone by unseen.
-            ClientState::SyncConnected | ClientState::ConnectedReadOnly => {
-                self.reconnected();
-                Change::Connected
-            }
-            // Whether the session is over, too, is for the next connection to find out: the client calls it expired also if only
-            // the connection has moved.
-            _ => Change::Broken,
         }
     }
 
@@ -207,12 +181,6 @@ impl Drop for BreakOff<'_> {
             session.reconnected();
         }
     }
-}
-
-/// What the client has told of its connection.
-enum Change {
-    Connected,
-    Broken,
 }
 
 /// How many requests are sent in the time of one session timeout. A follower tells the leader of its sessions twice a tick, and

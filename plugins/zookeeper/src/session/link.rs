@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
+    task::{Context, Poll},
 };
 
 use asyncs::task::{Spawn, Task, enter};
@@ -16,29 +16,36 @@ use tokio::{
     sync::watch,
     task::{AbortHandle, spawn},
 };
-use zookeeper_client::{Client, Error as ZkError, PersistentWatcher, SessionState, WatchedEvent};
+use zookeeper_client::{Client, Error as ZkError, PersistentWatcher, SessionState, StateWatcher, WatchedEvent};
 
-/// A client that can be cut off from its servers.
+/// A client for as long as its first connection lasts.
 ///
 /// # Behavior
 ///
-/// The client by itself connects again and again, with pauses that double without bound, and takes its session back whenever it
-/// succeeds. So whoever wants to carry the session on by another client [cuts](Link::cut) this one off first. Dropped, it sends
-/// nothing more.
+/// The client by itself connects again and again, with pauses that double without bound, and believes that whatever session a
+/// server gives it is the one that it had. So nothing serves it any more from the moment in which its connection breaks: to
+/// carry the session on takes another link, whose session is compared with the one that was asked for. Dropped, it sends
+/// nothing more, unless it was told to [end its session](Link::end_session).
 pub(crate) struct Link {
     client: Client,
     server: usize,
     serving: Serving,
-    cut: AtomicBool,
 }
 
 /// The task that serves a client.
 struct Serving {
     task: AbortHandle,
-    /// What it does; nothing once it is over. While it is locked the task does nothing.
-    work: Arc<Mutex<Option<Work>>>,
+    service: Arc<Service>,
     /// Closed when the task is over.
     over: watch::Receiver<()>,
+}
+
+/// What the task does.
+struct Service {
+    /// `None` once it is over. While it is locked the task does nothing.
+    work: Mutex<Option<Work>>,
+    cut: AtomicBool,
+    ends_session: AtomicBool,
 }
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -64,10 +71,11 @@ impl Link {
             connect.as_mut().poll(context)
         });
         let client = client.await?;
-        let serving = catch.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let work = catch.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         // A client that nothing serves is as good as none.
-        let serving = serving.ok_or(ZkError::ClientClosed)?;
-        Ok(Link { client, server, serving, cut: AtomicBool::new(false) })
+        let work = work.ok_or(ZkError::ClientClosed)?;
+        let serving = Serving::begin(work, client.state_watcher());
+        Ok(Link { client, server, serving })
     }
 
     /// Which of the servers it leads to.
@@ -75,29 +83,30 @@ impl Link {
         self.server
     }
 
-    /// Cuts the client off for good if it has no connection, or nothing serves it any more; whether that was so.
+    /// Lets nobody use the client any more, whose connection has broken or whom nothing serves.
     ///
     /// # Behavior
     ///
     /// What still waits for an answer without a connection was never sent, and fails as [unsent](crate::error::is_unsent): all
     /// that was sent had failed when the connection broke. What waits for a task that has panicked waits for its deadline, as
     /// nobody knows what was sent.
-    pub(crate) fn cut(&self) -> bool {
-        let work = self.serving.lock();
-        let broken = !matches!(self.client.state(), SessionState::SyncConnected | SessionState::ConnectedReadOnly);
-        if !broken && self.serving.over.has_changed().is_err() {
-            self.cut.store(true, Ordering::SeqCst);
-            return true;
-        }
-        if broken {
+    pub(crate) fn cut(&self) {
+        let work = self.serving.service.lock();
+        self.serving.service.cut.store(true, Ordering::SeqCst);
+        if !connected(self.client.state()) {
             self.end(work);
         }
-        broken
     }
 
     /// Whether it was cut off.
     pub(crate) fn is_cut(&self) -> bool {
-        self.cut.load(Ordering::SeqCst)
+        self.serving.service.cut.load(Ordering::SeqCst)
+    }
+
+    /// Has the session end over this connection when the link is dropped; what became of it is told by the client's
+    /// [states](Client::state_watcher).
+    pub(crate) fn end_session(&self) {
+        self.serving.service.ends_session.store(true, Ordering::SeqCst);
     }
 
     /// Waits until nothing is sent or received any more.
@@ -114,7 +123,7 @@ impl Link {
         let mut event = pin!(watcher.changed());
         poll_fn(|context| {
             // A watch panics if it is asked for more than its client will ever tell.
-            let work = self.serving.lock();
+            let work = self.serving.service.lock();
             if work.is_none() { Poll::Ready(None) } else { event.as_mut().poll(context).map(Some) }
         })
         .await
@@ -126,12 +135,8 @@ impl Link {
         self.serving.task.abort();
     }
 
-    fn end(&self, mut work: MutexGuard<'_, Option<Work>>) {
-        self.cut.store(true, Ordering::SeqCst);
-        let ended = work.take();
-        drop(work);
-        // Whoever it wakes by that may look at what is left of it.
-        drop(ended);
+    fn end(&self, work: MutexGuard<'_, Option<Work>>) {
+        self.serving.service.end(work);
         self.serving.task.abort();
     }
 }
@@ -147,36 +152,78 @@ impl Deref for Link {
 impl Drop for Link {
     fn drop(&mut self) {
         // Whoever waits for an answer holds the link.
-        self.end(self.serving.lock());
+        let work = self.serving.service.lock();
+        // The client that is dropped next has its task end the session, and then nothing is left for the task to do.
+        let ends = self.serving.service.ends_session.load(Ordering::SeqCst) && connected(self.client.state());
+        if !ends {
+            self.end(work);
+        }
     }
 }
 
 impl Serving {
+    /// Serves a client until its state changes for the first time.
+    fn begin(work: Work, mut states: StateWatcher) -> Self {
+        let (alive, over) = watch::channel(());
+        let service = Arc::new(Service {
+            work: Mutex::new(Some(work)),
+            cut: AtomicBool::new(false),
+            ends_session: AtomicBool::new(false),
+        });
+        let task = spawn({
+            let service = service.clone();
+            async move {
+                let _alive = alive;
+                let mut changed = pin!(states.changed());
+                poll_fn(|context| service.serve(context, changed.as_mut())).await;
+            }
+        });
+        Serving { task: task.abort_handle(), service, over }
+    }
+}
+
+impl Service {
     fn lock(&self) -> MutexGuard<'_, Option<Work>> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Serves the client for a while; ready once its connection has broken.
+    fn serve(&self, context: &mut Context<'_>, changed: Pin<&mut impl Future<Output = SessionState>>) -> Poll<()> {
+        let mut work = self.lock();
+        let Some(present) = work.as_mut() else { return Poll::Ready(()) };
+        if present.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        match changed.poll(context) {
+            Poll::Pending => Poll::Pending,
+            // It has found another connection in no time: what was sent on that one nobody knows.
+            Poll::Ready(state) if connected(state) => Poll::Ready(()),
+            Poll::Ready(_) => {
+                self.end(work);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    fn end(&self, mut work: MutexGuard<'_, Option<Work>>) {
+        self.cut.store(true, Ordering::SeqCst);
+        let ended = work.take();
+        drop(work);
+        // Whoever it wakes by that may look at what is left of it.
+        drop(ended);
+    }
+}
+
+fn connected(state: SessionState) -> bool {
+    matches!(state, SessionState::SyncConnected | SessionState::ConnectedReadOnly)
 }
 
 /// Catches the task that the client spawns when it is connected.
 #[derive(Default)]
-struct Catch(Mutex<Option<Serving>>);
+struct Catch(Mutex<Option<Work>>);
 
 impl Spawn for Catch {
     fn spawn(&self, task: Task) {
-        let (alive, over) = watch::channel(());
-        let work = Arc::new(Mutex::new(Some(Box::into_pin(task.future))));
-        let task = spawn({
-            let work = work.clone();
-            async move {
-                let _alive = alive;
-                poll_fn(|context| {
-                    let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
-                    work.as_mut().map_or(Poll::Ready(()), |work| work.as_mut().poll(context))
-                })
-                .await;
-            }
-        });
-        let serving = Serving { task: task.abort_handle(), work, over };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(serving);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::into_pin(task.future));
     }
 }

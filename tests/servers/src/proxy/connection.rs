@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
 use super::carrier::Route;
+use super::handshake;
 use super::network::{Network, Told};
 
 /// How much of a direction may be under way, in chunks: a bound on memory, far above what a delayed test sends.
@@ -72,10 +73,14 @@ async fn carry_whole(
         }
     }
     let carried = async {
-        let server = server.insert(TcpStream::connect(address).await?);
+        let Network { elsewhere, forgets_sessions, .. } = *told.borrow();
+        let server = server.insert(TcpStream::connect(elsewhere.unwrap_or(address)).await?);
         // The proxy adds the delay that it was told to, and no other.
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
+        if forgets_sessions {
+            handshake::forget(client, server).await?;
+        }
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         tokio::try_join!(
