@@ -26,9 +26,9 @@ use crate::{
 /// One server is used until it fails, then the next. Dropped without [`close`](Backend::close), as when its client
 /// crashes, nothing more is sent, and what the session owns goes when its timeout has passed.
 pub struct Etcd {
-    endpoints: Arc<Endpoints>,
-    namespace: Namespace,
-    session: Arc<Session>,
+    pub(crate) endpoints: Arc<Endpoints>,
+    pub(crate) namespace: Namespace,
+    pub(crate) session: Arc<Session>,
 }
 
 impl Etcd {
@@ -48,7 +48,8 @@ impl Backend for Etcd {
         let advice = settings.advice;
         let namespace = Namespace::new(context.namespace());
         let open = async {
-            Reader { endpoints: &endpoints, namespace: &namespace }.try_access().await?;
+            // Whether the server lets this client in at all: etcd grants a lease to anybody.
+            endpoints.look().await?;
             Session::open(endpoints.clone(), &context).await
         };
         let opened = timeout(within, open).await.unwrap_or_else(|_| {

@@ -31,10 +31,10 @@ pub(crate) fn translate(error: EtcdError, effect: Effect) -> Error {
     }
 }
 
-/// Whether the server says that this revision can't be read any more.
-pub(crate) fn is_compacted(error: &EtcdError) -> bool {
-    matches!(error, EtcdError::GRpcStatus(status)
-        if status.code() == Code::OutOfRange && status.message().contains("compacted"))
+/// Whether the server says that this revision can't be read any more, or not yet: then its data is not what it was.
+pub(crate) fn is_out_of_reach(error: &EtcdError) -> bool {
+    matches!(error, EtcdError::GRpcStatus(status) if status.code() == Code::OutOfRange
+        && (status.message().contains("compacted") || status.message().contains("future revision")))
 }
 
 /// Whether the server says that there is no such lease.

@@ -11,6 +11,7 @@ mod backend;
 mod config;
 mod endpoints;
 mod error;
+mod history;
 mod keys;
 mod read;
 mod session;

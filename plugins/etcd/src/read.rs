@@ -10,7 +10,8 @@ use registry_plugin::{Cursor, Entry, Error, ErrorKind, Key, Listing, Page, Resul
 
 use crate::{
     endpoints::Endpoints,
-    error::{Effect, is_compacted},
+    error::{Effect, is_out_of_reach},
+    history::Mark,
     keys::{Namespace, after, number},
 };
 
@@ -41,7 +42,7 @@ struct Found {
     own: Option<PbKeyValue>,
     below: Vec<PbKeyValue>,
     more: bool,
-    revision: i64,
+    at: Mark,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,24 +52,6 @@ enum Want {
 }
 
 impl Reader<'_> {
-    /// Sees whether the server lets this client in at all; etcd grants a lease to anybody.
-    ///
-    /// # Errors
-    ///
-    /// `Unauthenticated`, or what kept the server from answering.
-    pub(crate) async fn try_access(self) -> Result<()> {
-        let place = self.namespace.below(Key::ROOT).start;
-        let answer = self.endpoints.call(Effect::Repeatable, |connection| {
-            let (mut client, place) = (connection.kv.clone(), place.clone());
-            async move { client.get(place, Some(GetOptions::new().with_count_only())).await }
-        });
-        match answer.await {
-            // The user is known, and may have rights to parts of the namespace.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
-            answer => answer.map(drop),
-        }
-    }
-
     /// Reads one entry, linearizably.
     pub(crate) async fn get(self, key: Key<'_>) -> Result<Option<Entry>> {
         let (entry, _) = self.get_at(key).await?;
@@ -89,14 +72,14 @@ impl Reader<'_> {
             if !key.is_root() && first.own.is_none() && first.below.is_empty() {
                 return Err(Error::new(ErrorKind::NotFound, "there is no such entry").with_key(key));
             }
-            let revision = first.revision;
+            let at = first.at;
             let mut part = first;
             loop {
                 pace.saw(&part.below);
                 part.below.iter().for_each(|found| names.take(&found.key));
                 let Some(last) = part.below.pop().filter(|_| part.more) else { return Ok(names.all()) };
                 let rest = names.jump(last.key)..self.namespace.below(key).end;
-                match self.part(rest, revision, pace.limit, Want::Keys).await? {
+                match self.part(rest, Some(at), pace.limit, Want::Keys).await? {
                     Some(next) => part = next,
                     None => continue 'anew,
                 }
@@ -114,15 +97,14 @@ impl Reader<'_> {
                 (self.first(key, pace.limit, Want::Values).await?, pace)
             }
             Some(cursor) => {
-                let (pace, last) = Pace::from_cursor(cursor)?;
+                let (pace, at, last) = Pace::from_cursor(cursor)?;
                 let rest = after(last)..self.namespace.below(key).end;
-                let revision = i64::try_from(cursor.revision).unwrap_or(i64::MAX);
-                (self.part(rest, revision, pace.limit.min(largest), Want::Values).await?, pace)
+                (self.part(rest, Some(at), pace.limit.min(largest), Want::Values).await?, pace)
             }
         };
         let Some(found) = found else { return Ok(Listing::Restart) };
         pace.saw(&found.below);
-        let next = found.more.then(|| found.below.last()).flatten().map(|last| pace.cursor(&last.key, found.revision));
+        let next = found.more.then(|| found.below.last()).flatten().map(|last| pace.cursor(&last.key, found.at));
         let entries =
             found.own.into_iter().chain(found.below).filter_map(|found| self.namespace.entry(found)).collect();
         Ok(match next {
@@ -131,58 +113,59 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads all entries that a watch covers, page by page, and gives the revision that they were read at.
+    /// Reads all entries that a watch covers, page by page, and gives the history and revision that they were read at.
     ///
     /// # Behavior
     ///
-    /// It gives nothing if the server forgot that revision meanwhile: then what was told is no whole state.
+    /// It gives `None` if that can't be read any more: then what was told is no whole state.
     pub(crate) async fn state(
         self,
         key: Key<'_>,
         scope: Scope,
         mut page: impl FnMut(Vec<Entry>),
-    ) -> Result<Option<i64>> {
+    ) -> Result<Option<Mark>> {
         if scope == Scope::Node {
-            let (entry, revision) = self.get_at(key).await?;
+            let (entry, at) = self.get_at(key).await?;
             page(entry.into_iter().collect());
-            return Ok(Some(revision));
+            return Ok(Some(at));
         }
         let mut pace = Pace::new(FIRST_PAGE);
         let Some(mut part) = self.first(key, pace.limit, Want::Values).await? else { return Ok(None) };
-        let revision = part.revision;
+        let at = part.at;
         loop {
             pace.saw(&part.below);
             let last = part.below.last().filter(|_| part.more).map(|last| last.key.clone());
             page(part.own.into_iter().chain(part.below).filter_map(|found| self.namespace.entry(found)).collect());
-            let Some(last) = last else { return Ok(Some(revision)) };
+            let Some(last) = last else { return Ok(Some(at)) };
             let from = match scope {
                 Scope::Children => Names::new(self.namespace, key).jump(last),
                 _ => after(last),
             };
-            match self.part(from..self.namespace.below(key).end, revision, pace.limit, Want::Values).await? {
+            match self.part(from..self.namespace.below(key).end, Some(at), pace.limit, Want::Values).await? {
                 Some(next) => part = next,
                 None => return Ok(None),
             }
         }
     }
 
-    async fn get_at(self, key: Key<'_>) -> Result<(Option<Entry>, i64)> {
-        let raw = self.namespace.raw(key);
+    async fn get_at(self, key: Key<'_>) -> Result<(Option<Entry>, Mark)> {
+        let (raw, asked) = (self.namespace.raw(key), self.endpoints.history().mark());
         let answer = self.endpoints.call(Effect::Repeatable, |connection| {
             let (mut client, raw) = (connection.kv.clone(), raw.clone());
             async move { client.get(raw, None).await }
         });
         let answer = answer.await?.0;
-        let revision = answer.header.map_or(0, |header| header.revision);
-        Ok((answer.kvs.into_iter().next().and_then(|found| self.namespace.entry(found)), revision))
+        let at = asked.at(answer.header.map_or(0, |header| header.revision));
+        Ok((answer.kvs.into_iter().next().and_then(|found| self.namespace.entry(found)), at))
     }
 
     /// The key's own place and the first part of what is below it, in one round trip.
     async fn first(self, key: Key<'_>, limit: usize, want: Want) -> Result<Part> {
         let below = self.namespace.below(key);
         if key.is_root() {
-            return self.part(below, 0, limit, want).await;
+            return self.part(below, None, limit, want).await;
         }
+        let asked = self.endpoints.history().mark();
         let answer = self.endpoints.call(Effect::Repeatable, |connection| {
             let own = TxnOp::get(self.namespace.raw(key), Some(options(1, want)));
             let below = TxnOp::get(below.start.clone(), Some(options(limit, want).with_range(below.end.clone())));
@@ -190,33 +173,37 @@ impl Reader<'_> {
             async move { client.txn(etcd_client::Txn::new().and_then([own, below])).await }
         });
         let answer = answer.await?.0;
-        let revision = answer.header.map_or(0, |header| header.revision);
+        let at = asked.at(answer.header.map_or(0, |header| header.revision));
         let mut ranges = answer.responses.into_iter().map(|answer| match answer.response {
             Some(PbTxnOpResponse::ResponseRange(range)) => range,
             _ => PbRangeResponse::default(),
         });
         let own = ranges.next().and_then(|range| range.kvs.into_iter().next());
         let below = ranges.next().unwrap_or_default();
-        Ok(Some(Found { own, below: below.kvs, more: below.more, revision }))
+        Ok(Some(Found { own, below: below.kvs, more: below.more, at }))
     }
 
-    /// A part of a range at a revision; 0 is the newest.
-    async fn part(self, range: Range<Vec<u8>>, revision: i64, limit: usize, want: Want) -> Result<Part> {
+    /// A part of a range, at the newest revision or at that of another part.
+    async fn part(self, range: Range<Vec<u8>>, at: Option<Mark>, limit: usize, want: Want) -> Result<Part> {
+        let asked = self.endpoints.history().mark();
+        if at.is_some_and(|at| at.turn != asked.turn) {
+            return Ok(None);
+        }
+        let revision = at.map_or(0, Mark::revision);
         let answer = self.endpoints.call(Effect::Repeatable, |connection| {
             let options = options(limit, want).with_range(range.end.clone()).with_revision(revision);
             let (mut client, start) = (connection.kv.clone(), range.start.clone());
             async move {
                 match client.get(start, Some(options)).await {
                     Ok(answer) => Ok(Some(answer.0)),
-                    Err(error) if is_compacted(&error) => Ok(None),
+                    Err(error) if is_out_of_reach(&error) => Ok(None),
                     Err(error) => Err(error),
                 }
             }
         });
         Ok(answer.await?.map(|answer| {
             let newest = answer.header.map_or(0, |header| header.revision);
-            let revision = if revision == 0 { newest } else { revision };
-            Found { own: None, below: answer.kvs, more: answer.more, revision }
+            Found { own: None, below: answer.kvs, more: answer.more, at: at.unwrap_or(asked.at(newest)) }
         }))
     }
 }
@@ -236,17 +223,19 @@ impl Pace {
         Pace { limit }
     }
 
-    /// The limit and the last key, byte by byte as characters: a foreign key need not be UTF-8.
-    fn cursor(&self, last: &[u8], revision: i64) -> Cursor {
+    /// The limit, the history and the last key, byte by byte as characters: a foreign key need not be UTF-8.
+    fn cursor(&self, last: &[u8], at: Mark) -> Cursor {
         let last: String = last.iter().copied().map(char::from).collect();
-        Cursor::new(format!("{} {last}", self.limit), number(revision))
+        Cursor::new(format!("{} {} {last}", self.limit, at.turn), number(at.revision()))
     }
 
-    fn from_cursor(cursor: &Cursor) -> Result<(Self, Vec<u8>)> {
+    fn from_cursor(cursor: &Cursor) -> Result<(Self, Mark, Vec<u8>)> {
         let parse = || {
-            let (limit, last) = cursor.after.split_once(' ')?;
+            let (limit, rest) = cursor.after.split_once(' ')?;
+            let (turn, last) = rest.split_once(' ')?;
+            let at = Mark::new(turn.parse().ok()?, i64::try_from(cursor.revision).ok()?);
             let last: Result<Vec<u8>, _> = last.chars().map(u8::try_from).collect();
-            Some((Pace::new(limit.parse().ok()?), last.ok()?))
+            Some((Pace::new(limit.parse().ok()?), at, last.ok()?))
         };
         parse().ok_or_else(|| Error::new(ErrorKind::Other, "the cursor is not one that this plugin gave"))
     }

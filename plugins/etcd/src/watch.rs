@@ -15,6 +15,7 @@ use tokio::{
 use crate::{
     endpoints::{Connection, Endpoints},
     error::{Effect, translate},
+    history::Mark,
     keys::Namespace,
     read::Reader,
 };
@@ -23,7 +24,7 @@ use crate::{
 const DENIALS: u32 = 3;
 
 /// How a stream of events ended.
-enum Break {
+pub(crate) enum Break {
     /// The connection broke, was silent, or the revision can't be read any more: the state is read anew.
     Anew(Option<Error>),
     /// The server denies the watch.
@@ -94,7 +95,7 @@ impl Watch<'_> {
         let reader = Reader { endpoints: self.endpoints, namespace: self.namespace };
         // Told even if no stream comes about: meanwhile it is all the news there is.
         let state = self.sink.begin_resync();
-        let Some(revision) = reader.state(self.key, self.scope, |entries| state.page(entries)).await? else {
+        let Some(at) = reader.state(self.key, self.scope, |entries| state.page(entries)).await? else {
             return Ok(Break::Anew(None));
         };
         state.finish();
@@ -105,10 +106,10 @@ impl Watch<'_> {
         };
         let opened = timeout(self.patience(), async {
             let connection = endpoint.connection().await?;
-            Ok((connection, self.open(connection, revision + 1).await?))
+            Ok((connection, self.open(connection, at.revision() + 1).await?))
         });
         match opened.await {
-            Ok(Ok((connection, stream))) => match self.tell(stream, number).await {
+            Ok(Ok((connection, stream))) => match self.tell(stream, number, at).await {
                 Ok(Break::Denied) => {
                     // A token that has run out is denied in the same words.
                     match timeout(self.patience(), connection.refresh_token()).await {
@@ -125,7 +126,7 @@ impl Watch<'_> {
         }
     }
 
-    async fn open(&self, connection: &Connection, revision: i64) -> Result<WatchStream> {
+    pub(crate) async fn open(&self, connection: &Connection, revision: i64) -> Result<WatchStream> {
         let range = match self.scope {
             Scope::Children => self.namespace.below(self.key),
             _ => self.namespace.around(self.key),
@@ -138,7 +139,14 @@ impl Watch<'_> {
 
     /// Passes events on until the stream ends; one that is idle is asked for a sign of life, and so is one of an endpoint
     /// that calls have turned away from.
-    async fn tell(&self, mut stream: WatchStream, number: usize) -> Result<Break> {
+    ///
+    /// # Behavior
+    ///
+    /// A server whose data is not what it was would be silent until it has come as far: where it has not come to what the watch
+    /// began at, a read shows whether it ever will.
+    pub(crate) async fn tell(&self, mut stream: WatchStream, number: usize, at: Mark) -> Result<Break> {
+        let history = self.endpoints.history();
+        let mut left = pin!(history.left(at.turn));
         let mut asked = false;
         let (mut moved, mut doubted) = (pin!(self.endpoints.moved_from(number)), false);
         let mut idle = pin!(sleep(self.patience()));
@@ -155,6 +163,7 @@ impl Watch<'_> {
                     idle.as_mut().reset(Instant::now() + self.patience().min(self.endpoints.patience()));
                     continue;
                 }
+                () = &mut left => return Ok(Break::Anew(None)),
                 () = &mut moved, if !doubted => {
                     doubted = true;
                     if !asked {
@@ -166,6 +175,10 @@ impl Watch<'_> {
             let Some(answer) = answer else {
                 return Err(Error::new(ErrorKind::Unavailable, "the etcd server ended the watch"));
             };
+            history.check(at, &answer.0, Effect::Repeatable)?;
+            if at.is_ahead_of(&answer.0) {
+                self.endpoints.look().await?;
+            }
             if answer.canceled() {
                 return Ok(cancelled(&answer.0));
             }

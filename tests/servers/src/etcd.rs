@@ -4,7 +4,9 @@ mod builder;
 mod client;
 mod node;
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -13,7 +15,7 @@ use tempfile::TempDir;
 pub use builder::Builder;
 
 use self::client::{Client, Status};
-use crate::{Certificates, Error, Member, PeerNetwork, Result, leader};
+use crate::{Certificates, Error, Member, PeerNetwork, Result, leader, scratch};
 
 /// A running etcd of one node or more; dropping it ends them and removes their data.
 ///
@@ -24,7 +26,17 @@ pub struct Etcd {
     network: Option<PeerNetwork>,
     client: Client,
     // After the members: they end before their data goes.
-    _folder: TempDir,
+    folder: TempDir,
+}
+
+/// A copy of an etcd's data.
+pub struct Backup(TempDir);
+
+impl Backup {
+    fn copy(&self, from: &Path, to: &Path) -> Result<()> {
+        let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().map_err(Error::during("running cp"))?;
+        if copied.success() { Ok(()) } else { Err(Error::new(format!("cp can't copy {}", from.display()))) }
+    }
 }
 
 impl Etcd {
@@ -131,6 +143,49 @@ impl Etcd {
         // All are down before one comes up: a quorum of the old ones must not go on in between.
         self.kill();
         self.start_members()
+    }
+
+    /// Kills every member, copies the data and starts them again.
+    ///
+    /// # Errors
+    /// As [`restart`](Self::restart), and if the data can't be copied.
+    pub fn backup(&self) -> Result<Backup> {
+        self.kill();
+        let backup = Backup(scratch::folder("backup")?);
+        self.members.iter().try_for_each(|member| backup.copy(&self.data(member), backup.0.path()))?;
+        self.start_members()?;
+        Ok(backup)
+    }
+
+    /// Kills every member and starts them again with the data of a backup, leases and all.
+    ///
+    /// # Errors
+    /// As [`wipe`](Self::wipe), and if the data can't be copied.
+    pub fn restore(&self, backup: &Backup) -> Result<()> {
+        self.remove_data()?;
+        let data = |member: &Member| backup.0.path().join(node::name_of(member.number()));
+        self.members.iter().try_for_each(|member| backup.copy(&data(member), self.folder.path()))?;
+        self.start_members()
+    }
+
+    /// Kills every member and starts them again without any data. To its clients it is the same cluster, as its id comes from the
+    /// addresses.
+    ///
+    /// # Errors
+    /// As [`restart`](Self::restart), and if the data can't be removed.
+    pub fn wipe(&self) -> Result<()> {
+        self.remove_data()?;
+        self.start_members()
+    }
+
+    fn remove_data(&self) -> Result<()> {
+        self.kill();
+        let removed = self.members.iter().try_for_each(|member| fs::remove_dir_all(self.data(member)));
+        removed.map_err(Error::during("removing an etcd's data"))
+    }
+
+    fn data(&self, member: &Member) -> PathBuf {
+        self.folder.path().join(node::name_of(member.number()))
     }
 
     /// Runs `etcdctl` against this etcd, as its administrator if it has users, and gives what it printed.

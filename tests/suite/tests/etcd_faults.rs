@@ -1,8 +1,8 @@
 //! etcd servers that are not there, don't answer, are killed, stopped or cut off; one clean fault a test.
 
-use std::{io::Write as _, net::TcpListener, sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, io::Write as _, net::TcpListener, sync::LazyLock, time::Duration};
 
-use registry_host::{ErrorKind, Event, Outcome, Registry, SessionState, SettingsBuilder, States};
+use registry_host::{Entry, ErrorKind, Event, Outcome, Registry, Scope, SessionState, SettingsBuilder, States, Watch};
 use registry_suite::{Logs, Mirror, SOON, etcd, eventually, leases, open, settings, wait_until, within};
 use registry_test_servers::{Etcd, Proxy};
 use tokio::time::Instant;
@@ -339,4 +339,63 @@ async fn a_client_that_dies_leaves_its_ephemerals_until_its_session_times_out() 
     mirror.until("its ephemeral goes", |mirror| !mirror.state.contains_key("/e/mine")).await;
     drop(within("its lock goes", SOON, other.lock("/lock").into_future()).await.unwrap());
     assert_eq!(leases(&server), [other.session().id()]);
+}
+
+/// Takes in what a watch tells until this is all that there is.
+async fn until_told(watch: &mut Watch, told: &mut BTreeMap<String, Entry>, expected: &[(&str, &str)]) {
+    let is = |told: &BTreeMap<String, Entry>| {
+        told.iter()
+            .map(|(key, entry)| (key.as_str(), &entry.value[..]))
+            .eq(expected.iter().map(|(k, v)| (*k, v.as_bytes())))
+    };
+    while !is(told) {
+        match within(format_args!("{expected:?} is told"), SOON * 2, watch.next()).await.expect("it goes on").unwrap() {
+            Event::Put { entry, .. } => drop(told.insert(entry.key.clone(), entry)),
+            Event::Delete { last } => drop(told.remove(&last.key)),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_that_was_restored_given_to_another_cluster_or_wiped_loses_the_session_and_watches_begin_anew() {
+    let (server, elsewhere) = (start(), start());
+    let proxy = Proxy::to(server.address()).unwrap();
+    let registry = open(behind(&proxy)).await.unwrap();
+    let mut states = registry.session().states();
+    let (mut watch, mut told) = (registry.watch("/e", Scope::Subtree).await.unwrap(), BTreeMap::new());
+    put(&registry, "/e/key", "1").await;
+    registry.put("/e/mine", "1").ephemeral().await.unwrap();
+    let backup = server.backup().unwrap();
+    put(&registry, "/e/key", "2").await;
+    put(&registry, "/e/late", "1").await;
+    until_told(&mut watch, &mut told, &[("/e", ""), ("/e/key", "2"), ("/e/late", "1"), ("/e/mine", "1")]).await;
+    type Change<'a> = Box<dyn Fn() + 'a>;
+    let restored: Change<'_> = Box::new(|| server.restore(&backup).unwrap());
+    let moved: Change<'_> = Box::new(|| {
+        proxy.lead_to(elsewhere.address());
+        proxy.reset();
+    });
+    let wiped: Change<'_> = Box::new(|| elsewhere.wipe().unwrap());
+    for (what, change, key) in [("restored", restored, Some("1")), ("moved", moved, None), ("wiped", wiped, None)] {
+        let (guard, id) = (registry.lock("/lock").await.unwrap(), registry.session().id());
+        change();
+        for state in [SessionState::Lost, SessionState::Connected] {
+            let reached = async { while states.next().await.expect("it is open") != state {} };
+            within(format_args!("{what}: the session is {state:?}"), SOON * 2, reached).await;
+        }
+        assert!(guard.is_lost() && registry.session().id() != id, "{what}");
+        let expected = [Some(("/e", "")), key.map(|value| ("/e/key", value)), Some(("/e/mine", "1"))];
+        until_told(&mut watch, &mut told, &expected.into_iter().flatten().collect::<Vec<_>>()).await;
+        let owner = async || {
+            let entry = registry.get("/e/mine").await.ok().flatten()?;
+            (entry.ephemeral == Some(registry.session().id())).then_some(())
+        };
+        eventually(format_args!("{what}: the new session owns what the old one did"), SOON, owner).await;
+        put(&registry, "/e/key", what).await;
+        until_told(&mut watch, &mut told, &[("/e", ""), ("/e/key", what), ("/e/mine", "1")]).await;
+        registry.delete("/e/key").await.unwrap();
+        until_told(&mut watch, &mut told, &[("/e", ""), ("/e/mine", "1")]).await;
+    }
+    registry.close().await.unwrap();
 }

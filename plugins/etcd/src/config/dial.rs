@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use registry_plugin::{
-    Context, Result,
+    Context, Key, Result,
     config::{both, invalid},
 };
 use tonic::transport::{ClientTlsConfig, Endpoint as Dial, Uri};
@@ -11,6 +11,8 @@ use tonic::transport::{ClientTlsConfig, Endpoint as Dial, Uri};
 use super::Config;
 use crate::{
     endpoints::{Credentials, Endpoint, Endpoints, Retry},
+    history::History,
+    keys::Namespace,
     session,
 };
 
@@ -58,8 +60,10 @@ impl Settings {
         }
         let endpoints: Result<Vec<_>> =
             config.endpoints.iter().map(|endpoint| dialer.endpoint(endpoint.trim(), credentials.clone())).collect();
+        let place = Namespace::new(context.namespace()).below(Key::ROOT).start;
+        let history = History::new(context.session().clone());
         Ok(Settings {
-            endpoints: Endpoints::new(endpoints?, retry, context.operation_timeout()),
+            endpoints: Endpoints::new(endpoints?, retry, context.operation_timeout(), place, history),
             connection_timeout: config.connection_timeout,
             advice: match dialer.tls {
                 Some(_) => ", and whether they want another certificate than tls.cert-file and tls.key-file give",

@@ -12,6 +12,7 @@ use std::{
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use etcd_client::GetOptions;
 use registry_plugin::{Error, ErrorKind, Outcome, Result, config::Secret};
 use tokio::{
     sync::Notify,
@@ -20,7 +21,10 @@ use tokio::{
 
 pub(crate) use endpoint::{Connection, Endpoint};
 
-use crate::error::{Effect, silent, translate};
+use crate::{
+    error::{Effect, silent, translate},
+    history::{Answer, History},
+};
 
 /// A user's name and password.
 #[derive(Clone)]
@@ -72,11 +76,20 @@ pub(crate) struct Endpoints {
     retry: Retry,
     /// How long one endpoint may be silent before the next is tried.
     patience: Duration,
+    /// The key that is asked for where only the answer's header matters.
+    place: Vec<u8>,
+    history: History,
 }
 
 impl Endpoints {
-    /// `endpoints` must not be empty.
-    pub(crate) fn new(endpoints: Vec<Endpoint>, retry: Retry, operation_timeout: Duration) -> Self {
+    /// `endpoints` must not be empty; `place` is a key that may be asked for, whether it is there or not.
+    pub(crate) fn new(
+        endpoints: Vec<Endpoint>,
+        retry: Retry,
+        operation_timeout: Duration,
+        place: Vec<u8>,
+        history: History,
+    ) -> Self {
         // The second endpoint gets as much of a call's time as the first.
         let patience = if endpoints.len() == 1 { operation_timeout } else { operation_timeout / 2 };
         Endpoints {
@@ -86,7 +99,14 @@ impl Endpoints {
             trouble: Mutex::new(None),
             retry,
             patience,
+            place,
+            history,
         }
+    }
+
+    /// What their answers have shown of their data.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
     }
 
     pub(crate) fn retry(&self) -> Retry {
@@ -140,15 +160,34 @@ impl Endpoints {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Puts a small question that only a member which has caught up with all others answers. That the user may not read the key
+    /// is an answer, too: he is known, and may have rights to other keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Endpoints::call).
+    pub(crate) async fn look(&self) -> Result<()> {
+        let look = self.call(Effect::Repeatable, |connection| {
+            let (mut client, place) = (connection.kv.clone(), self.place.clone());
+            async move { client.get(place, Some(GetOptions::new().with_count_only())).await }
+        });
+        match look.await {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
     /// Sends a request to the endpoint in use, and to the next ones while the contract allows it.
     ///
     /// # Errors
     ///
-    /// Those of the last endpoint tried. What may have been written is never sent again.
+    /// Those of the last endpoint tried. What may have been written is never sent again. `SessionLost` if the answer comes from
+    /// [another history](History).
     pub(crate) async fn call<T, F, R>(&self, effect: Effect, mut request: F) -> Result<T>
     where
         F: FnMut(&Connection) -> R,
         R: Future<Output = Result<T, etcd_client::Error>>,
+        T: Answer,
     {
         let mut pauses = None;
         let mut tried = 0;
@@ -182,12 +221,18 @@ impl Endpoints {
     where
         F: FnMut(&Connection) -> R,
         R: Future<Output = Result<T, etcd_client::Error>>,
+        T: Answer,
     {
         let send = async {
-            let answer = request(endpoint.connection().await?).await;
-            answer.map_err(|error| translate(error, effect))
+            let connection = endpoint.connection().await?;
+            let asked = self.history.mark();
+            let answer = request(connection).await.map_err(|error| translate(error, effect))?;
+            // If it is another's cluster, the next endpoint may be of this one still.
+            self.history.check(asked, &answer, effect).inspect_err(|_| self.failed(number))?;
+            Ok(answer)
         };
-        let send = async { send.await.map_err(|error| error.with_cause_text(format!("at {}", endpoint.address()))) };
+        let send =
+            async { send.await.map_err(|error: Error| error.with_cause_text(format!("at {}", endpoint.address()))) };
         let mut send = pin!(send);
         match timeout(self.patience, &mut send).await {
             Ok(answer) => answer,

@@ -2,8 +2,8 @@
 
 use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
-use etcd_client::{LeaseKeepAliveStream, LeaseKeeper};
-use registry_plugin::{Attempts, Error, Moment, SessionState};
+use etcd_client::{LeaseKeepAliveResponse, LeaseKeepAliveStream, LeaseKeeper};
+use registry_plugin::{Attempts, Error, ErrorKind, Moment, SessionState};
 use tokio::{
     select,
     time::{Instant, sleep, timeout},
@@ -13,6 +13,7 @@ use super::{Lease, Session};
 use crate::{
     endpoints::Endpoint,
     error::{Effect, is_lease_gone, silent, translate},
+    history::Mark,
 };
 
 /// How a stream of keepalives ended.
@@ -101,18 +102,24 @@ impl Session {
             Ok(stream) => stream,
             Err(ended) => return ended,
         };
+        let mut wait = Duration::ZERO;
         loop {
             select! {
-                () = sleep(patience(granted)) => {}
+                () = sleep(wait) => {}
                 () = self.doubt.notified() => {}
             }
-            let sent = Moment::now();
+            wait = patience(granted);
+            let (sent, asked) = (Moment::now(), self.endpoints.history().mark());
             let answer = timeout(patience(granted), async {
                 keeper.keep_alive().await?;
                 stream.message().await
             });
             match answer.await {
-                Ok(Ok(Some(answer))) if answer.ttl() > 0 => self.reporter.alive(sent),
+                Ok(Ok(Some(answer))) if answer.ttl() > 0 => match self.is_same_history(asked, &answer).await {
+                    Ok(true) => self.reporter.alive(sent),
+                    Ok(false) => {}
+                    Err(ended) => return ended,
+                },
                 Ok(Ok(Some(_))) => return Break::Gone,
                 Ok(_) => return Break::Broken,
                 Err(_) => return Break::Unreachable(silent(Effect::Repeatable)),
@@ -120,13 +127,30 @@ impl Session {
         }
     }
 
-    /// Opens a stream, which sends the first keepalive.
+    /// Whether an answer shows that the lease is kept where everything is that was written. A member that lags behind doesn't show
+    /// it by itself, and a lease may live on in data that was restored from a backup.
+    async fn is_same_history(&self, asked: Mark, answer: &LeaseKeepAliveResponse) -> Result<bool, Break> {
+        let checked = self.endpoints.history().check(asked, answer, Effect::Repeatable);
+        checked.map_err(|_| Break::Gone)?;
+        if !asked.is_ahead_of(answer) {
+            return Ok(true);
+        }
+        match self.endpoints.look().await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::SessionLost => Err(Break::Gone),
+            Err(error) => {
+                tracing::debug!(%error, "whether the member lags behind is not known yet");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Opens a stream, which sends the first keepalive; its answer counts for nothing, as it doesn't show whose it is.
     async fn open_keepalives(
         &self,
         endpoint: &Endpoint,
         granted: Duration,
     ) -> Result<(LeaseKeeper, LeaseKeepAliveStream), Break> {
-        let sent = Moment::now();
         let open = async {
             let mut client = endpoint.connection().await.map_err(Break::Unreachable)?.lease.clone();
             client.keep_alive(self.lease()).await.map_err(|error| match is_lease_gone(&error) {
@@ -135,9 +159,7 @@ impl Session {
             })
         };
         let opened = timeout(patience(granted), open).await;
-        let stream = opened.unwrap_or_else(|_| Err(Break::Unreachable(silent(Effect::Repeatable))))?;
-        self.reporter.alive(sent);
-        Ok(stream)
+        opened.unwrap_or_else(|_| Err(Break::Unreachable(silent(Effect::Repeatable))))
     }
 
     /// Opens another session, however long that takes.

@@ -19,6 +19,7 @@ use tokio::{
 use crate::{
     endpoints::Endpoints,
     error::{Effect, is_lease_gone},
+    history::{Answer, Header},
 };
 
 /// The shortest session that an etcd of default settings grants.
@@ -45,6 +46,14 @@ struct Lease {
     id: i64,
     timeout: Duration,
     sent: Moment,
+    header: Option<Header>,
+}
+
+/// The member that grants it has come as far as the grant.
+impl Answer for Lease {
+    fn header(&self) -> Option<Header> {
+        self.header
+    }
 }
 
 impl Session {
@@ -135,7 +144,8 @@ impl Session {
                 async move {
                     let sent = Moment::now();
                     let granted = client.grant(ttl, None).await?;
-                    Ok(Lease { id: granted.id(), timeout: Duration::from_secs(number(granted.ttl())), sent })
+                    let (timeout, header) = (Duration::from_secs(number(granted.ttl())), granted.header());
+                    Ok(Lease { id: granted.id(), timeout, sent, header: header.map(Header::from) })
                 }
             })
             .await

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
-use registry_plugin::Scope;
+use registry_plugin::{ErrorKind, Scope, WatchSink};
+use tokio::time::timeout;
 
 use super::support::*;
+use crate::{error::Effect, history::Header, watch::Watch};
 
 #[tokio::test]
 async fn a_watch_begins_with_the_present_state_and_goes_on_with_changes() {
@@ -82,4 +84,21 @@ async fn the_last_of_many_states_arrives() {
     while watch.next().await.trim_start_matches('+') != "/a 999" {}
     client.write(&[delete("/a")]).await.expect("a delete");
     assert_eq!(watch.next().await, "-/a 999");
+}
+
+#[tokio::test]
+async fn a_watch_does_not_wait_for_what_the_servers_data_may_never_come_to() {
+    let client = connect().await;
+    let (endpoints, history) = (&client.endpoints, client.endpoints.history());
+    // As if it had come that far before somebody wiped it, between the reading of the state and the watch.
+    let far = Header::come_to(history.mark().revision() + 1_000_000);
+    history.check(history.mark(), &far, Effect::Repeatable).expect("nothing contradicts it");
+    let (sink, _stream) = WatchSink::detached(key("/a"), Scope::Subtree);
+    let (namespace, session_timeout) = (&client.namespace, client.session.timeout());
+    let watch = Watch { endpoints, namespace, session_timeout, key: key("/a"), scope: Scope::Subtree, sink: &sink };
+    let ((number, endpoint), at) = (endpoints.current(), history.mark());
+    let connection = endpoint.connection().await.expect("a connection");
+    let stream = watch.open(connection, at.revision() + 1).await.expect("a stream");
+    let ended = timeout(LIMIT, watch.tell(stream, number, at)).await.expect("it looks").err();
+    assert_eq!(ended.map(|error| error.kind()), Some(ErrorKind::SessionLost));
 }

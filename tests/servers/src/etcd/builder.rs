@@ -116,7 +116,7 @@ impl Builder {
         let client = Client::new(members.iter().map(Member::endpoint).collect(), security);
         let processes = || members.iter().map(Member::process).collect();
         let network = wiring.map(|wiring| wiring.start(processes())).transpose()?;
-        let etcd = Etcd { members, network, client, _folder: folder };
+        let etcd = Etcd { members, network, client, folder };
         etcd.start_members()?;
         Ok(etcd)
     }

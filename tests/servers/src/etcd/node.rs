@@ -90,6 +90,7 @@ fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-fn name_of(index: usize) -> String {
+/// The name of the member of this number, and of its data's folder.
+pub(super) fn name_of(index: usize) -> String {
     format!("m{index}")
 }
