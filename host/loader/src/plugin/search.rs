@@ -106,7 +106,12 @@ fn not_found(name: &str, folders: &[PathBuf]) -> Error {
     let _ = write!(text, "; looked in {}", places.join(", "));
     text.push_str(match executable() {
         Some(executable) if near.is_none() && in_cargo_target(&executable) => {
-            ": run cargo build --workspace, cargo run and cargo build -p build no plugins"
+            if is_built_in(&executable, Path::new(env!("CARGO_MANIFEST_DIR"))) {
+                ": run cargo build --workspace, cargo run and cargo build -p build no plugins"
+            } else {
+                ": building a host builds no plugins; build them from their own sources (cargo build --workspace there), \
+                 and name the folder with their .so files in registry.plugin-dirs"
+            }
         }
         _ if near.is_some() => ": correct registry.type",
         _ => ": install the plugin there, or name its folder in registry.plugin-dirs",
@@ -122,9 +127,27 @@ fn in_cargo_target(executable: &Path) -> bool {
     executable.ancestors().skip(1).any(|folder| folder.join(".rustc_info.json").is_file())
 }
 
+/// Whether an executable in a cargo target folder is from the workspace that these sources belong to; of a host with a workspace
+/// of its own the plugins are no members.
+fn is_built_in(executable: &Path, sources: &Path) -> bool {
+    let target = executable.ancestors().skip(1).find(|folder| folder.join(".rustc_info.json").is_file());
+    target.and_then(Path::parent).is_some_and(|workspace| sources.starts_with(workspace))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_foreign_crates_build_is_not_taken_for_the_plugins_own() {
+        let foreign = tempfile::tempdir().unwrap();
+        let target = foreign.path().join("target");
+        fs::create_dir_all(target.join("debug")).unwrap();
+        fs::write(target.join(".rustc_info.json"), "").unwrap();
+        let executable = target.join("debug/host");
+        assert!(is_built_in(&executable, &foreign.path().join("host/loader")));
+        assert!(!is_built_in(&executable, Path::new("/root/.cargo/git/checkouts/registry/host/loader")));
+    }
 
     fn folder_with(files: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -165,7 +188,7 @@ mod tests {
     fn in_a_cargo_target_folder_the_error_says_how_to_build_the_plugins() {
         let error = find("etcd", &[PathBuf::from("/nonexistent")]).unwrap_err();
         assert!(error.message().contains("found none at all"), "{error}");
-        assert!(error.message().contains("run cargo build --workspace"), "{error}");
+        assert!(error.message().contains("cargo build --workspace"), "{error}");
     }
 
     #[test]

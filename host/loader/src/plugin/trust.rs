@@ -76,9 +76,19 @@ impl Trust {
         let Some(objection) = self.objection(metadata.uid(), metadata.gid(), metadata.mode(), sticky_is_fine) else {
             return Ok(());
         };
-        let kind = if metadata.is_dir() { "folder" } else { "file" };
-        let place = place.display();
-        Err(rejected(path, format_args!("the {kind} {}: {} {place}", objection.what, objection.remedy)))
+        let (what, place) = (objection.what, place.display());
+        // A sticky folder is shared on purpose, as /tmp is, and one of another user is that user's to change.
+        let keep = metadata.is_dir() && (metadata.mode() & STICKY != 0 || !self.owners.contains(&metadata.uid()));
+        Err(match objection.remedy {
+            _ if keep => rejected(
+                path,
+                format_args!(
+                    "the folder {place} {what}: put the file into a folder that only you or root can write to"
+                ),
+            ),
+            remedy if metadata.is_dir() => rejected(path, format_args!("the folder {what}: {remedy} {place}")),
+            remedy => rejected(path, format_args!("the file {what}: {remedy} {place}")),
+        })
     }
 
     fn objection(&self, owner: u32, group: u32, mode: u32, sticky_is_fine: bool) -> Option<Objection> {
@@ -168,10 +178,13 @@ mod tests {
     #[test]
     fn a_folder_that_everyone_can_write_is_refused_even_if_sticky() {
         let place = place();
-        for bits in [0o777, 0o1777] {
-            mode(&place.folder, bits);
-            assert!(refusal(&place.file).contains("the folder is writable by everyone: chmod o-w /"));
-        }
+        mode(&place.folder, 0o777);
+        assert!(refusal(&place.file).contains("the folder is writable by everyone: chmod o-w /"));
+        // Such as /tmp: to take the right from everyone would break what others rely on.
+        mode(&place.folder, 0o1777);
+        let refusal = refusal(&place.file);
+        assert!(refusal.contains("is writable by everyone: put the file into a folder that only"), "{refusal}");
+        assert!(!refusal.contains("chmod"), "{refusal}");
     }
 
     #[test]

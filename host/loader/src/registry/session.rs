@@ -229,7 +229,10 @@ impl Session {
                 let over = lost.map(|lost| (lost + hearing.limit).saturating_duration_since(Instant::now()));
                 if stops || over == Some(Duration::ZERO) {
                     let limit = hearing.limit;
-                    let message = format!("the session was lost, and no other was open within {limit:?}");
+                    let message = match limit {
+                        Duration::ZERO => "the session was lost".to_owned(),
+                        limit => format!("the session was lost, and no other was opened within {limit:?}"),
+                    };
                     return Error::new(ErrorKind::SessionLost, message);
                 }
                 tokio::select! {

@@ -39,7 +39,7 @@ impl Settings {
     pub(crate) fn new(config: Config, context: &Context) -> Result<Self> {
         if context.session_timeout() < session::SHORTEST {
             let message = format_args!(
-                "is {:?} (or registry.session-timeout is); an etcd session lasts at least {:?}",
+                "is {:?}; an etcd session lasts at least {:?}; unless it is set registry.session-timeout counts",
                 context.session_timeout(),
                 session::SHORTEST
             );
