@@ -32,6 +32,7 @@ Exit codes:
   4   no plugin could be loaded
   74  standard output can't be written
   75  a lock that was held was lost
+  76  the entry of put --ephemeral was deleted or replaced by somebody else
 
 Example:
   registry --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379 put /a hello";
@@ -111,7 +112,11 @@ impl Invocation {
             }
             Ok(Invocation { options, command: Cli::from_arg_matches(&matches)?.command })
         };
-        read().map_err(|error| Refused { format: asked_format(), message: one_line(&error), error })
+        let refused = |error| {
+            let help = help_of(std::env::args().skip(1));
+            Refused { format: asked_format(), message: one_line(&error, &help), error }
+        };
+        read().map_err(refused)
     }
 }
 
@@ -144,8 +149,20 @@ fn asked_format() -> Format {
     if json { Format::Json } else { Format::Text }
 }
 
+/// What shows the help of the command that the arguments name, as far as they name one.
+fn help_of(arguments: impl Iterator<Item = String>) -> String {
+    let (mut command, mut path) = (definition(), "registry".to_owned());
+    for argument in arguments.take_while(|argument| argument != "--") {
+        if let Some(named) = command.find_subcommand(&argument).cloned() {
+            path = format!("{path} {}", named.get_name());
+            command = named;
+        }
+    }
+    path + " --help"
+}
+
 /// Clap's several lines as one.
-fn one_line(error: &clap::Error) -> String {
+fn one_line(error: &clap::Error, help: &str) -> String {
     let text = error.render().to_string();
     let words = text.split("\n\nUsage:").next().and_then(|text| text.split("\n\nFor more information").next());
     let words = words.unwrap_or_default().trim_start_matches("error: ");
@@ -156,8 +173,8 @@ fn one_line(error: &clap::Error) -> String {
         }
         message.push_str(line);
     }
-    message.push_str("; see registry --help");
-    message
+    message.push_str("; see ");
+    message + help
 }
 
 #[cfg(test)]
@@ -167,6 +184,19 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         definition().debug_assert();
+    }
+
+    #[test]
+    fn an_error_points_at_the_help_of_its_own_command() {
+        for (line, help) in [
+            ("", "registry --help"),
+            ("bogus", "registry --help"),
+            ("--output json get --bogus", "registry get --help"),
+            ("plugins verify", "registry plugins verify --help"),
+            ("lock --try -- get", "registry lock --help"),
+        ] {
+            assert_eq!(help_of(line.split_whitespace().map(str::to_owned)), help, "{line}");
+        }
     }
 
     #[test]

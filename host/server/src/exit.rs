@@ -21,6 +21,8 @@ pub(crate) const PLUGIN: u8 = 4;
 pub(crate) const OUTPUT: u8 = 74;
 /// A lock that was held was lost.
 pub(crate) const LOST: u8 = 75;
+/// An ephemeral entry that was held was deleted or replaced by somebody else.
+pub(crate) const TAKEN: u8 = 76;
 /// The command that was to run under a lock can't be run.
 pub(crate) const NOT_RUN: u8 = 126;
 /// The command that was to run under a lock is not there.

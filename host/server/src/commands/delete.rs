@@ -33,11 +33,12 @@ impl Delete {
             if let Some(version) = self.if_version {
                 delete = delete.if_version(version);
             }
-            let explain = |error| match self.if_version {
-                Some(version) => Expected::Version(version).explain(error),
-                None => error,
+            let deleted = match (delete.await, self.if_version) {
+                (Err(error), Some(version)) => {
+                    return Err(Expected::Version(version).explain(registry, &self.key, error).await.into());
+                }
+                (deleted, _) => deleted?,
             };
-            let deleted = delete.await.map_err(explain)?;
             output.line(deleted, json!({"key": self.key, "deleted": deleted}))?;
             output.flush().await?;
             Ok(OK)

@@ -7,7 +7,7 @@ mod conformance;
 mod delete;
 mod get;
 mod list;
-mod lock;
+pub(crate) mod lock;
 pub(crate) mod plugins;
 mod put;
 mod servers;
@@ -16,7 +16,7 @@ mod txn;
 mod watch;
 
 use clap::Subcommand;
-use registry_host::{Error, ErrorKind};
+use registry_host::{Error, ErrorKind, Registry};
 
 use crate::context::Context;
 use crate::exit::Done;
@@ -76,12 +76,30 @@ enum Expected {
 }
 
 impl Expected {
-    /// A failed condition in the words of the command line; any other error as it is.
-    fn explain(self, error: Error) -> Error {
-        match self {
-            _ if error.kind() != ErrorKind::ConditionFailed => error,
-            Expected::Absent => error.with_cause_text("there is such an entry already"),
-            Expected::Version(version) => error.with_cause_text(format!("the entry is not at version {version}")),
+    /// A failed condition in the words of the command line, with what is there instead; any other error as it is.
+    async fn explain(self, registry: &Registry, key: &str, error: Error) -> Error {
+        if error.kind() != ErrorKind::ConditionFailed {
+            return error;
         }
+        let found = found_version(registry, key).await;
+        error.with_cause_text(match (self, found) {
+            (Expected::Absent, Some(Some(found))) => format!("there is such an entry already, at version {found}"),
+            (Expected::Absent, _) => "there was such an entry already".to_owned(),
+            (Expected::Version(version), found) => not_at(version, found),
+        })
+    }
+}
+
+/// The version of an entry that failed a condition, or that there is none; nothing if the registry doesn't tell.
+async fn found_version(registry: &Registry, key: &str) -> Option<Option<u64>> {
+    registry.get(key).await.ok().map(|entry| entry.map(|entry| entry.version))
+}
+
+/// What is wrong with an entry that should be at a version.
+fn not_at(version: u64, found: Option<Option<u64>>) -> String {
+    match found {
+        Some(Some(found)) if found != version => format!("the entry is at version {found}, not at version {version}"),
+        Some(None) => format!("there is no such entry, at version {version} or any other"),
+        _ => format!("the entry was not at version {version}"),
     }
 }

@@ -1,33 +1,39 @@
 //! `registry put`.
 
 use std::ffi::OsString;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::os::unix::ffi::OsStringExt as _;
+use std::time::Duration;
 
 use clap::Args;
-use registry_host::{Error, ErrorKind, Outcome, Registry, SessionState, limits};
+use registry_host::{Entry, EphemeralEvent, Ephemerals, Error, ErrorKind, Outcome, Registry, limits};
 use serde_json::json;
 
 use super::Expected;
 use crate::context::{Context, check_key};
-use crate::exit::{Done, Failure, OK};
+use crate::exit::{Done, Failure, OK, TAKEN};
 use crate::output::Output;
 use crate::signals::Signals;
 
 /// Writes an entry and prints its version
 ///
-/// Missing ancestors are created, with empty values. With --ephemeral the entry lives as long as the command: it holds the
-/// session until Ctrl-C or SIGTERM and then closes it; should the session be lost before, it says so and exits with 3.
+/// Missing ancestors are created, with empty values. Without a value standard input is read, unless it is a terminal.
+///
+/// With --ephemeral the entry lives as long as the command, which holds the session until Ctrl-C or SIGTERM and then closes
+/// it. If the session is lost it ends with code 3, as registry.disconnect-strategy is stop by default; with 'wait' it stays,
+/// puts the entry again in the next session and prints the new version (unless there is none within
+/// registry.disconnect-max-wait). If somebody else deletes the entry or puts another in its place, the command says so and
+/// ends with code 76.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   registry put /config/limits '{\"tasks\": 100}'
-  registry put /config/logo - < logo.png
+  registry put /config/logo < logo.png
   registry put /nodes/worker/default/10.0.0.7:1234 up --ephemeral")]
 pub(crate) struct Put {
     /// The entry's key
     key: String,
-    /// The value, - to read it from standard input; without one it is empty
+    /// The value, '' for an empty one; - or none to read it from standard input
     #[arg(allow_negative_numbers = true)]
     value: Option<OsString>,
     /// Lets the entry go with the session, and holds that until Ctrl-C or SIGTERM
@@ -41,22 +47,35 @@ pub(crate) struct Put {
     if_version: Option<u64>,
 }
 
+/// How long standard input may be silent until that is told.
+const SILENCE: Duration = Duration::from_secs(2);
+
 impl Put {
     pub(super) async fn run(mut self, context: &mut Context) -> Done {
         check_key("put", &self.key)?;
         let value = match self.value.take() {
-            None => Vec::new(),
+            None if std::io::stdin().is_terminal() => {
+                let message = format!(
+                    "put {}: the value is missing: give it as an argument ('' for an empty one), or pipe it in; \
+                     see registry put --help",
+                    self.key
+                );
+                return Err(Failure::Usage(message));
+            }
+            None => read_value(&self.key).await?,
             Some(value) if value == "-" => read_value(&self.key).await?,
             Some(value) => value.into_vec(),
         };
         check_size(&self.key, &value)?;
         if self.ephemeral {
             let held = context.standing(async |registry, output, signals| {
+                // Asked for before there is an entry, so that nothing that becomes of it is missed.
+                let mut events = registry.ephemerals();
                 tokio::select! {
                     written = self.write(registry, &value, output) => written?,
                     ending = signals.next() => return Ok(ending.code()),
                 };
-                hold(&self.key, registry, signals).await
+                self.hold(registry, &mut events, output, signals).await
             });
             held.await
         } else {
@@ -75,33 +94,66 @@ impl Put {
         if let Some(version) = self.if_version {
             put = put.if_version(version);
         }
-        let version = put.await.map_err(|error| {
-            let expected = self.if_version.map_or(Expected::Absent, Expected::Version);
-            expected.explain(error)
-        })?;
+        match put.await {
+            Ok(version) => self.print(version, output).await,
+            Err(error) => {
+                let expected = self.if_version.map_or(Expected::Absent, Expected::Version);
+                Err(expected.explain(registry, &self.key, error).await.into())
+            }
+        }
+    }
+
+    async fn print(&self, version: u64, output: &mut Output) -> Done {
         output.line(version, json!({"key": self.key, "version": version}))?;
         output.flush().await?;
         Ok(OK)
     }
-}
 
-/// Keeps the session until a signal.
-async fn hold(key: &str, registry: &Registry, signals: &mut Signals) -> Done {
-    let mut states = registry.session().states();
-    loop {
-        let state = tokio::select! {
-            _ = signals.next() => return Ok(OK),
-            state = states.next() => state,
-        };
-        match state {
-            Some(SessionState::Connected | SessionState::Suspended) => {}
-            _ => {
-                let lost =
-                    Error::new(ErrorKind::SessionLost, "the session was lost, and the entry with it: put it again");
-                return Err(lost.with_outcome(Outcome::Applied).with_operation("put").with_key(key).into());
-            }
+    /// Keeps the session until a signal, or until there is nothing left to keep.
+    async fn hold(
+        &self,
+        registry: &Registry,
+        events: &mut Ephemerals,
+        output: &mut Output,
+        signals: &mut Signals,
+    ) -> Done {
+        let told = |error: Error| error.with_outcome(Outcome::Applied).with_operation("put").with_key(&self.key);
+        let stop = registry.session().stop_wanted();
+        tokio::pin!(stop);
+        loop {
+            let event = tokio::select! {
+                _ = signals.next() => return Ok(OK),
+                lost = &mut stop => {
+                    let message = format!("{}, and the entry with it: put it again", lost.message());
+                    return Err(told(Error::new(ErrorKind::SessionLost, message)).into());
+                }
+                event = events.next() => event,
+            };
+            let taken = match event {
+                Some(EphemeralEvent::Renewed { version, .. }) => {
+                    self.print(version, output).await?;
+                    continue;
+                }
+                Some(EphemeralEvent::Deleted { .. }) => {
+                    Error::new(ErrorKind::NotFound, "the entry was deleted by somebody else")
+                }
+                Some(EphemeralEvent::TakenOver { by }) => Error::new(ErrorKind::Other, replaced(&by)),
+                Some(EphemeralEvent::Refused { error, .. }) => {
+                    Error::new(error.kind(), "the entry can't be put again").with_cause(&error)
+                }
+                Some(_) => continue,
+                // The registry is closed, which `stop` tells of.
+                None => std::future::pending().await,
+            };
+            return Err(Failure::Coded(TAKEN, told(taken)));
         }
     }
+}
+
+/// What is to be said of an entry that stands in the place of one's own.
+fn replaced(by: &Entry) -> String {
+    let owner = by.ephemeral.map_or_else(|| "persistent".to_owned(), |session| format!("of session {session}"));
+    format!("somebody else has put an entry in its place, at version {}, {owner}", by.version)
 }
 
 async fn read_value(key: &str) -> Result<Vec<u8>, Failure> {
@@ -110,7 +162,15 @@ async fn read_value(key: &str) -> Result<Vec<u8>, Failure> {
         // One byte more tells a value at the limit from one beyond it.
         std::io::stdin().lock().take(limits::VALUE_BYTES as u64 + 1).read_to_end(&mut value).map(|_| value)
     });
-    let value = read.await.map_err(std::io::Error::from).and_then(|value| value);
+    tokio::pin!(read);
+    let read = match tokio::time::timeout(SILENCE, &mut read).await {
+        Ok(read) => read,
+        Err(_) => {
+            tracing::warn!(key, "waiting for the value on standard input");
+            read.await
+        }
+    };
+    let value = read.map_err(std::io::Error::from).and_then(|value| value);
     value.map_err(|error| {
         let unread = Error::new(ErrorKind::InvalidTxn, "the value can't be read from standard input");
         unread.with_operation("put").with_key(key).with_cause(&error).into()

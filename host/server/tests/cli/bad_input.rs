@@ -8,7 +8,7 @@ use crate::support::{On, args, bare, file, memory, plugin_dir, run, run_with_inp
 #[test]
 fn wrong_usage_is_one_line_and_2() {
     for (arguments, word) in [
-        (&["get"][..], "<KEY>"),
+        (&["get"][..], "<KEY>; see registry get --help"),
         (&["bogus"], "'bogus'"),
         (&["get", "/a", "--bogus"], "'--bogus'"),
         (&["watch", "/a", "--scope", "tree"], "subtree"),

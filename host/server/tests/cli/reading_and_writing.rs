@@ -4,7 +4,7 @@ use registry_test_servers::{Etcd, Proxy, ZooKeeper};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{On, args, memory, run, run_with_input};
+use crate::support::{On, Ran, Running, args, eventually, file, memory, run, run_with_input};
 
 #[test]
 fn a_value_comes_back_as_its_bytes_and_nothing_more() {
@@ -37,7 +37,19 @@ fn a_value_that_is_left_out_is_empty_and_one_may_be_negative() {
         on.text(&["put", "/a", "-5"]);
         assert_eq!(on.text(&["get", "/a"]), "-5");
         on.text(&["put", "/a"]);
+        assert_eq!(on.text(&["get", "/a"]), "", "standard input is empty");
+        on.text(&["put", "/a", "x"]);
+        on.text(&["put", "/a", ""]);
         assert_eq!(on.text(&["get", "/a"]), "");
+    }
+}
+
+#[test]
+fn what_is_piped_in_is_the_value_when_none_is_given() {
+    for on in On::each() {
+        let put = run_with_input(&mut on.command(&["put", "/a"]), Some(b"new\n".to_vec()));
+        assert_eq!((put.code, put.stderr.as_str()), (0, ""));
+        assert_eq!(on.text(&["get", "/a"]), "new\n");
     }
 }
 
@@ -62,20 +74,27 @@ fn a_missing_entry_is_a_no_with_a_line() {
 fn conditional_writes_say_what_they_found() {
     for on in On::each() {
         let version = on.text(&["put", "/a", "one", "--if-absent"]);
+        let version = version.trim();
         let ran = on.run(&["put", "/a", "two", "--if-absent"]);
         assert_eq!(ran.code, 1);
-        assert!(
-            ran.error().starts_with("put /a: ") && ran.error().contains("there is such an entry"),
-            "{}",
-            ran.error()
-        );
+        let found = format!("there is such an entry already, at version {version}");
+        assert!(ran.error().starts_with("put /a: ") && ran.error().contains(&found), "{}", ran.error());
         let wrong = (version.trim().parse::<u64>().unwrap() + 1).to_string();
-        for command in [&["put", "/a", "two", "--if-version", &wrong][..], &["delete", "/a", "--if-version", &wrong]] {
+        let check = format!(r#"{{"checks": [{{"key": "/a", "version": {wrong}}}], "operations": [{{"put": "/b"}}]}}"#);
+        let (_folder, file) = file("txn.json", check);
+        for command in [
+            &["put", "/a", "two", "--if-version", &wrong][..],
+            &["delete", "/a", "--if-version", &wrong],
+            &["txn", file.to_str().unwrap()],
+        ] {
             let ran = on.run(command);
             assert_eq!(ran.code, 1);
-            assert!(ran.error().contains(&format!("not at version {wrong}")), "{}", ran.error());
+            let found = format!("the entry is at version {version}, not at version {wrong}");
+            assert!(ran.error().contains(&found), "{}", ran.error());
         }
-        on.text(&["put", "/a", "three", "--if-version", version.trim()]);
+        let ran = on.run(&["put", "/none", "x", "--if-version", "5"]);
+        assert!(ran.error().contains("there is no such entry, at version 5"), "{}", ran.error());
+        on.text(&["put", "/a", "three", "--if-version", version]);
         assert_eq!(on.text(&["get", "/a"]), "three");
     }
 }
@@ -113,9 +132,9 @@ fn lists_are_sorted_a_line_each() {
 }
 
 #[test]
-fn an_ephemeral_entry_lives_until_ctrl_c_or_sigterm() {
+fn an_ephemeral_entry_lives_until_a_signal_ends_the_command() {
     for on in On::each() {
-        for signal in [Signal::INT, Signal::TERM] {
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
             let holder = on.start(&["put", "/up", "yes", "--ephemeral"]);
             let version = holder.line();
             let entry = &on.objects(&["get", "/up"])[0];
@@ -143,6 +162,44 @@ fn an_ephemeral_entry_whose_session_is_lost_ends_the_command_with_3() {
     proxy.cut();
     for ended in [revoked.end(), cut_off.end()] {
         assert_eq!((ended.code, ended.error_object()["kind"].clone()), (3, json!("SessionLost")));
+    }
+}
+
+#[test]
+fn an_ephemeral_entry_is_put_again_with_the_strategy_to_wait() {
+    let options = ["--set", "registry.session-timeout=2s", "--set", "registry.disconnect-strategy=wait"];
+    let put = [&["put", "/up", "yes", "--ephemeral"], &options[..]].concat();
+    for ((on, proxy), direct) in On::each_behind_a_proxy().into_iter().zip(On::each()) {
+        let holder = on.start(&put);
+        let first: u64 = holder.line().parse().unwrap();
+        proxy.cut();
+        let direct = on.at(direct.address());
+        eventually("the entry goes with its session", || direct.run(&["get", "/up"]).code == 1);
+        proxy.heal();
+        assert!(holder.line().parse::<u64>().unwrap() > first);
+        assert_eq!(direct.text(&["get", "/up"]), "yes");
+        holder.signal(Signal::TERM);
+        assert_eq!(holder.end().code, 0);
+    }
+}
+
+#[test]
+fn an_ephemeral_entry_that_is_another_s_or_nobody_s_ends_the_command_with_76() {
+    let put = ["put", "/up", "mine", "--ephemeral", "--output=json", "--set=registry.session-timeout=2s"];
+    for on in On::each() {
+        let holders = ["/replaced", "/deleted"].map(|key| {
+            let holder = on.start(&[&["put", key], &put[2..]].concat());
+            holder.line();
+            holder
+        });
+        let version = on.text(&["put", "/replaced", "theirs"]);
+        on.text(&["delete", "/deleted"]);
+        let [replaced, deleted] = holders.map(Running::end);
+        assert_eq!((replaced.code, deleted.code), (76, 76));
+        let told = |ran: &Ran| ran.stderr.lines().last().unwrap().to_owned();
+        assert!(told(&replaced).contains(&format!("in its place, at version {}, persistent", version.trim())));
+        assert!(told(&deleted).contains("deleted by somebody else"), "{deleted:?}");
+        assert_eq!(on.text(&["get", "/replaced"]), "theirs");
     }
 }
 

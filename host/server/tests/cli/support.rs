@@ -78,6 +78,19 @@ impl On {
         On { options: [backend, &server, &namespace].map(|assignment| format!("--set={assignment}")).into() }
     }
 
+    /// Where the server is found.
+    pub(crate) fn address(&self) -> &str {
+        self.options[1].rsplit_once('=').unwrap().1
+    }
+
+    /// The same namespace with another server's address.
+    pub(crate) fn at(&self, address: impl Display) -> Self {
+        let mut options = self.options.clone();
+        let (key, _) = options[1].rsplit_once('=').unwrap();
+        options[1] = format!("{key}={address}");
+        On { options }
+    }
+
     /// The program in this namespace.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = memory();
@@ -231,6 +244,10 @@ impl Running {
         }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -257,6 +274,12 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether a process runs: it has not ended, nor is it stopped.
+pub(crate) fn runs(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains(['Z', 'X', 'T']))
 }
 
 /// A file that goes with the test.

@@ -10,6 +10,7 @@ use registry_host::{Applied, Error, ErrorKind, Registry};
 use serde_json::json;
 
 use self::input::{Check, Input, Operation};
+use super::{found_version, not_at};
 use crate::context::Context;
 use crate::exit::{Done, OK};
 
@@ -80,18 +81,24 @@ async fn commit(registry: &Registry, input: &Input) -> registry_host::Result<Vec
             Operation::Delete(key) => txn.delete(key),
         };
     }
-    let committed = txn.commit().await.map_err(|error| named(error, &input.checks))?;
-    Ok(committed.applied)
+    match txn.commit().await {
+        Ok(committed) => Ok(committed.applied),
+        Err(error) => Err(named(registry, error, &input.checks).await),
+    }
 }
 
-/// A failed condition with the checks that failed as they stand in the file.
-fn named(error: Error, checks: &[Check]) -> Error {
+/// A failed condition with the checks that failed as they stand in the file, and what was found instead.
+async fn named(registry: &Registry, mut error: Error, checks: &[Check]) -> Error {
     if error.kind() != ErrorKind::ConditionFailed {
         return error;
     }
-    let failed = error.failed_checks().to_vec();
-    failed
-        .iter()
-        .filter_map(|at| Some((at, checks.get(*at)?)))
-        .fold(error, |error, (at, check)| error.with_cause_text(format!("checks[{at}], {check}")))
+    for at in error.failed_checks().to_vec() {
+        let Some(check) = checks.get(at) else { continue };
+        let found = match check {
+            Check::Version(key, version) => format!(": {}", not_at(*version, found_version(registry, key).await)),
+            _ => String::new(),
+        };
+        error = error.with_cause_text(format!("checks[{at}], {check}{found}"));
+    }
+    error
 }
