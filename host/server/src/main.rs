@@ -20,6 +20,9 @@ use output::Output;
 use registry_host::{Error, ErrorKind};
 
 fn main() -> ExitCode {
+    if let Some(code) = commands::lock::supervisor_main() {
+        return code;
+    }
     if let Some(file) = commands::plugins::child_to_verify() {
         return registry_host::plugin::verify_child_main(file);
     }

@@ -109,8 +109,8 @@ fn not_found(name: &str, folders: &[PathBuf]) -> Error {
             if is_built_in(&executable, Path::new(env!("CARGO_MANIFEST_DIR"))) {
                 ": run cargo build --workspace, cargo run and cargo build -p build no plugins"
             } else {
-                ": building a host builds no plugins; build them from their own sources (cargo build --workspace there), \
-                 and name the folder with their .so files in registry.plugin-dirs"
+                ": building a host builds no plugins; build them from their own sources (cargo build --workspace \
+                 there), and name the folder with their .so files in registry.plugin-dirs"
             }
         }
         _ if near.is_some() => ": correct registry.type",
@@ -127,8 +127,8 @@ fn in_cargo_target(executable: &Path) -> bool {
     executable.ancestors().skip(1).any(|folder| folder.join(".rustc_info.json").is_file())
 }
 
-/// Whether an executable in a cargo target folder is from the workspace that these sources belong to; of a host with a workspace
-/// of its own the plugins are no members.
+/// Whether an executable in a cargo target folder is from the workspace that these sources belong to; of a host with a
+/// workspace of its own the plugins are no members.
 fn is_built_in(executable: &Path, sources: &Path) -> bool {
     let target = executable.ancestors().skip(1).find(|folder| folder.join(".rustc_info.json").is_file());
     target.and_then(Path::parent).is_some_and(|workspace| sources.starts_with(workspace))

@@ -28,6 +28,8 @@ fn a_held_lock_is_not_had_by_try_nor_within_a_limit() {
         for limit in [&["--try"][..], &["--timeout", "100ms"]] {
             let ran = on.run(&[&["lock", "/l", "--output", "json"], limit, &["--", "echo", "had"]].concat());
             assert_eq!((ran.code, ran.stdout.len(), &ran.error_object()["kind"]), (1, 0, &json!("NotAcquired")));
+            let holding = format!("process {}, since 2", holder.id());
+            assert!(ran.stderr.contains("held by /l/") && ran.stderr.contains(&holding), "{ran:?}");
         }
         holder.signal(Signal::TERM);
         assert_eq!(holder.end().code, 128 + 15, "the signal was passed on, and the command's end is ours");

@@ -77,6 +77,64 @@ fn the_table_of_registered_servers_is_drawn_anew_until_a_key_ends_it() {
 }
 
 #[test]
+fn a_command_under_a_lock_is_stopped_and_goes_on_with_its_shell() {
+    let bash = args(Command::new("bash"), ["--norc", "--noediting", "-i"]);
+    let (keyboard, mut keys) = std::io::pipe().unwrap();
+    let shell = Running::start(script(&bash).stdin(keyboard));
+    let mut press = |text: &str| keys.write_all(text.as_bytes()).unwrap();
+    // A prompt that is a line of its own.
+    press("PS1='pro''mpt\\n'\n");
+    let lock = args(memory(), ["lock", "/l", "--", "sh", "-c", "echo rea\"\"dy; exec sed -u s/^/got-/"]);
+    let quoted = |word: &std::ffi::OsStr| format!("'{}' ", word.to_str().unwrap());
+    let line: String = std::iter::once(lock.get_program()).chain(lock.get_args()).map(quoted).collect();
+    press(&format!("{line}\n"));
+    shell.line_where(|line| line.trim_end().ends_with("ready"));
+    press("one\n");
+    shell.line_where(|line| line.trim_end().ends_with("got-one"));
+    press("\x1a");
+    shell.line_where(|line| line.contains("Stopped"));
+    // The shell has the terminal.
+    press("echo shell-$((1 + 1))\n");
+    shell.line_where(|line| line.contains("shell-2"));
+    press("fg\n");
+    shell.line_where(|line| line.contains("got-/"));
+    press("two\n");
+    shell.line_where(|line| line.trim_end().ends_with("got-two"));
+    press("\x03");
+    // What is typed before may be flushed with the key.
+    shell.line_where(|line| line.trim_end().ends_with("prompt"));
+    press("echo code-$?\n");
+    shell.line_where(|line| line.contains("code-130"));
+    press("exit 7\n");
+    assert_eq!(shell.end().code, 7);
+}
+
+#[test]
+fn a_command_in_a_pipeline_leaves_the_terminal_to_the_others() {
+    let lock = args(memory(), ["lock", "/l", "--", "sh", "-c", "echo ready; exec sleep 600"]);
+    let quoted = |word: &std::ffi::OsStr| format!("'{}' ", word.to_str().unwrap());
+    let line: String = std::iter::once(lock.get_program()).chain(lock.get_args()).map(quoted).collect();
+    let mut pipeline = Command::new("script");
+    // The second one reads from the terminal, as a pager does.
+    let second = "{ read line; read key </dev/tty; echo $line-$key; }";
+    pipeline.args(["-qec", &format!("{line} | {second}"), "/dev/null"]).env("TERM", "dumb");
+    let (keyboard, mut keys) = std::io::pipe().unwrap();
+    let pipeline = Running::start(pipeline.stdin(keyboard));
+    keys.write_all(b"a\n").unwrap();
+    pipeline.line_where(|line| line.trim_end().ends_with("ready-a"));
+    keys.write_all(b"\x03").unwrap();
+    pipeline.end();
+}
+
+#[test]
+fn a_put_without_a_value_on_a_terminal_is_wrong_usage() {
+    let ran = run(&mut script(&args(memory(), ["put", "/a"])));
+    assert_eq!(ran.code, 2);
+    assert!(ran.text().contains("put /a: the value is missing"), "{ran:?}");
+    assert!(ran.text().contains("registry put --help"), "{ran:?}");
+}
+
+#[test]
 fn a_key_pressed_reaches_a_command_under_a_lock_once() {
     // A shell may take two signals for one. The last wait is there for a second to come in.
     let count = r#"$| = 1; $SIG{INT} = sub { $n++ }; print "ready\n"; select(undef, undef, undef, 9) while !$n;

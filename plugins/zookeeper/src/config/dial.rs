@@ -60,7 +60,8 @@ impl Settings {
         let session_timeout = context.session_timeout();
         if !(SHORTEST_SESSION..=LONGEST).contains(&session_timeout) {
             let what = format_args!(
-                "is {session_timeout:?}; accepted: from {SHORTEST_SESSION:?} to 24h; unless it is set registry.session-timeout counts"
+                "is {session_timeout:?}; accepted: from {SHORTEST_SESSION:?} to 24h; \
+                 unless it is set registry.session-timeout counts"
             );
             return Err(invalid(context, "session-timeout", what));
         }
