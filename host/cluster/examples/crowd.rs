@@ -125,7 +125,8 @@ async fn beat(registry: &Registry, number: usize) -> Result<()> {
         worker_host_weight: Some(100),
         worker_waiting_task_count: Some(0),
         worker_exec_thread_count: Some(100),
-        keeps_record: false,
+        keeps_record: true,
+        ..Heartbeat::default()
     };
     registry.put(&key, heartbeat.write()).ephemeral().await.map(drop)
 }

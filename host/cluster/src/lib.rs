@@ -67,6 +67,9 @@
 //!
 //! # What is on the registry
 //!
+//! Servers of old releases read their own format of heartbeats alone, `registry.cluster.heartbeat-format` says which is written;
+//! what else to know of them is in `docs/compatibility.md`.
+//!
 //! | key | mode | value |
 //! |---|---|---|
 //! | `/nodes/master/<host:port>` | ephemeral | the [`Heartbeat`] |
@@ -126,7 +129,7 @@ mod view;
 pub use cluster::Cluster;
 pub use failover::{Departed, Failover, TakeOver};
 pub use gauge::{Figures, Gauge};
-pub use heartbeat::{Heartbeat, Unreadable};
+pub use heartbeat::{Heartbeat, HeartbeatFormat, Unreadable};
 pub use keys::{DEAD_SERVERS, DEFAULT_GROUP, Role, Server, marked};
 pub use member::{Life, Member};
 pub use membership::{Membership, Standing, Stop};

@@ -54,6 +54,11 @@ impl Member {
         self.heartbeat.as_ref().ok().map(Heartbeat::status)
     }
 
+    /// Whether it is registered, but has not beaten yet.
+    pub fn is_silent(&self) -> bool {
+        self.heartbeat.as_ref().is_err_and(Unreadable::is_absent)
+    }
+
     /// Whether it is known that it can be given work.
     pub fn is_normal(&self) -> bool {
         self.status() == Some(Status::Normal)

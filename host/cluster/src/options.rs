@@ -6,7 +6,7 @@ use registry_host::{Error, ErrorKind, Result, Settings};
 use registry_plugin::config::{self, duration};
 use serde::Deserialize;
 
-use crate::{Limits, balance::Selector, gauge};
+use crate::{HeartbeatFormat, Limits, balance::Selector, gauge};
 
 const SECTION: &str = "cluster";
 
@@ -21,6 +21,8 @@ pub struct Options {
     /// `max-unchanged-interval`: how long a beat that says nothing new is left unwritten; nothing to write every one.
     #[serde(with = "duration::option")]
     pub max_unchanged_interval: Option<Duration>,
+    /// `heartbeat-format`, `json`: what servers of old releases of DolphinScheduler can read, as long as there are any.
+    pub heartbeat_format: HeartbeatFormat,
     /// `max-cpu-load-avg`: the load average above which the server is abnormal; -1 is twice the processors.
     pub max_cpu_load_avg: f64,
     /// `reserved-memory`, 0.3: the available memory, in GB, below which the server is abnormal.
@@ -41,6 +43,7 @@ impl Default for Options {
         Options {
             max_heartbeat_interval: Duration::from_secs(10),
             max_unchanged_interval: None,
+            heartbeat_format: HeartbeatFormat::default(),
             max_cpu_load_avg: -1.0,
             reserved_memory: 0.3,
             host_weight: 100,
@@ -124,6 +127,7 @@ mod tests {
             "registry.cluster.host-weight=5",
             "registry.cluster.failover-grace=1m",
             "registry.cluster.max-unchanged-interval=30s",
+            "registry.cluster.heartbeatFormat=dolphinscheduler-1.3",
         ]);
         let options = options.unwrap();
         assert_eq!(options.max_heartbeat_interval, Duration::from_secs(2));
@@ -131,6 +135,9 @@ mod tests {
         assert_eq!(options.host_selector, Selector::LowerWeight);
         assert_eq!(options.failover_grace, Duration::from_secs(60));
         assert_eq!(options.max_unchanged_interval, Some(Duration::from_secs(30)));
+        assert_eq!(options.heartbeat_format, HeartbeatFormat::Fields10);
+        let later = read(&["registry.cluster.heartbeat-format=dolphinscheduler-2.0"]).unwrap();
+        assert_eq!(later.heartbeat_format, HeartbeatFormat::Fields13);
     }
 
     #[test]
@@ -143,6 +150,7 @@ mod tests {
             ("host-weight=0", "accepted: 1 and more"),
             ("exec-threads=many", "accepted: a whole number"),
             ("host-selector=best", "lower-weight"),
+            ("heartbeat-format=1.3", "dolphinscheduler-1.3"),
             ("host-wait=5", "host-weight"),
         ] {
             let refused = read(&[&format!("registry.cluster.{set}")]).expect_err(set);

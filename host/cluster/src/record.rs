@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use registry_host::Entry;
 use serde::{Deserialize, Serialize};
 
-use crate::{Life, Role, address::folder};
+use crate::{HeartbeatFormat, Life, Role, address::folder, heartbeat::dates};
 
 /// What all records stand below.
 pub(crate) const RECORDS: &str = "/cluster/lives";
@@ -80,12 +80,13 @@ impl Record {
 }
 
 impl Life {
-    /// A life of this process that begins now; no two are the same.
-    pub(crate) fn begin() -> Self {
+    /// A life of this process that begins now, as heartbeats of this format can tell it; no two are the same.
+    pub(crate) fn begin(format: HeartbeatFormat) -> Self {
         static LAST: AtomicI64 = AtomicI64::new(0);
-        let now = now();
-        let before = LAST.fetch_max(now, Ordering::Relaxed);
-        let startup_time = if before < now { now } else { LAST.fetch_add(1, Ordering::Relaxed) + 1 };
+        static LAST_DATE: AtomicI64 = AtomicI64::new(0);
+        let (now, last, step) = if format.has_dates() { (dates::now(), &LAST_DATE, 1_000) } else { (now(), &LAST, 1) };
+        let before = last.fetch_max(now, Ordering::Relaxed);
+        let startup_time = if before < now { now } else { last.fetch_add(step, Ordering::Relaxed) + step };
         Life { startup_time, process_id: std::process::id().into() }
     }
 }

@@ -96,6 +96,29 @@ async fn a_server_beats_and_tells_at_once_that_it_is_busy() {
 }
 
 #[tokio::test]
+async fn a_server_is_told_apart_from_its_former_process_in_the_formats_of_old_releases_too() {
+    for settings in every() {
+        for format in ["dolphinscheduler-1.3", "dolphinscheduler-2.0"] {
+            let format = format!("registry.cluster.heartbeat-format={format}");
+            let (old, new) = (cluster(&settings, &[&format]).await, cluster(&settings, &[&format]).await);
+            let server = worker("w:1", &["a"]);
+            let former = register(&old, &server).await;
+            shows(&new.workers("a"), &["w:1"]).await;
+            let first = new.workers("a").now()[0].clone();
+            assert_eq!(first.life(), Some(former.life()));
+            assert!(first.heartbeat.as_ref().expect("it can be read").keeps_record);
+            // Its entry is still its own after beats of its own.
+            member(&new.workers("a"), "it beats", |member| member.version > first.version).await;
+            let latter = register(&new, &server).await;
+            assert_ne!(former.life(), latter.life(), "in the same second, in the same process");
+            let stop = stopped(&former).await;
+            assert!(matches!(&*stop, Stop::Replaced { by: Some(by), .. } if *by == latter.life()), "{stop}");
+            latter.leave().await.expect("it leaves");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_former_process_is_taken_over_and_told_to_stop() {
     for settings in every() {
         for server in [master("m:1"), worker("w:1", &["a", "b"])] {
@@ -142,6 +165,10 @@ async fn a_server_that_is_declared_dead_releases_its_entries_and_stops() {
         assert!(matches!(*stop, Stop::DeclaredDead), "{stop}");
         assert_eq!(keys_below(other.registry(), "/nodes").await, [] as [&str; 0], "released before it was told");
         assert!(std::sync::Arc::ptr_eq(&stop, &stopped(&member).await), "there is one cause");
+        // A host that has dropped its work may go on as another life of the same server.
+        let again = register(&one, &server).await;
+        assert_eq!(other.marked_dead().await.expect("the marks"), []);
+        assert!(matches!(again.standing(), Standing::Serving) && again.life() != member.life());
     }
 }
 

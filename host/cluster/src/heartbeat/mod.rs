@@ -1,21 +1,31 @@
 //! What a server says of itself: the value of its entry.
 
 mod commas;
+pub(crate) mod dates;
+mod format;
+mod json;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::format::HeartbeatFormat;
 use crate::{Limits, Status};
+
+/// What stands for a figure that a server could not measure.
+const UNKNOWN: f64 = -1.0;
 
 /// A heartbeat, as DolphinScheduler writes it: JSON with these names in camelCase.
 ///
 /// # Behavior
 ///
-/// What a heartbeat doesn't have is 0, and what nobody here knows is passed over. The older forms, ten or fourteen fields
-/// with commas between, are read as well.
+/// What a heartbeat doesn't have is 0, and what nobody here knows is passed over. A figure below 0 is one that the server
+/// could not measure. The older formats, 10, 13 or 14 fields with commas between, are read as well.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Heartbeat {
@@ -65,11 +75,21 @@ pub struct Heartbeat {
     /// that has none any more is over.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub keeps_record: bool,
+    /// How it was written, or is to be.
+    #[serde(skip)]
+    pub format: HeartbeatFormat,
+    /// Whether both its times are dates without a zone: then they are in ms since 1970 on a clock of the server's time zone.
+    /// [`started`](Self::started) and [`reported`](Self::reported) take that for this machine's.
+    #[serde(skip)]
+    pub has_dates: bool,
 }
 
 /// Why a server's value is no heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable(String);
+pub struct Unreadable {
+    reason: String,
+    is_absent: bool,
+}
 
 impl Heartbeat {
     /// Reads a value, in whichever form it is.
@@ -78,11 +98,11 @@ impl Heartbeat {
     ///
     /// Why it can't be read, in one sentence.
     pub fn read(value: &[u8]) -> Result<Self, Unreadable> {
-        let refused = |reason: String| Err(Unreadable(reason));
+        let refused = |reason: String| Err(Unreadable { reason, is_absent: false });
         let Ok(text) = std::str::from_utf8(value) else { return refused("the heartbeat is no text".to_owned()) };
         let text = text.trim();
         match text.chars().next() {
-            None => refused("the heartbeat is empty".to_owned()),
+            None => Err(Unreadable { reason: "no heartbeat yet".to_owned(), is_absent: true }),
             Some('{') => {
                 let read = serde_json::from_str(text);
                 read.or_else(|error| refused(format!("the heartbeat is no JSON that can be read: {error}")))
@@ -91,10 +111,28 @@ impl Heartbeat {
         }
     }
 
-    /// The value to be written.
+    /// The value to be written, in its [format](Self::format).
     pub fn write(&self) -> Vec<u8> {
-        // Numbers and nothing else: there is nothing that could fail, and an empty value would be told of as unreadable.
-        serde_json::to_vec(self).unwrap_or_default()
+        match self.format {
+            HeartbeatFormat::Fields10 | HeartbeatFormat::Fields13 => commas::write(self).into_bytes(),
+            _ => json::write(self),
+        }
+    }
+
+    /// When the server started, by its own clock; none if it doesn't say.
+    pub fn started(&self) -> Option<SystemTime> {
+        self.moment(self.startup_time)
+    }
+
+    /// When this was written, by the server's own clock; none if it doesn't say.
+    pub fn reported(&self) -> Option<SystemTime> {
+        self.moment(self.report_time)
+    }
+
+    fn moment(&self, time: i64) -> Option<SystemTime> {
+        let time = if self.has_dates { dates::moment(time) } else { time };
+        let time = u64::try_from(time).ok().filter(|time| *time > 0)?;
+        UNIX_EPOCH.checked_add(Duration::from_millis(time))
     }
 
     /// The server's status: what it says, or else what follows from its figures.
@@ -138,9 +176,17 @@ impl Heartbeat {
     }
 }
 
+impl Unreadable {
+    /// Whether there is nothing to be read yet: DolphinScheduler's servers register with an empty value, and write their first
+    /// heartbeat one interval later.
+    pub fn is_absent(&self) -> bool {
+        self.is_absent
+    }
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 

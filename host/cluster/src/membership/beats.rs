@@ -10,13 +10,15 @@ use tokio::{
 };
 
 use super::{Entries, Standing, Stop, Tasks};
-use crate::{Cluster, Figures, Heartbeat, Life, Limits, Role, Server, Status, gauge::Reading, record::now};
+use crate::{
+    Cluster, Figures, Heartbeat, Life, Limits, Role, Server, Status, gauge::Reading, heartbeat::dates, record::now,
+};
 
 /// What it takes to beat.
 pub(super) struct Beats {
     cluster: Cluster,
     server: Server,
-    life: Life,
+    pub(super) life: Life,
     limits: Limits,
     entries: Option<Entries>,
     last: Heartbeat,
@@ -41,9 +43,10 @@ impl Beats {
         let options = self.cluster.options();
         let within = self.limits.hold(figures.load_average, figures.available_memory);
         let worker = self.server.role() == Role::Worker;
+        let (format, has_dates) = (options.heartbeat_format, options.heartbeat_format.has_dates());
         Heartbeat {
             startup_time: self.life.startup_time,
-            report_time: now(),
+            report_time: if has_dates { dates::now() } else { now() },
             cpu_usage: figures.cpu_usage,
             memory_usage: figures.memory_usage,
             load_average: figures.load_average,
@@ -57,6 +60,8 @@ impl Beats {
             worker_waiting_task_count: worker.then_some(waiting_tasks),
             worker_exec_thread_count: worker.then_some(options.exec_threads),
             keeps_record: true,
+            format,
+            has_dates,
         }
     }
 
@@ -293,13 +298,13 @@ mod tests {
     use registry_suite::{Ending, SOON, memory, open, within};
 
     use super::*;
-    use crate::Options;
+    use crate::{HeartbeatFormat, Options};
 
     async fn beats(max_unchanged_interval: Option<Duration>) -> Beats {
         let options = Options { max_unchanged_interval, ..Options::default() };
         let cluster = Cluster::open(open(memory()).await.unwrap(), options).await.unwrap();
         let server = Server::worker("w:1", ["a"]).unwrap();
-        Beats::new(&cluster, &server, Life::begin())
+        Beats::new(&cluster, &server, Life::begin(HeartbeatFormat::Json))
     }
 
     #[tokio::test]
@@ -328,7 +333,7 @@ mod tests {
             let max_heartbeat_interval = Duration::from_millis(10);
             let options = Options { max_heartbeat_interval, max_unchanged_interval, ..Options::default() };
             let cluster = Cluster::open(registry.clone(), options).await.unwrap();
-            let (server, life) = (Server::worker(address, ["a"]).unwrap(), Life::begin());
+            let (server, life) = (Server::worker(address, ["a"]).unwrap(), Life::begin(HeartbeatFormat::Json));
             let mut beats = Beats::new(&cluster, &server, life);
             let figures = Figures { available_memory: 8.0, ..Figures::default() };
             let first = beats.heartbeat(&figures, 0);

@@ -2,6 +2,7 @@
 
 mod beats;
 mod entries;
+mod readers;
 mod registering;
 mod standing;
 
@@ -47,14 +48,14 @@ struct Tasks {
 
 impl Membership {
     pub(crate) async fn register(cluster: Cluster, server: Server) -> Result<Self> {
-        let life = Life::begin();
         let stop_wanted = cluster.registry().session().stop_wanted();
         let (beats, figures) = tokio::select! {
             biased;
             // Whoever registers nevertheless is told to stop at once, and only leaves others something to take over.
             error = stop_wanted => return Err(error),
-            registered = registering::register(&cluster, &server, life) => registered?,
+            registered = registering::register(&cluster, &server) => registered?,
         };
+        let life = beats.life;
         let (standing, told) = watch::channel(Standing::Serving);
         let (failing, failure) = watch::channel(None);
         let (tasks, counts) = watch::channel(Tasks::default());

@@ -6,11 +6,11 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use registry_host::{Error, ErrorKind, Guard, Result};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Entries, beats::Beats};
-use crate::{Cluster, Life, Role, Server, gauge::Reading, keys::STARTUP_LOCK};
+use super::{Entries, beats::Beats, readers};
+use crate::{Cluster, Life, Role, Server, gauge::Reading, keys::STARTUP_LOCK, record::Record};
 
 /// Registers a server, and waits until it is seen; gives what it takes to beat.
-pub(super) async fn register(cluster: &Cluster, server: &Server, life: Life) -> Result<(Beats, Reading)> {
+pub(super) async fn register(cluster: &Cluster, server: &Server) -> Result<(Beats, Reading)> {
     let registry = cluster.registry();
     let limit = registry.operation_timeout();
     let deadline = Instant::now() + 3 * limit;
@@ -19,6 +19,7 @@ pub(super) async fn register(cluster: &Cluster, server: &Server, life: Life) -> 
         Role::Master => Some(registry.lock(STARTUP_LOCK).within(2 * limit).await?),
         Role::Worker => None,
     };
+    let life = begin(cluster, server).await?;
     let mut beats = Beats::new(cluster, server, life);
     let heartbeat = beats.heartbeat(&reading.now(), 0);
     let put = put(cluster, server, life, &heartbeat, lock.as_ref(), deadline).await;
@@ -31,10 +32,25 @@ pub(super) async fn register(cluster: &Cluster, server: &Server, life: Life) -> 
         tracing::debug!(%error, "the lock for starting masters is not released yet");
     }
     seen?;
+    readers::warn(cluster, server);
     if let Some(entries) = released.0.take() {
         beats.begin(entries, heartbeat);
     }
     Ok((beats, reading))
+}
+
+/// Begins a life that no other process at the address has begun.
+///
+/// Milliseconds tell two apart. Whole seconds don't if both have the same number of a process, as in containers.
+async fn begin(cluster: &Cluster, server: &Server) -> Result<Life> {
+    let format = cluster.options().heartbeat_format;
+    loop {
+        let life = Life::begin(format);
+        let record = Record::new(server.role(), server.address(), Vec::new(), life);
+        if !format.has_dates() || cluster.registry().get(&record.key()).await?.is_none() {
+            return Ok(life);
+        }
+    }
 }
 
 /// Puts the entries, again until it is known that they are there.

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use registry_cluster::{Heartbeat, Member};
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::Error as _};
+use serde_json::Value;
 
 use super::text;
 
@@ -14,10 +15,11 @@ pub(crate) const HEADING: [&str; 7] = ["STATUS", "CPU", "MEMORY", "LOAD", "BEAT"
 #[derive(Serialize)]
 pub(crate) struct Said<'a> {
     status: &'static str,
-    /// Why the heartbeat can't be read.
+    /// Why there is no heartbeat that can be read.
     reason: Option<String>,
-    /// How long ago it was written, by the writer's clock.
-    age_ms: Option<u64>,
+    /// How long ago it was written, by the writer's clock; negative if that is ahead of ours.
+    age_ms: Option<i64>,
+    #[serde(serialize_with = "object")]
     heartbeat: Option<&'a Heartbeat>,
 }
 
@@ -25,11 +27,15 @@ impl<'a> Said<'a> {
     /// What a member says, or that it is gone.
     pub(crate) fn of(member: Option<&'a Member>) -> Self {
         let heartbeat = member.and_then(|member| member.heartbeat.as_ref().ok());
-        let age = heartbeat.and_then(|heartbeat| since(heartbeat.report_time));
+        let age = heartbeat.and_then(|heartbeat| heartbeat.reported()).map(Age::of);
         Said {
-            status: member.map_or("gone", |member| member.status().map_or("unreadable", |status| status.name())),
+            status: match member {
+                None => "gone",
+                Some(member) if member.is_silent() => "starting",
+                Some(member) => member.status().map_or("unreadable", |status| status.name()),
+            },
             reason: member.and_then(|member| member.heartbeat.as_ref().err()).map(ToString::to_string),
-            age_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            age_ms: age.map(Age::milliseconds),
             heartbeat,
         }
     }
@@ -44,13 +50,11 @@ impl<'a> Said<'a> {
         }];
         match self.heartbeat {
             Some(heartbeat) => cells.extend([
-                format!("{:.0}%", heartbeat.cpu_usage * 100.0),
-                format!("{:.0}%", heartbeat.memory_usage * 100.0),
-                format!("{:.2}", heartbeat.load_average),
-                since(heartbeat.report_time).map_or_else(unknown, |ago| format!("{:.1}s ago", ago.as_secs_f64())),
-                since(heartbeat.startup_time).map_or_else(unknown, |up| {
-                    humantime::format_duration(Duration::from_secs(up.as_secs())).to_string()
-                }),
+                measured(heartbeat.cpu_usage, |share| format!("{:.0}%", share * 100.0)),
+                measured(heartbeat.memory_usage, |share| format!("{:.0}%", share * 100.0)),
+                measured(heartbeat.load_average, |load| format!("{load:.2}")),
+                heartbeat.reported().map(Age::of).map_or_else(unknown, Age::text),
+                heartbeat.started().map(Age::of).map_or_else(unknown, Age::uptime),
                 heartbeat.process_id.to_string(),
             ]),
             None => cells.resize_with(HEADING.len(), unknown),
@@ -59,9 +63,70 @@ impl<'a> Said<'a> {
     }
 }
 
-/// How long ago a moment was, in ms since 1970, that a server wrote down; its clock may be ahead of ours.
-fn since(moment: i64) -> Option<Duration> {
-    let moment = u64::try_from(moment).ok().filter(|moment| *moment > 0)?;
-    let moment = UNIX_EPOCH.checked_add(Duration::from_millis(moment))?;
-    Some(SystemTime::now().duration_since(moment).unwrap_or_default())
+/// A figure's cell; a server that could not measure it says so by one below 0.
+fn measured(figure: f64, cell: impl FnOnce(f64) -> String) -> String {
+    if figure < 0.0 { "-".to_owned() } else { cell(figure) }
+}
+
+/// The heartbeat with its times as moments, and null for what could not be measured.
+fn object<S: Serializer>(heartbeat: &Option<&Heartbeat>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(heartbeat) = heartbeat else { return serializer.serialize_none() };
+    let mut object = serde_json::to_value(heartbeat).map_err(S::Error::custom)?;
+    for (name, moment) in [("startupTime", heartbeat.started()), ("reportTime", heartbeat.reported())] {
+        let since = moment.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
+        if let Some(since) = since {
+            object[name] = milliseconds(since).into();
+        }
+    }
+    for name in ["cpuUsage", "memoryUsage", "loadAverage", "availablePhysicalMemorySize", "diskAvailable"] {
+        if object[name].as_f64().is_some_and(|figure| figure < 0.0) {
+            object[name] = Value::Null;
+        }
+    }
+    object.serialize(serializer)
+}
+
+/// How long ago something was that a server wrote down by its own clock.
+#[derive(Clone, Copy)]
+enum Age {
+    Past(Duration),
+    /// That clock is ahead of ours.
+    Ahead(Duration),
+}
+
+impl Age {
+    fn of(moment: SystemTime) -> Self {
+        match SystemTime::now().duration_since(moment) {
+            Ok(past) => Age::Past(past),
+            Err(error) => Age::Ahead(error.duration()),
+        }
+    }
+
+    fn milliseconds(self) -> i64 {
+        match self {
+            Age::Past(past) => milliseconds(past),
+            Age::Ahead(ahead) => -milliseconds(ahead),
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Age::Past(past) => format!("{:.1}s ago", past.as_secs_f64()),
+            Age::Ahead(ahead) if ahead < Duration::from_millis(50) => "0.0s ago".to_owned(),
+            Age::Ahead(ahead) => format!("{:.1}s ahead", ahead.as_secs_f64()),
+        }
+    }
+
+    fn uptime(self) -> String {
+        let (Age::Past(time) | Age::Ahead(time)) = self;
+        let whole = humantime::format_duration(Duration::from_secs(time.as_secs()));
+        match self {
+            Age::Ahead(ahead) if ahead >= Duration::from_secs(1) => format!("{whole} ahead"),
+            _ => whole.to_string(),
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -58,6 +58,30 @@ fn servers_are_shown_with_what_they_say_and_whether_they_are_marked_as_dead() {
 }
 
 #[test]
+fn servers_of_old_releases_are_shown_with_what_they_could_not_measure_and_by_their_clocks() {
+    // Its clock is far ahead of ours.
+    const AHEAD: &str = "0.5,-1.0,-1.0,7.5,8.0,0.3,1700000000000,7000000000000,0,4711,37,100,0";
+    let on = On::etcd();
+    let put = |key: &str, value: &str| {
+        let put = on.start(&["put", key, value, "--ephemeral"]);
+        put.line();
+        put
+    };
+    let _servers = [put("/nodes/worker/gpu/a:1", AHEAD), put("/nodes/worker/gpu/b:1", "")];
+    let lines = table(&on);
+    assert!(lines[1].starts_with("worker gpu a:1 normal 50% - - ") && lines[1].contains("s ahead "), "{lines:?}");
+    assert!(lines[2].starts_with("worker gpu b:1 starting: no heartbeat yet ? "), "{lines:?}");
+    let objects = on.objects(&["servers"]);
+    let (said, ahead) = (&objects[0]["heartbeat"], objects[0]["age_ms"].as_i64().unwrap());
+    assert_eq!(
+        (&said["memoryUsage"], &said["loadAverage"], &said["cpuUsage"]),
+        (&json!(null), &json!(null), &json!(0.5))
+    );
+    assert!(ahead < 0, "{ahead}");
+    assert_eq!((&objects[1]["status"], &objects[1]["reason"]), (&json!("starting"), &json!("no heartbeat yet")));
+}
+
+#[test]
 fn a_server_that_nobody_knows_is_not_marked() {
     for on in On::each() {
         let ran = on.run(&["servers", "mark-dead", "nobody:1"]);
