@@ -338,6 +338,48 @@ async fn servers_that_keep_no_record_are_taken_over_for_as_well() {
 }
 
 #[tokio::test]
+async fn a_server_that_has_not_said_who_it_is_yet_is_taken_over_for_only_if_it_is_another() {
+    const ONE: &str = r#"{"startupTime":1,"processId":7}"#;
+    const OTHER: &str = r#"{"startupTime":2,"processId":8}"#;
+    for settings in every() {
+        let book = Book::default();
+        let first = start(&settings, "m:1", &book, &[]).await;
+        let foreign = registry_suite::open(settings.clone()).await.expect("a registry");
+        let put = async |name: &str, value: &str| {
+            foreign.put(&format!("/nodes/worker/a/{name}"), value).ephemeral().await.expect("a put");
+        };
+        // Who comes and goes later proves that all before was looked at.
+        let passes = async |name: &str| {
+            put(name, ONE).await;
+            let record = format!("/cluster/lives/worker_{name}/1-7");
+            let known = async || first.cluster.registry().get(&record).await.expect("an answer").map(drop);
+            eventually("it is written down", SOON, known).await;
+            foreign.delete(&format!("/nodes/worker/a/{name}")).await.expect("a delete");
+            wait_until("it is taken over for", SOON, || book.done(Role::Worker, name) == 1).await;
+        };
+        // Release 1.3 registers so, and again whenever its connection was suspended.
+        put("w:1", "").await;
+        passes("x:1").await;
+        put("w:1", ONE).await;
+        let record = "/cluster/lives/worker_w:1/1-7";
+        let known = async || first.cluster.registry().get(record).await.expect("an answer").map(drop);
+        eventually("it is written down", SOON, known).await;
+        put("w:1", "").await;
+        passes("x:2").await;
+        put("w:1", ONE).await;
+        passes("x:3").await;
+        assert_eq!(book.done(Role::Worker, "w:1"), 0, "it was there all along: {:?}", book.begun());
+        put("w:1", "").await;
+        passes("x:4").await;
+        put("w:1", OTHER).await;
+        wait_until("its former life is taken over for", SOON, || book.done(Role::Worker, "w:1") == 1).await;
+        let begun = book.begun();
+        let (_, departed, _) = begun.iter().find(|(_, departed, _)| departed.address == "w:1").expect("it");
+        assert_eq!((departed.life.startup_time, departed.restarted), (1, true));
+    }
+}
+
+#[tokio::test]
 async fn a_life_that_was_taken_over_for_and_shows_up_again_is_not_taken_over_for_twice() {
     for settings in every() {
         let book = Book::default();

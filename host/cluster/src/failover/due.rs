@@ -30,7 +30,14 @@ impl<T> Shared<T> {
         let alive: HashSet<_> =
             members.iter().map(|member| (&member.address, member.life().unwrap_or_default())).collect();
         let there: HashSet<_> = members.iter().map(|member| &member.address).collect();
-        let gone = |record: &Record| !alive.contains(&(&record.address, record.life())) && !self.is_own(record);
+        // Whether those are other processes is known when they have told who they are.
+        let silent: HashSet<_> =
+            members.iter().filter(|member| member.is_silent()).map(|member| &member.address).collect();
+        let gone = |record: &Record| {
+            !alive.contains(&(&record.address, record.life()))
+                && !silent.contains(&record.address)
+                && !self.is_own(record)
+        };
         let records: Vec<_> = self.lives.of(role).into_iter().filter(|(_, record)| gone(record)).collect();
         let keys: HashSet<_> = records.iter().map(|(key, _)| key).collect();
         missed.retain(|key, _| keys.contains(key));

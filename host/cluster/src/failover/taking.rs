@@ -61,6 +61,8 @@ impl<T: TakeOver> Shared<T> {
                     None => txn = txn.check_absent(node),
                     // An entry that can't be read is nobody's else.
                     Some(there) if life_of(&there) == record.life() => return Ok(None),
+                    // One that has not told who it is yet may be the same; what it tells brings this about again.
+                    Some(there) if Member::of(&there).is_some_and(|there| there.is_silent()) => return Ok(None),
                     // Another's: it may beat meanwhile, and this life does not come back to it.
                     Some(_) => restarted = true,
                 }
@@ -134,8 +136,9 @@ impl<T: TakeOver> Shared<T> {
         }
         let mut unknown: BTreeMap<String, Record> = BTreeMap::new();
         for member in self.cluster.members(which(role)).now() {
-            // One whose record is gone was taken over for, and comes for a moment with another session.
-            if keeps_record(&member) {
+            // One whose record is gone was taken over for, and comes for a moment with another session. One that has not told
+            // who it is yet has nothing to be taken over either.
+            if keeps_record(&member) || member.is_silent() {
                 continue;
             }
             let node = key_of(&member);
