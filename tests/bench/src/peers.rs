@@ -50,7 +50,7 @@ impl Peers {
         let name = match client {
             Client::Go => "Go clientv3",
             Client::Curator => "Curator",
-            Client::Kazoo => "kazoo",
+            other => other.name(),
         };
         let Some(built) = &self.0 else {
             report.leave_out(name);

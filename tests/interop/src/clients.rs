@@ -1,6 +1,9 @@
-//! The clients that nobody here wrote, as `tests/interop/build` has built them.
+//! The clients and servers that nobody here wrote, as `tests/interop/build` has built them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use tokio::process::Command;
 
@@ -13,6 +16,10 @@ pub enum Client {
     Curator,
     /// Python's kazoo, its lock under Curator's names, on ZooKeeper.
     Kazoo,
+    /// A master or worker of DolphinScheduler 1.3.6 in its own classes, on ZooKeeper.
+    DolphinScheduler13,
+    /// The registry's part of DolphinScheduler 2.0.5, on ZooKeeper.
+    DolphinScheduler20,
 }
 
 /// How long a driver lives, which decides what it is made for.
@@ -26,7 +33,8 @@ pub enum Lives {
 
 impl Client {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Go, Self::Curator, Self::Kazoo];
+    pub const ALL: [Self; 5] =
+        [Self::Go, Self::Curator, Self::Kazoo, Self::DolphinScheduler13, Self::DolphinScheduler20];
 
     /// A short name, for messages.
     pub const fn name(self) -> &'static str {
@@ -34,6 +42,8 @@ impl Client {
             Self::Go => "go",
             Self::Curator => "curator",
             Self::Kazoo => "kazoo",
+            Self::DolphinScheduler13 => "dolphinscheduler 1.3.6",
+            Self::DolphinScheduler20 => "dolphinscheduler 2.0.5",
         }
     }
 
@@ -50,7 +60,7 @@ impl Client {
         Err(format!("{} is missing: `make interop`, `make bench` and `make failover` build it", program.display()))
     }
 
-    /// Its driver, which still lacks the server and the session's seconds.
+    /// Its driver, which still lacks its arguments.
     pub(crate) fn command(self, built: &Path, lives: Lives) -> Command {
         let program = self.program(built);
         match self {
@@ -61,13 +71,18 @@ impl Client {
                 command
             }
             Self::Curator => {
-                let mut command = Command::new("java");
-                if lives == Lives::Seconds {
-                    command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"]);
-                }
+                let mut command = java(lives);
                 command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
                 let libraries = built.join("java/libraries/*");
                 command.arg("-cp").arg(format!("{}:{}", program.display(), libraries.display())).arg("Driver");
+                command
+            }
+            Self::DolphinScheduler13 | Self::DolphinScheduler20 => {
+                let mut command = java(lives);
+                // Its Spring is older than Java's modules.
+                command.args(["--add-opens", "java.base/java.lang=ALL-UNNAMED"]);
+                let libraries = fs::read_to_string(program.with_file_name("libraries")).unwrap_or_default();
+                command.arg("-cp").arg(format!("{}:{}", program.display(), libraries.trim())).arg("peer.Peer");
                 command
             }
             Self::Kazoo => {
@@ -84,6 +99,16 @@ impl Client {
             Self::Go => "go/driver",
             Self::Curator => "java/classes",
             Self::Kazoo => "python/driver.py",
+            Self::DolphinScheduler13 => "dolphinscheduler/1.3.6/classes",
+            Self::DolphinScheduler20 => "dolphinscheduler/2.0.5/classes",
         })
     }
+}
+
+fn java(lives: Lives) -> Command {
+    let mut command = Command::new("java");
+    if lives == Lives::Seconds {
+        command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"]);
+    }
+    command
 }

@@ -1,5 +1,5 @@
 //! Meets real clients of the backends' servers, which nobody here wrote: locks, ephemerals, trees, values (contract
-//! 1.2, 1.5, 4.1, 6.7) and the servers of a cluster.
+//! 1.2, 1.5, 4.1, 6.7) and the servers of a cluster; and servers of old releases of DolphinScheduler, as members of one.
 //!
 //! It is no test of Cargo's, since it needs their clients, in Java, Go and Python: `make interop` installs and builds what
 //! is missing, then starts this. Arguments are those of a test's executable, such as a part of a name.
@@ -10,11 +10,13 @@ mod backend;
 mod containers;
 mod contender;
 mod dead_holders;
+mod dolphinscheduler;
 mod driver;
 mod ephemerals;
 mod hand_overs;
 mod holder;
 mod party;
+mod peer;
 mod place;
 mod servers;
 mod trees;
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
         ];
         if backend == Backend::ZooKeeper {
             named.push(trials.named("a_lock_goes_on_when_curators_container_is_removed", containers::come_and_go));
+            named.push(trials.named("dolphinscheduler_1_3_is_in_one_cluster_with_ours", dolphinscheduler::release_1_3));
+            named.push(trials.named("dolphinscheduler_2_0_is_in_one_cluster_with_ours", dolphinscheduler::release_2_0));
         }
         named
     });

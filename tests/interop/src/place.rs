@@ -9,7 +9,7 @@ use registry_host::{Registry, Settings};
 use registry_interop::Client;
 use registry_suite::{beside, open, unique};
 
-use crate::{backend::Backend, driver::Driver, party::Party};
+use crate::{backend::Backend, driver::Driver, party::Party, peer::Peer};
 
 /// How long everybody's sessions outlive them: as short as a loaded machine allows.
 pub(crate) const SESSION: Duration = Duration::from_secs(5);
@@ -57,6 +57,12 @@ impl Place {
     /// Opens a session of theirs.
     pub(crate) fn driver(&self, client: Client) -> Box<Driver> {
         Box::new(Driver::start(client, &built(), &self.backend.server(), &self.backend.prefix(&self.namespace)))
+    }
+
+    /// Starts a server of theirs in this namespace.
+    pub(crate) fn peer(&self, client: Client, role: &str, properties: &[&str]) -> Peer {
+        let server = self.backend.server();
+        Peer::start(client, &built(), &[&[server.as_str(), &self.namespace, role], properties].concat())
     }
 
     /// Opens a session of ours and of each of theirs.

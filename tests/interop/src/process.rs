@@ -19,6 +19,8 @@
 //! and again, one after the other, each with a second to succeed where the client knows deadlines. Those that are not measured
 //! know neither.
 //!
+//! Servers of DolphinScheduler are asked for other things: see `dolphinscheduler/*/java/peer`.
+//!
 //! At the end of its input a driver ends at once, as if it had crashed.
 
 use std::{path::Path, process::Stdio, time::Duration};
@@ -47,8 +49,17 @@ impl Process {
     ///
     /// Why it can't be started.
     pub fn start(client: Client, built: &Path, lives: Lives, server: &str, session: Duration) -> Result<Self, String> {
+        Self::run(client, built, lives, &[server, &session.as_secs().to_string()])
+    }
+
+    /// Starts a driver with arguments of its own.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't be started.
+    pub fn run(client: Client, built: &Path, lives: Lives, arguments: &[&str]) -> Result<Self, String> {
         let mut command = client.command(built, lives);
-        command.arg(server).arg(session.as_secs().to_string());
+        command.args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| format!("{} can't be started: {error}", client.name()))?;
         let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
