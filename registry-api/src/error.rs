@@ -49,7 +49,7 @@ kinds! {
     EphemeralParent,
     /// The write was applied, but the entry it was conditional on had been deleted and made anew (3.7).
     VersionRace,
-    /// The lock was not had: someone else has it, or the limit ran out.
+    /// The lock was not acquired: someone else holds it, or the limit ran out.
     NotAcquired,
     /// The lock that was held is lost.
     LockLost,

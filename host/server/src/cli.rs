@@ -26,7 +26,7 @@ Configuration:
 Exit codes:
   0   done
   1   the answer is no: no such entry, a condition failed, the entry has children or is
-      ephemeral, the lock was not had
+      ephemeral, the lock was not acquired
   2   wrong usage or configuration, or input beyond the limits
   3   the registry is unavailable, or refuses the user
   4   no plugin could be loaded

@@ -86,7 +86,7 @@ fn code(kind: ErrorKind) -> u8 {
         | ErrorKind::EphemeralParent
         | ErrorKind::VersionRace
         | ErrorKind::NotAcquired => NO,
-        // Of a waiter: the lock was not had. A holder's loss has a code of its own.
+        // Of a waiter: the lock was not acquired. A holder's loss has a code of its own.
         ErrorKind::LockLost => NO,
         ErrorKind::InvalidKey | ErrorKind::ValueTooLarge | ErrorKind::InvalidTxn | ErrorKind::InvalidConfig => USAGE,
         ErrorKind::PluginRejected => PLUGIN,

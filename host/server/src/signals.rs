@@ -85,10 +85,16 @@ impl Signals {
 /// One that the process was started to ignore is left ignored, as SIGHUP below `nohup`; but never SIGINT and SIGTERM,
 /// which are how commands that stay are ended, also in the background of a script.
 pub(crate) fn fatal() -> Vec<i32> {
-    let ignored = ignored();
     let always = [Signal::INT, Signal::TERM].map(Signal::as_raw);
-    let all = NAMED.iter().map(|signal| signal.as_raw()).chain(REAL_TIME);
-    all.filter(|number| always.contains(number) || ignored >> (number - 1) & 1 == 0).collect()
+    let others = NAMED.iter().map(|signal| signal.as_raw()).chain(REAL_TIME);
+    let others = not_ignored(others.filter(|number| !always.contains(number)));
+    always.into_iter().chain(others).collect()
+}
+
+/// Those of the signals that the process was not started to ignore.
+pub(crate) fn not_ignored(numbers: impl Iterator<Item = i32>) -> impl Iterator<Item = i32> {
+    let ignored = ignored();
+    numbers.filter(move |number| ignored >> (number - 1) & 1 == 0)
 }
 
 /// A bit for each signal that is ignored, the lowest for signal 1.

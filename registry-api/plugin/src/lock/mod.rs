@@ -62,7 +62,7 @@ pub(crate) async fn acquire<B: Backend>(
         error = over(&context, session) => Err(error),
         held = Arc::clone(&backend).lock(request) => held,
         // The backend leaves the queue itself when the limit passes; this is for one that doesn't.
-        () = backstop => Err(Error::new(ErrorKind::Timeout, "the lock was not had in time, nor was its queue left")),
+        () = backstop => Err(Error::new(ErrorKind::Timeout, "the lock was not acquired in time, nor was its queue left")),
     }?;
     let guard = LockGuard::keep(backend, context, held, session)?;
     match guard.ended() {

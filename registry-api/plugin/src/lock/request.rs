@@ -70,17 +70,17 @@ impl LockRequest {
         until(self.end)
     }
 
-    /// The error for a lock that was not had in time: `NotAcquired`, or `Timeout` if it is contact that was lacking.
+    /// The error for a lock that was not acquired in time: `NotAcquired`, or `Timeout` if it is contact that was lacking.
     pub fn not_acquired(&self) -> Error {
         let limit = self.limit.unwrap_or_default();
         let error = if !self.context.session().may_send() {
             let message =
-                format!("the lock was not had within {limit:?}, the session is out of contact with the server");
+                format!("the lock was not acquired within {limit:?}, the session is out of contact with the server");
             Error::new(ErrorKind::Timeout, message).with_outcome(Outcome::NotApplied)
         } else if self.wait {
             Error::new(
                 ErrorKind::NotAcquired,
-                format!("the lock was not had within {limit:?}, others hold or wait for it"),
+                format!("the lock was not acquired within {limit:?}, others hold or wait for it"),
             )
         } else {
             let message = format!("whether the lock is free could not be told within {limit:?}");

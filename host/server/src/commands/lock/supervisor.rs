@@ -26,7 +26,7 @@ use super::messages::{Order, Report, now};
 use super::processes;
 use super::terminal::Terminal;
 use crate::exit::{USAGE, of_signal};
-use crate::signals::fatal;
+use crate::signals::{fatal, not_ignored};
 
 /// What the supervisor's command line begins with. It is no command: it stands in neither help nor completions.
 pub(crate) const SUPERVISOR: &str = "--supervise-a-command-under-a-lock";
@@ -83,7 +83,7 @@ impl Supervisor {
         // It stands in the command's group, and must outlive what the terminal and others send to that; unlike ignoring
         // them, this is undone in the command.
         let job_control = [Signal::TSTP, Signal::TTIN, Signal::TTOU].map(Signal::as_raw);
-        for number in fatal().into_iter().chain(job_control) {
+        for number in fatal().into_iter().chain(not_ignored(job_control.into_iter())) {
             signal_hook::flag::register(number, Arc::new(AtomicBool::new(false)))?;
         }
         let (children, told) = UnixStream::pair()?;
