@@ -70,24 +70,32 @@ fn a_waiter_that_is_interrupted_leaves_the_queue() {
 #[test]
 fn a_lost_lock_ends_the_command_with_75() {
     for on in On::each() {
-        let script = r#"trap 'echo told; kill $!; exit 3' TERM; echo "$REGISTRY_LOCK_ENTRY"; sleep 600 & wait"#;
-        let holder = on.start(&["lock", "/l", "--output", "json", "--", "sh", "-c", script]);
+        let holder =
+            on.start(&["lock", "/l", "--output=json", "--", "sh", "-c", "echo $REGISTRY_LOCK_ENTRY; sleep 600"]);
         let entry = holder.line();
         assert_eq!(on.text(&["delete", &entry]), "1\n");
-        assert_eq!(holder.line(), "told");
         let ended = holder.end();
         assert_eq!((ended.code, &ended.error_object()["kind"]), (75, &json!("LockLost")));
     }
 }
 
 #[test]
+fn a_command_is_asked_to_end_before_it_is_killed() {
+    // The longer the session, the more time there is.
+    let on = On::etcd();
+    let script = "trap 'echo told; exit 3' TERM; echo $REGISTRY_LOCK_ENTRY; sleep 600 & wait";
+    let holder = on.start(&["lock", "/l", "--set=registry.session-timeout=200s", "--", "sh", "-c", script]);
+    on.text(&["delete", &holder.line()]);
+    assert_eq!(holder.line(), "told");
+    assert_eq!(holder.end().code, 75);
+}
+
+#[test]
 fn a_command_that_will_not_end_with_its_lock_is_killed() {
     for on in On::each() {
-        let script = r#"trap 'echo told' TERM; echo "$REGISTRY_LOCK_ENTRY"; while :; do sleep 0.1; done"#;
+        let script = "trap '' TERM; echo $REGISTRY_LOCK_ENTRY; while :; do sleep 0.1; done";
         let holder = on.start(&["lock", "/l", "--", "sh", "-c", script]);
-        let entry = holder.line();
-        on.text(&["delete", &entry]);
-        assert_eq!(holder.line(), "told");
+        on.text(&["delete", &holder.line()]);
         assert_eq!(holder.end().code, 75);
     }
 }
