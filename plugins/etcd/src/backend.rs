@@ -9,6 +9,7 @@ use registry_plugin::{
 use tokio::time::timeout;
 
 use crate::{
+    access::Access,
     config::{Config, Settings},
     endpoints::Endpoints,
     error::{Effect, NO_CONNECTION},
@@ -28,12 +29,13 @@ use crate::{
 pub struct Etcd {
     pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) namespace: Namespace,
+    pub(crate) access: Access,
     pub(crate) session: Arc<Session>,
 }
 
 impl Etcd {
     fn reader(&self) -> Reader<'_> {
-        Reader { endpoints: &self.endpoints, namespace: &self.namespace }
+        Reader { endpoints: &self.endpoints, namespace: &self.namespace, access: Some(&self.access) }
     }
 }
 
@@ -47,6 +49,7 @@ impl Backend for Etcd {
         let (endpoints, within) = (Arc::new(settings.endpoints), settings.connection_timeout);
         let advice = settings.advice;
         let namespace = Namespace::new(context.namespace());
+        let access = Access::new(settings.user);
         let open = async {
             // Whether the server lets this client in at all: etcd grants a lease to anybody.
             endpoints.look().await?;
@@ -57,7 +60,7 @@ impl Backend for Etcd {
             Err(endpoints.trouble().unwrap_or_else(silence))
         });
         let session = opened.map_err(|error| unreachable(error, &endpoints, advice, &context))?;
-        Ok(Etcd { endpoints, namespace, session })
+        Ok(Etcd { endpoints, namespace, access, session })
     }
 
     async fn server(&self) -> Result<String> {
@@ -81,14 +84,21 @@ impl Backend for Etcd {
         self.session.watched(self.reader().list(key, page).await)
     }
 
+    async fn queue(&self, lock: Key<'_>, page: Page) -> Result<Listing> {
+        // Nobody may be passed over: who stands in front may be one whose entry this user may not read.
+        let reader = Reader { access: None, ..self.reader() };
+        self.session.watched(reader.list(lock, page).await)
+    }
+
     async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
-        self.session.watched(txn::commit(&self.endpoints, &self.namespace, &self.session, txn).await)
+        self.session.watched(txn::commit(&self.endpoints, &self.namespace, &self.access, &self.session, txn).await)
     }
 
     async fn watch(&self, key: Key<'_>, scope: Scope, sink: WatchSink) -> Result<()> {
         let watch = Watch {
             endpoints: &self.endpoints,
             namespace: &self.namespace,
+            access: &self.access,
             session_timeout: self.session.timeout(),
             key,
             scope,

@@ -86,6 +86,11 @@ fn of_status(status: &Status, effect: Effect) -> Error {
             ErrorKind::InvalidTxn,
             "the etcd server takes fewer operations a Txn only, raise its --max-txn-ops to at least its default of 128",
         ),
+        // Somebody has changed users or roles while the request was on its way.
+        Code::InvalidArgument if text.contains("revision of auth store is old") => {
+            refused(ErrorKind::Unavailable, "the etcd server's users or roles were changed meanwhile")
+                .with_retryable(true)
+        }
         Code::Unauthenticated => refused(ErrorKind::Unauthenticated, "the etcd server refuses the user's token"),
         Code::PermissionDenied => {
             refused(ErrorKind::PermissionDenied, "the etcd user may not do this, grant its role the key's range")
@@ -207,6 +212,7 @@ mod tests {
                 ErrorKind::Unauthenticated,
             ),
             (Code::InvalidArgument, "etcdserver: user name is empty", ErrorKind::Unauthenticated),
+            (Code::InvalidArgument, "etcdserver: revision of auth store is old", ErrorKind::Unavailable),
             (Code::Unauthenticated, "etcdserver: invalid auth token", ErrorKind::Unauthenticated),
             (Code::PermissionDenied, "etcdserver: permission denied", ErrorKind::PermissionDenied),
             (Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded", ErrorKind::Other),

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use etcd_client::{
-    GetResponse, LeaseKeepAliveResponse, ResponseHeader, StatusResponse, TxnResponse,
+    GetResponse, LeaseKeepAliveResponse, ResponseHeader, RoleGetResponse, StatusResponse, TxnResponse, UserGetResponse,
     proto::{PbRangeResponse, PbResponseHeader, PbWatchResponse},
 };
 use registry_plugin::{Error, ErrorKind, Outcome, Result, SessionReporter};
@@ -176,6 +176,22 @@ impl Answer for StatusResponse {
 }
 
 impl Answer for LeaseKeepAliveResponse {
+    const NEWEST: bool = false;
+
+    fn header(&self) -> Option<Header> {
+        self.header().map(Header::from)
+    }
+}
+
+impl Answer for UserGetResponse {
+    const NEWEST: bool = false;
+
+    fn header(&self) -> Option<Header> {
+        self.header().map(Header::from)
+    }
+}
+
+impl Answer for RoleGetResponse {
     const NEWEST: bool = false;
 
     fn header(&self) -> Option<Header> {

@@ -66,6 +66,11 @@ pub(crate) fn number(revision: i64) -> u64 {
     revision.cast_unsigned()
 }
 
+/// A range of etcd's keys, for messages.
+pub(crate) fn shown(range: &Range<Vec<u8>>) -> String {
+    format!("from {} to {}", range.start.escape_ascii(), range.end.escape_ascii())
+}
+
 /// The first key after `raw`.
 pub(crate) fn after(mut raw: Vec<u8>) -> Vec<u8> {
     raw.push(0);

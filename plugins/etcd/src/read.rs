@@ -1,7 +1,5 @@
 //! Reading: entries, names and whole subtrees, in pages that stay small (contract 2).
 
-use std::ops::Range;
-
 use etcd_client::{
     GetOptions, TxnOp,
     proto::{PbKeyValue, PbRangeResponse, PbTxnOpResponse},
@@ -9,10 +7,11 @@ use etcd_client::{
 use registry_plugin::{Cursor, Entry, Error, ErrorKind, Key, Listing, Page, Result, Scope};
 
 use crate::{
+    access::{Access, Keys, clipped},
     endpoints::Endpoints,
     error::{Effect, is_out_of_reach},
     history::Mark,
-    keys::{Namespace, after, number},
+    keys::{Namespace, after, number, shown},
 };
 
 /// How many bytes a page should have; the next page's limit is set by the size of what was found so far.
@@ -32,6 +31,16 @@ const GROWTH: usize = 4;
 pub(crate) struct Reader<'c> {
     pub(crate) endpoints: &'c Endpoints,
     pub(crate) namespace: &'c Namespace,
+    /// Who may read a part only of what is asked for has the rest passed over (1.5); without it, that is an error.
+    pub(crate) access: Option<&'c Access>,
+}
+
+/// What was read for a watch.
+pub(crate) struct State {
+    /// The history and revision that it was read at.
+    pub(crate) at: Mark,
+    /// The parts of what is below the key that the user may read; nothing if that is all of it.
+    pub(crate) parts: Option<Vec<Keys>>,
 }
 
 /// Part of a range, as it was at one revision; nothing if that can't be read any more.
@@ -43,6 +52,8 @@ struct Found {
     below: Vec<PbKeyValue>,
     more: bool,
     at: Mark,
+    /// The parts of the range that were read alone; nothing if the user may read it whole.
+    parts: Option<Vec<Keys>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,50 +124,65 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads all entries that a watch covers, page by page, and gives the history and revision that they were read at.
+    /// Reads all entries that a watch covers, page by page, and says what was read and when.
     ///
     /// # Behavior
     ///
-    /// It gives `None` if that can't be read any more: then what was told is no whole state.
+    /// It gives `None` if that can't be read any more, for one because the user may read less: then what was told is no whole state.
     pub(crate) async fn state(
         self,
         key: Key<'_>,
         scope: Scope,
         mut page: impl FnMut(Vec<Entry>),
-    ) -> Result<Option<Mark>> {
+    ) -> Result<Option<State>> {
         if scope == Scope::Node {
             let (entry, at) = self.get_at(key).await?;
             page(entry.into_iter().collect());
-            return Ok(Some(at));
+            return Ok(Some(State { at, parts: None }));
         }
         let mut pace = Pace::new(FIRST_PAGE);
         let Some(mut part) = self.first(key, pace.limit, Want::Values).await? else { return Ok(None) };
-        let at = part.at;
+        let state = State { at: part.at, parts: part.parts.take() };
         loop {
             pace.saw(&part.below);
             let last = part.below.last().filter(|_| part.more).map(|last| last.key.clone());
             page(part.own.into_iter().chain(part.below).filter_map(|found| self.namespace.entry(found)).collect());
-            let Some(last) = last else { return Ok(Some(at)) };
+            let Some(last) = last else { return Ok(Some(state)) };
             let from = match scope {
                 Scope::Children => Names::new(self.namespace, key).jump(last),
                 _ => after(last),
             };
-            match self.part(from..self.namespace.below(key).end, Some(at), pace.limit, Want::Values).await? {
-                Some(next) => part = next,
-                None => return Ok(None),
+            let rest = from..self.namespace.below(key).end;
+            // The same parts as before: they are what is then watched.
+            let next = match &state.parts {
+                Some(parts) => self.parts(&clipped(parts, &rest), state.at, pace.limit, Want::Values).await,
+                None => self.whole(rest, Some(state.at), pace.limit, Want::Values).await,
+            };
+            match next {
+                Ok(Some(next)) => part = next,
+                Ok(None) => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }
 
     async fn get_at(self, key: Key<'_>) -> Result<(Option<Entry>, Mark)> {
+        let (found, at) = self.own(key, Want::Values).await?;
+        Ok((found.and_then(|found| self.namespace.entry(found)), at))
+    }
+
+    /// The key's own place, at the newest revision.
+    async fn own(self, key: Key<'_>, want: Want) -> Result<(Option<PbKeyValue>, Mark)> {
         let (raw, asked) = (self.namespace.raw(key), self.endpoints.history().mark());
         let answer = self.endpoints.call(Effect::Repeatable, |connection| {
             let (mut client, raw) = (connection.kv.clone(), raw.clone());
-            async move { client.get(raw, None).await }
+            async move { client.get(raw, Some(options(1, want))).await }
         });
-        let answer = answer.await?.0;
+        let answer =
+            answer.await.map_err(|error| self.named(error, &(raw.clone()..after(raw.clone()))).with_key(key))?.0;
         let at = asked.at(answer.header.map_or(0, |header| header.revision));
-        Ok((answer.kvs.into_iter().next().and_then(|found| self.namespace.entry(found)), at))
+        Ok((answer.kvs.into_iter().next(), at))
     }
 
     /// The key's own place and the first part of what is below it, in one round trip.
@@ -172,7 +198,15 @@ impl Reader<'_> {
             let mut client = connection.kv.clone();
             async move { client.txn(etcd_client::Txn::new().and_then([own, below])).await }
         });
-        let answer = answer.await?.0;
+        let answer = match answer.await {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                // The key itself was asked for, and is never passed over.
+                let (own, at) = self.own(key, want).await?;
+                let found = self.part(below, Some(at), limit, want).await?;
+                return Ok(found.map(|found| Found { own, ..found }));
+            }
+            answer => answer?.0,
+        };
         let at = asked.at(answer.header.map_or(0, |header| header.revision));
         let mut ranges = answer.responses.into_iter().map(|answer| match answer.response {
             Some(PbTxnOpResponse::ResponseRange(range)) => range,
@@ -180,11 +214,50 @@ impl Reader<'_> {
         });
         let own = ranges.next().and_then(|range| range.kvs.into_iter().next());
         let below = ranges.next().unwrap_or_default();
-        Ok(Some(Found { own, below: below.kvs, more: below.more, at }))
+        Ok(Some(Found { own, below: below.kvs, more: below.more, at, parts: None }))
     }
 
-    /// A part of a range, at the newest revision or at that of another part.
-    async fn part(self, range: Range<Vec<u8>>, at: Option<Mark>, limit: usize, want: Want) -> Result<Part> {
+    /// A part of a range, as far as the user may read it, at the newest revision or at that of another part.
+    async fn part(self, range: Keys, at: Option<Mark>, limit: usize, want: Want) -> Result<Part> {
+        let asked = self.endpoints.history().mark();
+        let (denial, access) = match (self.whole(range.clone(), at, limit, want).await, self.access) {
+            (Err(error), Some(access)) if error.kind() == ErrorKind::PermissionDenied => (error, access),
+            (found, _) => return found,
+        };
+        let parts = access.parts(self.endpoints, &range, denial.clone()).await?;
+        let at = match at {
+            Some(at) => at,
+            // Of the root there is nothing else: who may read nothing is not told that there is nothing.
+            None if parts.is_empty() => return Err(denial),
+            None => asked.at(0),
+        };
+        let found = self.parts(&parts, at, limit, want).await?;
+        Ok(found.map(|found| Found { parts: Some(parts), ..found }))
+    }
+
+    /// The first entries of some ranges in order, all at one revision; 0 is the newest.
+    async fn parts(self, ranges: &[Keys], at: Mark, limit: usize, want: Want) -> Result<Part> {
+        let mut found = Found { own: None, below: Vec::new(), more: false, at, parts: None };
+        for range in ranges {
+            let left = limit.saturating_sub(found.below.len());
+            if left == 0 {
+                found.more = true;
+                break;
+            }
+            let at = Some(found.at).filter(|at| at.revision() != 0);
+            let Some(next) = self.whole(range.clone(), at, left, want).await? else { return Ok(None) };
+            found.at = next.at;
+            found.below.extend(next.below);
+            if next.more {
+                found.more = true;
+                break;
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// A part of a range that the user has to be allowed to read whole, at the newest revision or at that of another part.
+    async fn whole(self, range: Keys, at: Option<Mark>, limit: usize, want: Want) -> Result<Part> {
         let asked = self.endpoints.history().mark();
         if at.is_some_and(|at| at.turn != asked.turn) {
             return Ok(None);
@@ -201,10 +274,25 @@ impl Reader<'_> {
                 }
             }
         });
-        Ok(answer.await?.map(|answer| {
+        let answer = answer.await.map_err(|error| self.named(error, &range))?;
+        Ok(answer.map(|answer| {
             let newest = answer.header.map_or(0, |header| header.revision);
-            Found { own: None, below: answer.kvs, more: answer.more, at: at.unwrap_or(asked.at(newest)) }
+            Found { own: None, below: answer.kvs, more: answer.more, at: at.unwrap_or(asked.at(newest)), parts: None }
         }))
+    }
+
+    /// Has a denial say what may not be read, and what is to be granted.
+    fn named(self, error: Error, range: &Keys) -> Error {
+        if error.kind() != ErrorKind::PermissionDenied {
+            return error;
+        }
+        let message = format!(
+            "the etcd user may not read all of etcd's keys {}; grant its role to read the whole namespace, {}",
+            shown(range),
+            shown(&self.namespace.below(Key::ROOT))
+        );
+        let causes = error.causes().iter().cloned();
+        causes.fold(Error::new(error.kind(), message), Error::with_cause_text).with_outcome(error.outcome())
     }
 }
 

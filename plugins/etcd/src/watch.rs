@@ -13,11 +13,12 @@ use tokio::{
 };
 
 use crate::{
+    access::{Access, Keys},
     endpoints::{Connection, Endpoints},
     error::{Effect, translate},
     history::Mark,
-    keys::Namespace,
-    read::Reader,
+    keys::{Namespace, after},
+    read::{Reader, State},
 };
 
 /// How often a watch is tried again that the server denies although the same keys could be read.
@@ -35,6 +36,7 @@ pub(crate) enum Break {
 pub(crate) struct Watch<'w> {
     pub(crate) endpoints: &'w Endpoints,
     pub(crate) namespace: &'w Namespace,
+    pub(crate) access: &'w Access,
     pub(crate) session_timeout: Duration,
     pub(crate) key: Key<'w>,
     pub(crate) scope: Scope,
@@ -92,10 +94,10 @@ impl Watch<'_> {
 
     /// Tells the present state and what follows, until that ends.
     async fn follow(&self) -> Result<Break> {
-        let reader = Reader { endpoints: self.endpoints, namespace: self.namespace };
+        let reader = Reader { endpoints: self.endpoints, namespace: self.namespace, access: Some(self.access) };
         // Told even if no stream comes about: meanwhile it is all the news there is.
         let state = self.sink.begin_resync();
-        let Some(at) = reader.state(self.key, self.scope, |entries| state.page(entries)).await? else {
+        let Some(read) = reader.state(self.key, self.scope, |entries| state.page(entries)).await? else {
             return Ok(Break::Anew(None));
         };
         state.finish();
@@ -106,10 +108,10 @@ impl Watch<'_> {
         };
         let opened = timeout(self.patience(), async {
             let connection = endpoint.connection().await?;
-            Ok((connection, self.open(connection, at.revision() + 1).await?))
+            Ok((connection, self.open(connection, &read).await?))
         });
         match opened.await {
-            Ok(Ok((connection, stream))) => match self.tell(stream, number, at).await {
+            Ok(Ok((connection, stream))) => match self.tell(stream, number, read.at).await {
                 Ok(Break::Denied) => {
                     // A token that has run out is denied in the same words.
                     match timeout(self.patience(), connection.refresh_token()).await {
@@ -126,15 +128,39 @@ impl Watch<'_> {
         }
     }
 
-    pub(crate) async fn open(&self, connection: &Connection, revision: i64) -> Result<WatchStream> {
-        let range = match self.scope {
-            Scope::Children => self.namespace.below(self.key),
-            _ => self.namespace.around(self.key),
+    /// Has the server tell of all that was read, from the next revision on; in parts where the user may not read the whole.
+    pub(crate) async fn open(&self, connection: &Connection, read: &State) -> Result<WatchStream> {
+        let options = |range: &Keys| {
+            let options = WatchOptions::new().with_start_revision(read.at.revision() + 1);
+            // A single key costs the server less if it is not told of as a range.
+            let single = range.end == after(range.start.clone());
+            if single { options } else { options.with_range(range.end.clone()) }
         };
-        let options = WatchOptions::new().with_start_revision(revision);
-        let options = if self.scope == Scope::Node { options } else { options.with_range(range.end) };
-        let opened = connection.watch.clone().watch(range.start, Some(options)).await;
-        opened.map_err(|error| translate(error, Effect::Repeatable))
+        let mut ranges = self.ranges(read).into_iter();
+        let first = ranges.next().unwrap_or_default();
+        let options_of_first = options(&first);
+        let opened = connection.watch.clone().watch(first.start, Some(options_of_first)).await;
+        let mut stream = opened.map_err(|error| translate(error, Effect::Repeatable))?;
+        for range in ranges {
+            let options = options(&range);
+            let added = stream.watch(range.start, Some(options)).await;
+            added.map_err(|error| translate(error, Effect::Repeatable))?;
+        }
+        Ok(stream)
+    }
+
+    /// The ranges to be watched, at least one.
+    fn ranges(&self, read: &State) -> Vec<Keys> {
+        let own = self.namespace.raw(self.key);
+        let own = || own.clone()..after(own.clone());
+        match (self.scope, &read.parts) {
+            (Scope::Node, _) => vec![own()],
+            (Scope::Children, None) => vec![self.namespace.below(self.key)],
+            (_, None) => vec![self.namespace.around(self.key)],
+            (_, Some(parts)) if self.key.is_root() => parts.clone(),
+            // Also for the children alone: that none of them may be read is no reason not to wait.
+            (_, Some(parts)) => [own()].into_iter().chain(parts.iter().cloned()).collect(),
+        }
     }
 
     /// Passes events on until the stream ends; one that is idle is asked for a sign of life, and so is one of an endpoint

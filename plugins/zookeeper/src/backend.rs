@@ -16,7 +16,7 @@ use crate::{
     lock::{Numbered, release},
     opening,
     paths::Paths,
-    read::{self, Reader},
+    read::{self, Reader, Warned},
     session::Session,
     txn::{Known, Writer},
     watch::{Hub, Watch},
@@ -35,6 +35,7 @@ pub struct Zookeeper {
     known: Known,
     freshness: Freshness,
     hub: Arc<Hub>,
+    warned: Warned,
     context: Context,
 }
 
@@ -74,6 +75,7 @@ impl Backend for Zookeeper {
             known: Known::new(),
             freshness: Freshness::new(settings.sync_reads),
             hub,
+            warned: Warned::default(),
             context,
         })
     }
@@ -116,7 +118,8 @@ impl Backend for Zookeeper {
     async fn list(&self, key: Key<'_>, _page: Page) -> Result<Listing> {
         loop {
             let client = self.session.link().await?;
-            let reader = Reader { client: &client, paths: &self.paths, patience: self.context.operation_timeout() };
+            let patience = self.context.operation_timeout();
+            let reader = Reader { client: &client, paths: &self.paths, warned: &self.warned, patience };
             let answer = self.fresh(&client, reader.list(key)).await;
             if let Some(answer) = self.session.answered(answer) {
                 return answer.map(Listing::last);
@@ -136,7 +139,7 @@ impl Backend for Zookeeper {
     }
 
     async fn watch(&self, key: Key<'_>, scope: Scope, sink: WatchSink) -> Result<()> {
-        Watch { hub: &self.hub, context: &self.context, key, scope, sink: &sink }.run().await
+        Watch { hub: &self.hub, warned: &self.warned, context: &self.context, key, scope, sink: &sink }.run().await
     }
 
     async fn lock(self: Arc<Self>, request: LockRequest) -> Result<Held> {

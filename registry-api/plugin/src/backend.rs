@@ -107,7 +107,28 @@ pub trait Backend: Send + Sync + Sized + 'static {
     fn children(&self, key: Key<'_>) -> impl Future<Output = Result<Vec<String>>> + Send;
 
     /// Reads one page of the key's own entry and all below it, sorted by bytes (2.3). The root is never asked for.
+    ///
+    /// # Behavior
+    ///
+    /// An entry that may not be read is passed over (1.5).
+    ///
+    /// # Errors
+    ///
+    /// `PermissionDenied` if the key itself may not be read.
     fn list(&self, key: Key<'_>, page: Page) -> impl Future<Output = Result<Listing>> + Send;
+
+    /// Reads one page of the queue of the lock `key`, for [the default queue](Backend::lock); the default lists the key.
+    ///
+    /// # Behavior
+    ///
+    /// A backend whose `list` passes over entries that may not be read overrides it: nobody who stands in a queue may be passed over.
+    ///
+    /// # Errors
+    ///
+    /// `PermissionDenied` if a part of the queue may not be read.
+    fn queue(&self, lock: Key<'_>, page: Page) -> impl Future<Output = Result<Listing>> + Send {
+        self.list(lock, page)
+    }
 
     /// Applies a Txn whole or not at all (3).
     ///
@@ -127,7 +148,7 @@ pub trait Backend: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// Only what can't pass by itself, such as `PermissionDenied`; it ends the watch.
+    /// Only what can't pass by itself, such as `PermissionDenied` if the key itself may not be read; it ends the watch.
     fn watch(&self, key: Key<'_>, scope: Scope, sink: WatchSink) -> impl Future<Output = Result<()>> + Send;
 
     /// Ends the session: its ephemerals and locks are gone when this returns (4.2).

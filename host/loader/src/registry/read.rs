@@ -10,7 +10,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// `InvalidKey`, `Timeout`, `Unavailable`, `Closed`.
+    /// `InvalidKey`, `PermissionDenied`, `Timeout`, `Unavailable`, `Closed`.
     pub async fn get(&self, key: &str) -> Result<Option<Entry>> {
         let key = self.entry_key(Operation::Get, key)?;
         let inner = &*self.0;
@@ -35,7 +35,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// `NotFound` if neither the key nor a descendant exists; `InvalidKey`, `Timeout`, `Unavailable`, `Closed`.
+    /// `NotFound` if neither the key nor a descendant exists; `InvalidKey`, `PermissionDenied`, `Timeout`, `Unavailable`, `Closed`.
     pub async fn children(&self, key: &str) -> Result<Vec<String>> {
         let key = self.key(Operation::Children, key)?;
         let inner = &*self.0;
@@ -48,9 +48,13 @@ impl Registry {
 
     /// Reads the key's own entry and all below it, sorted by bytes; none if there is nothing.
     ///
+    /// # Behavior
+    ///
+    /// Entries below the key that this user may not read are passed over, and a warning names each once.
+    ///
     /// # Errors
     ///
-    /// `InvalidKey` also for the root; `Timeout`, `Unavailable`, `Closed`.
+    /// `InvalidKey` also for the root; `PermissionDenied` if the key itself may not be read; `Timeout`, `Unavailable`, `Closed`.
     pub async fn list(&self, key: &str) -> Result<Vec<Entry>> {
         let key = self.entry_key(Operation::List, key)?;
         let inner = &*self.0;

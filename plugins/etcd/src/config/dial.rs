@@ -26,6 +26,8 @@ const ACCEPTED: &str = "host:port, with or without http:// or https:// before it
 pub(crate) struct Settings {
     pub(crate) endpoints: Endpoints,
     pub(crate) connection_timeout: Duration,
+    /// The user that requests are made as, if one is configured.
+    pub(crate) user: Option<String>,
     /// What may help where no connection comes about.
     pub(crate) advice: &'static str,
 }
@@ -65,6 +67,7 @@ impl Settings {
         Ok(Settings {
             endpoints: Endpoints::new(endpoints?, retry, context.operation_timeout(), place, history),
             connection_timeout: config.connection_timeout,
+            user: credentials.map(|credentials| credentials.user),
             advice: match dialer.tls {
                 Some(_) => ", and whether they want another certificate than tls.cert-file and tls.key-file give",
                 None => ", and whether they want TLS",

@@ -1,6 +1,6 @@
 //! One endpoint: a channel that is dialled when it is first needed.
 
-use etcd_client::{Channel, Client, ConnectOptions, KvClient, LeaseClient, MaintenanceClient, WatchClient};
+use etcd_client::{AuthClient, Channel, Client, ConnectOptions, KvClient, LeaseClient, MaintenanceClient, WatchClient};
 use registry_plugin::Result;
 use tokio::sync::OnceCell;
 use tonic::transport;
@@ -21,6 +21,7 @@ pub(crate) struct Endpoint {
 
 /// The clients of one connection; each is cheap to clone.
 pub(crate) struct Connection {
+    pub(crate) auth: AuthClient,
     pub(crate) kv: KvClient,
     pub(crate) lease: LeaseClient,
     pub(crate) watch: WatchClient,
@@ -53,6 +54,7 @@ impl Endpoint {
             }
             let client = Client::from_channel(channel, Some(options)).await?;
             Ok(Connection {
+                auth: client.auth_client(),
                 kv: client.kv_client().max_decoding_message_size(LARGEST_ANSWER),
                 lease: client.lease_client(),
                 watch: client.watch_client().max_decoding_message_size(LARGEST_ANSWER),

@@ -4,7 +4,7 @@ use registry_plugin::{ErrorKind, Scope, WatchSink};
 use tokio::time::timeout;
 
 use super::support::*;
-use crate::{error::Effect, history::Header, watch::Watch};
+use crate::{error::Effect, history::Header, read::State, watch::Watch};
 
 #[tokio::test]
 async fn a_watch_begins_with_the_present_state_and_goes_on_with_changes() {
@@ -95,10 +95,11 @@ async fn a_watch_does_not_wait_for_what_the_servers_data_may_never_come_to() {
     history.check(history.mark(), &far, Effect::Repeatable).expect("nothing contradicts it");
     let (sink, _stream) = WatchSink::detached(key("/a"), Scope::Subtree);
     let (namespace, session_timeout) = (&client.namespace, client.session.timeout());
-    let watch = Watch { endpoints, namespace, session_timeout, key: key("/a"), scope: Scope::Subtree, sink: &sink };
+    let (access, key, scope) = (&client.access, key("/a"), Scope::Subtree);
+    let watch = Watch { endpoints, namespace, access, session_timeout, key, scope, sink: &sink };
     let ((number, endpoint), at) = (endpoints.current(), history.mark());
     let connection = endpoint.connection().await.expect("a connection");
-    let stream = watch.open(connection, at.revision() + 1).await.expect("a stream");
+    let stream = watch.open(connection, &State { at, parts: None }).await.expect("a stream");
     let ended = timeout(LIMIT, watch.tell(stream, number, at)).await.expect("it looks").err();
     assert_eq!(ended.map(|error| error.kind()), Some(ErrorKind::SessionLost));
 }

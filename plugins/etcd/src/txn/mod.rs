@@ -17,7 +17,7 @@ use self::{
     request::{Basis, compares, is_tight, understood, writes},
     seen::Places,
 };
-use crate::{endpoints::Endpoints, error::Effect, keys::Namespace, session::Session};
+use crate::{access::Access, endpoints::Endpoints, error::Effect, keys::Namespace, session::Session};
 
 /// Applies a Txn whole or not at all.
 ///
@@ -27,6 +27,7 @@ use crate::{endpoints::Endpoints, error::Effect, keys::Namespace, session::Sessi
 pub(crate) async fn commit(
     endpoints: &Endpoints,
     namespace: &Namespace,
+    access: &Access,
     session: &Session,
     txn: Txn<'_>,
 ) -> Result<Committed> {
@@ -52,11 +53,18 @@ pub(crate) async fn commit(
             let mut client = connection.kv.clone();
             async move { client.txn(request).await }
         });
-        let answer = answer.await.inspect_err(|error| {
-            if error.kind() == ErrorKind::SessionLost {
-                session.gone(lease);
+        let answer = match answer.await {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(access.explain(endpoints, namespace, &txn, error).await);
             }
-        })?;
+            Err(error) => {
+                if error.kind() == ErrorKind::SessionLost {
+                    session.gone(lease);
+                }
+                return Err(error);
+            }
+        };
         if let Some((plan, _)) = &plan
             && answer.succeeded()
         {

@@ -1,11 +1,13 @@
 //! Reading entries (contract 2).
 
+mod denied;
 mod sweep;
 mod tree;
 
 use registry_plugin::{Entry, Error, ErrorKind, Key, Result, SessionId};
 use zookeeper_client::{Client, Error as ZkError, Stat};
 
+pub(crate) use denied::{Denied, Warned, denied};
 pub(crate) use sweep::misunderstood;
 pub(crate) use tree::{Now, Reader};
 
@@ -20,11 +22,15 @@ pub(crate) async fn get(client: &Client, paths: &Paths, key: Key<'_>) -> Result<
     match client.get_data(&paths.path(key)).await {
         Ok((value, stat)) => Ok(Some(entry(String::new(), value, &stat))),
         Err(ZkError::NoNode) => Ok(None),
-        Err(error) => Err(of_read(error)),
+        Err(error) => Err(of_read(error).with_key(key)),
     }
 }
 
 /// Names the direct children of a key.
+///
+/// # Behavior
+///
+/// The server names those that may not be read as well.
 ///
 /// # Errors
 ///
@@ -38,7 +44,7 @@ pub(crate) async fn children(client: &Client, paths: &Paths, key: Key<'_>) -> Re
         // Somebody has deleted what the keys lie below.
         Err(ZkError::NoNode) if key.is_root() => Ok(Vec::new()),
         Err(ZkError::NoNode) => Err(Error::new(ErrorKind::NotFound, "there is no such entry").with_key(key)),
-        Err(error) => Err(of_read(error)),
+        Err(error) => Err(of_read(error).with_key(key)),
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) enum Answer {
     Entry(Entry, usize),
     /// A key that has no entry.
     Nothing(String),
+    /// A key whose entry, or the names below it, may not be read.
+    Denied(String),
     /// The names below a key, foreign ones too; none if there is no such key.
     Names(String, Vec<String>),
 }
@@ -83,7 +85,7 @@ impl<'c> Sweep<'c> {
     ///
     /// # Errors
     ///
-    /// Those of the server, for one path as for all.
+    /// Those of the server, for one path as for all; that one may not be read is an answer.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Answer>>> {
         while self.flights.len() < FLIGHTS
             && let Some(flight) = self.send()?
@@ -138,7 +140,7 @@ impl<'c> Sweep<'c> {
     fn learn(&mut self, answers: &[Answer]) {
         let sizes = answers.iter().filter_map(|answer| match answer {
             Answer::Entry(entry, _) => Some(NUMBERS + entry.value.len()),
-            Answer::Nothing(_) | Answer::Names(..) => None,
+            Answer::Nothing(_) | Answer::Denied(_) | Answer::Names(..) => None,
         });
         let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
         if let Some(mean) = usize::checked_div(bytes, count) {
@@ -155,6 +157,7 @@ fn answer_to(ask: Ask, found: MultiReadResult) -> Result<Answer> {
         (Ask::Entry(key), MultiReadResult::Error { err: ZkError::NoNode }) => Answer::Nothing(key),
         (Ask::Names(key, _), MultiReadResult::Children { children }) => Answer::Names(key, children),
         (Ask::Names(key, _), MultiReadResult::Error { err: ZkError::NoNode }) => Answer::Names(key, Vec::new()),
+        (Ask::Entry(key) | Ask::Names(key, _), MultiReadResult::Error { err: ZkError::NoAuth }) => Answer::Denied(key),
         (Ask::Entry(key) | Ask::Names(key, _), MultiReadResult::Error { err }) => {
             return Err(of_read(err).with_key(key));
         }

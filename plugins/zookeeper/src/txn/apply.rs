@@ -15,7 +15,7 @@ use super::{
     judge::{Verdict, judge},
     refusal::{failed, refused},
     seen::{Places, Seen},
-    step::{Answer, Step, Write, send},
+    step::{Answer, Step, Write},
 };
 use crate::{
     error::{Effect, of_read},
@@ -79,7 +79,7 @@ impl Writer<'_> {
                     continue;
                 }
             };
-            match send(&client, self.session.dial(), &steps, effect).await? {
+            match self.send(&client, &steps, effect).await? {
                 Answer::Done(stats) => return Ok(self.done(txn, &steps, &stats)),
                 Answer::Refused(at, cause) => refused(txn, self.paths, &steps[at], &cause)?,
             }
@@ -93,7 +93,7 @@ impl Writer<'_> {
     /// Makes an entry that may well be new, and looks at what to do if it isn't, in one flight.
     async fn make<'a>(self, client: &Client, txn: &Txn<'a>, step: Step<'a>) -> Result<Guessed<'a>> {
         let steps = [step];
-        let mut made = pin!(send(client, self.session.dial(), &steps, Effect::Write));
+        let mut made = pin!(self.send(client, &steps, Effect::Write));
         let mut seen = pin!(async { Places::of(txn, self.paths).ask(client).await });
         let (answer, early) = select! {
             // The order of polling is that of sending.

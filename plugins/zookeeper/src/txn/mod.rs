@@ -16,10 +16,14 @@ mod seen;
 mod step;
 
 use registry_plugin::{Applied, Committed, ErrorKind, Key, Operation, Outcome, Result, Txn};
-use zookeeper_client::Error as ZkError;
+use zookeeper_client::{Client, Error as ZkError};
 
 pub(crate) use self::known::Known;
-use self::{apply::Done, refusal::understood};
+use self::{
+    apply::Done,
+    refusal::understood,
+    step::{Answer, Step},
+};
 use crate::{
     error::{Effect, translate},
     paths::Paths,
@@ -60,6 +64,17 @@ impl Writer<'_> {
             Err(error) => return Err(translate(error, Effect::Write)),
         };
         Ok(Committed::new(vec![Applied::Deleted { count }]))
+    }
+
+    /// Sends steps as one request, as [`step::send`]; an error names the key of the step that the user may not do.
+    async fn send(self, client: &Client, steps: &[Step<'_>], effect: Effect) -> Result<Answer> {
+        step::send(client, self.session.dial(), steps, effect).await.map_err(|(at, error)| {
+            let denied = steps.get(at).filter(|_| error.kind() == ErrorKind::PermissionDenied);
+            match denied.and_then(|step| self.paths.key(&step.path)) {
+                Some(key) => error.with_key(key),
+                None => error,
+            }
+        })
     }
 
     /// Applies a Txn, and again what of it another life of an entry got instead (3.7).

@@ -1,7 +1,9 @@
 //! Deleting an entry with all below it (contract 3.5): from the leaves up, as much as fits one request at once, again until nothing is
 //! left.
 
-use registry_plugin::{Applied, Check, Committed, Key, Outcome, Result, SessionId, Txn};
+use std::collections::HashSet;
+
+use registry_plugin::{Applied, Check, Committed, Error, ErrorKind, Key, Outcome, Result, SessionId, Txn};
 use zookeeper_client::{Client, Error as ZkError, MultiReadResult};
 
 use super::{
@@ -9,12 +11,12 @@ use super::{
     judge::{Verdict, judge},
     refusal::failed,
     seen::Places,
-    step::{Answer, Step, Write, send},
+    step::{Answer, Step, Write},
 };
 use crate::{
     error::{Effect, of_read},
     freshness::agree,
-    read::misunderstood,
+    read::{denied, misunderstood},
     session::id,
 };
 
@@ -64,7 +66,7 @@ impl Writer<'_> {
         // reading and deleting.
         let agreed = (*refused != Some(id(&client))).then(|| agree(&client));
         let asked = Places::of(checks, self.paths).ask(&client);
-        let tree = tree(&client, top).await?;
+        let Tree { paths: tree, denied: unread } = tree(&client, top).await?;
         if let Some(agreed) = agreed {
             agreed.await.map_err(of_read)?;
         }
@@ -88,11 +90,14 @@ impl Writer<'_> {
                 steps.push(step);
             }
             let said = steps.len() - deletes;
-            match send(&client, self.session.dial(), &steps, Effect::Write).await? {
+            match self.send(&client, &steps, Effect::Write).await? {
                 Answer::Done(_) => {
                     *checked = true;
                     *count += deletes as u64;
                     steps.clear();
+                }
+                Answer::Refused(at, ZkError::NotEmpty) if unread.contains(&steps[at].path) => {
+                    return Err(self.unlisted(&steps[at].path, top, *count));
                 }
                 Answer::Refused(at, _) => {
                     *refused = Some(id(&client));
@@ -100,7 +105,7 @@ impl Writer<'_> {
                     steps.truncate(at);
                     if at > said
                         && !whole
-                        && let Answer::Done(_) = send(&client, self.session.dial(), &steps, Effect::Write).await?
+                        && let Answer::Done(_) = self.send(&client, &steps, Effect::Write).await?
                     {
                         *checked = true;
                         *count += (at - said) as u64;
@@ -111,11 +116,37 @@ impl Writer<'_> {
         }
         Ok(true)
     }
+
+    /// A path has others below it, and only who may read it knows which.
+    fn unlisted(&self, path: &str, top: &str, count: u64) -> Error {
+        let key = self.paths.key(path).or_else(|| self.paths.key(top)).unwrap_or(Key::ROOT);
+        let message = format!(
+            "{path} on the ZooKeeper servers may not be read by this user and has entries below it, so that it is left with all \
+             that is above it up to {top}, and what else was not deleted yet ({count} entries were); delete it as a user who may read it"
+        );
+        let refused = denied(key);
+        Error::new(ErrorKind::PermissionDenied, message).with_key(key).with_outcome(refused.outcome())
+    }
 }
 
-/// The paths from the top down, foreign ones too; none if the top is missing.
-async fn tree(client: &Client, top: &str) -> Result<Vec<String>> {
-    let mut tree = Vec::new();
+/// What is to be deleted.
+#[derive(Default)]
+struct Tree {
+    /// From the top down, foreign ones too; none if the top is missing.
+    paths: Vec<String>,
+    /// Those of them of which nobody may say what is below them.
+    denied: HashSet<String>,
+}
+
+/// The names below a path.
+enum Names {
+    Known(Vec<String>),
+    Missing,
+    Denied,
+}
+
+async fn tree(client: &Client, top: &str) -> Result<Tree> {
+    let mut tree = Tree::default();
     let mut level = vec![top.to_owned()];
     while !level.is_empty() {
         let mut next = Vec::new();
@@ -123,9 +154,13 @@ async fn tree(client: &Client, top: &str) -> Result<Vec<String>> {
             let asked: Vec<_> = paths.chunks(READS).map(|paths| (paths, names(client, paths))).collect();
             for (paths, names) in asked {
                 for (path, names) in paths.iter().zip(names.await?) {
-                    let Some(names) = names else { continue };
-                    next.extend(names.iter().map(|name| [path, "/", name].concat()));
-                    tree.push(path.clone());
+                    match names {
+                        Names::Known(names) => next.extend(names.iter().map(|name| [path, "/", name].concat())),
+                        Names::Missing => continue,
+                        // It can be deleted if nothing is below it.
+                        Names::Denied => drop(tree.denied.insert(path.clone())),
+                    }
+                    tree.paths.push(path.clone());
                 }
             }
         }
@@ -134,8 +169,8 @@ async fn tree(client: &Client, top: &str) -> Result<Vec<String>> {
     Ok(tree)
 }
 
-/// The names below each path; nothing for one that is missing. The request is under way when this returns.
-fn names<'c>(client: &'c Client, paths: &[String]) -> impl Future<Output = Result<Vec<Option<Vec<String>>>>> + use<'c> {
+/// The names below each path. The request is under way when this returns.
+fn names<'c>(client: &'c Client, paths: &[String]) -> impl Future<Output = Result<Vec<Names>>> + use<'c> {
     let mut request = client.new_multi_reader();
     let added = paths.iter().try_for_each(|path| request.add_get_children(path));
     let answers = request.commit();
@@ -143,8 +178,9 @@ fn names<'c>(client: &'c Client, paths: &[String]) -> impl Future<Output = Resul
         added.map_err(of_read)?;
         let answers = answers.await.map_err(of_read)?;
         let names = answers.into_iter().map(|answer| match answer {
-            MultiReadResult::Children { children } => Ok(Some(children)),
-            MultiReadResult::Error { err: ZkError::NoNode } => Ok(None),
+            MultiReadResult::Children { children } => Ok(Names::Known(children)),
+            MultiReadResult::Error { err: ZkError::NoNode } => Ok(Names::Missing),
+            MultiReadResult::Error { err: ZkError::NoAuth } => Ok(Names::Denied),
             MultiReadResult::Error { err } => Err(of_read(err)),
             _ => Err(misunderstood()),
         });

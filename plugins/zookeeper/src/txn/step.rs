@@ -70,14 +70,20 @@ const FRAME: usize = 4 + 8 + 9;
 ///
 /// # Errors
 ///
-/// `InvalidTxn` if it is too large with the chroot before every path, and those of the server that don't come from what is in the tree.
-pub(super) async fn send(client: &Client, dial: &Dial, steps: &[Step<'_>], effect: Effect) -> Result<Answer> {
+/// `InvalidTxn` if it is too large with the chroot before every path, and those of the server that don't come from what is in the tree;
+/// each with the number of the step that it is about.
+pub(super) async fn send(
+    client: &Client,
+    dial: &Dial,
+    steps: &[Step<'_>],
+    effect: Effect,
+) -> Result<Answer, (usize, Error)> {
     let bytes = FRAME + steps.iter().map(Step::weight).sum::<usize>();
     if bytes > MOST {
         let message = format!(
             "the Txn takes {bytes} bytes with the chroot before every key, ZooKeeper takes at most {MOST}; split it or shorten the chroot"
         );
-        return Err(Error::new(ErrorKind::InvalidTxn, message));
+        return Err((0, Error::new(ErrorKind::InvalidTxn, message)));
     }
     let answer = match steps {
         // Alone it is cheaper, and its answer right.
@@ -87,7 +93,7 @@ pub(super) async fn send(client: &Client, dial: &Dial, steps: &[Step<'_>], effec
     match answer {
         Ok(stats) => Ok(Answer::Done(stats)),
         Err((index, error)) if of_the_tree(&error) => Ok(Answer::Refused(index, error)),
-        Err((_, error)) => Err(translate(error, effect)),
+        Err((index, error)) => Err((index, translate(error, effect))),
     }
 }
 

@@ -19,11 +19,12 @@ use zookeeper_client::Client;
 use heard::News;
 pub(crate) use hub::Hub;
 
-use crate::read::{Now, Reader};
+use crate::read::{Denied, Now, Reader, Warned};
 
 /// One watch.
 pub(crate) struct Watch<'w> {
     pub(crate) hub: &'w Arc<Hub>,
+    pub(crate) warned: &'w Warned,
     pub(crate) context: &'w Context,
     pub(crate) key: Key<'w>,
     pub(crate) scope: Scope,
@@ -35,7 +36,7 @@ impl Watch<'_> {
     ///
     /// # Errors
     ///
-    /// What can't pass by itself: the server is too old, or the user may not read the keys.
+    /// What can't pass by itself: the server is too old, or the user may not read the watched key itself.
     pub(crate) async fn run(self) -> Result<()> {
         select! {
             ended = self.feed() => ended,
@@ -46,13 +47,20 @@ impl Watch<'_> {
     async fn feed(&self) -> Result<()> {
         let place = self.hub.join(self.context, self.key, self.scope);
         let mut pauses = self.hub.session.dial().pauses();
+        // What the server has that may not be read. What becomes of the access lists is heard with the next change, or when all is read.
+        let mut hidden = Denied::default();
         loop {
             let told = match place.news().await? {
-                News::All(client) => self.state(&client).await,
-                News::Some(client, keys) => self.changes(&client, keys).await,
+                News::All(client) => self.state(&client, &mut hidden).await.map(|()| false),
+                News::Some(client, keys) => self.changes(&client, keys, &mut hidden).await,
             };
             match self.hub.session.watched(told) {
-                Ok(()) => pauses = self.hub.session.dial().pauses(),
+                Ok(opened) => {
+                    pauses = self.hub.session.dial().pauses();
+                    if opened {
+                        place.miss();
+                    }
+                }
                 Err(error) if passes(&error) => {
                     tracing::debug!(key = %self.key, %error, "what is watched can't be read and is read anew");
                     place.miss();
@@ -64,24 +72,30 @@ impl Watch<'_> {
     }
 
     /// Tells the present state.
-    async fn state(&self, client: &Client) -> Result<()> {
+    async fn state(&self, client: &Client, hidden: &mut Denied) -> Result<()> {
         let state = self.sink.begin_resync();
-        self.reader(client).state(self.key, self.scope, |entries| state.page(entries)).await?;
+        self.reader(client).state(self.key, self.scope, hidden, |entries| state.page(entries)).await?;
         state.finish();
         Ok(())
     }
 
-    /// Tells what has become of some keys.
-    async fn changes(&self, client: &Client, keys: impl IntoIterator<Item = Arc<str>>) -> Result<()> {
+    /// Tells what has become of some keys; whether that is not all there is to tell.
+    async fn changes(
+        &self,
+        client: &Client,
+        keys: impl IntoIterator<Item = Arc<str>>,
+        hidden: &mut Denied,
+    ) -> Result<bool> {
         let tell = |now| match now {
             Now::Entry(entry) => self.sink.put(entry),
             Now::Gone(key) => self.sink.delete(&key),
+            Now::Hidden(key) => self.sink.hide(Key::from_checked(&key)),
         };
-        self.reader(client).each(keys, tell).await
+        self.reader(client).each(self.key, keys, hidden, tell).await
     }
 
     fn reader<'c>(&'c self, client: &'c Client) -> Reader<'c> {
-        Reader { client, paths: &self.hub.paths, patience: self.context.operation_timeout() }
+        Reader { client, paths: &self.hub.paths, warned: self.warned, patience: self.context.operation_timeout() }
     }
 }
 

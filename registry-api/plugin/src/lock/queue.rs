@@ -33,7 +33,7 @@ impl Queue {
         let mut queue = Queue::default();
         let mut page = Page::first(PAGE);
         loop {
-            let listing = async { backend.list(key, page).await };
+            let listing = async { backend.queue(key, page).await };
             match call(context.session(), context.operation_timeout(), Effect::Read, listing).await? {
                 Listing::Page { entries, next } => {
                     for entry in entries {

@@ -3,7 +3,7 @@
 //! Who is first holds the lock. Everybody else watches the entry right before their own, so that a release wakes one waiter,
 //! and looks again when it goes. How entries are named and put in order is their [`Place`]'s business.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use registry_api::{Check, Error, ErrorKind, Event, Held, Key, Operation, Result, Scope, Txn};
 use tokio::time::sleep;
@@ -84,11 +84,14 @@ pub async fn unlock<B: Backend>(backend: Arc<B>, held: Held) -> Result<()> {
     }
 }
 
+/// How often one who stands before is looked at again whose entry may not be read, and so not watched.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// Waits until the place's turn comes.
 async fn wait<B: Backend>(backend: &B, place: &mut impl Place) -> Result<Held> {
-    let mut waits = pauses();
+    let (mut waits, mut unread) = (pauses(), None);
     loop {
-        match step(backend, place).await {
+        match step(backend, place, &mut unread).await {
             Ok(Some(held)) => return Ok(held),
             Ok(None) => waits = pauses(),
             Err(error) if may_pass(place, &error) => {
@@ -100,12 +103,28 @@ async fn wait<B: Backend>(backend: &B, place: &mut impl Place) -> Result<Held> {
     }
 }
 
-/// One look at the queue and what follows from it; nothing if another look is needed.
-async fn step<B: Backend>(backend: &B, place: &mut impl Place) -> Result<Option<Held>> {
+/// One look at the queue and what follows from it; nothing if another look is needed. The entry before that can't be watched is kept in
+/// `unread`, to be told once.
+async fn step<B: Backend>(backend: &B, place: &mut impl Place, unread: &mut Option<String>) -> Result<Option<Held>> {
     match place.stand().await? {
         Turn::Come(held) => Ok(Some(held)),
         Turn::Behind { .. } if !place.request().waits() => Err(place.request().taken()),
-        Turn::Behind { entry, created } => wait_for(backend, Key::from_checked(&entry), created).await.map(|()| None),
+        Turn::Behind { entry, created } => match wait_for(backend, Key::from_checked(&entry), created).await {
+            // It counts all the same: the lock is not acquired past it.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                if unread.as_ref() != Some(&entry) {
+                    tracing::warn!(
+                        key = entry,
+                        %error,
+                        "the queue entry before may not be read by this user: it is waited for all the same, looking again every {LOOK_AGAIN:?}"
+                    );
+                    *unread = Some(entry);
+                }
+                sleep(LOOK_AGAIN).await;
+                Ok(None)
+            }
+            waited => waited.map(|()| None),
+        },
     }
 }
 

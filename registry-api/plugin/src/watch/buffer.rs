@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use registry_api::{Entry, Event, SessionId};
+use registry_api::{Entry, Event, Key, Scope, SessionId};
 
 /// Up to this size memory is not given back and holes are not closed, as it would save nothing; tests have few keys.
 const SMALL: usize = if cfg!(test) { 1 } else { 64 };
@@ -73,6 +73,17 @@ impl Buffer {
             slot.gone(&mut self.queue, &mut self.holes);
             self.close_holes();
         }
+    }
+
+    /// Takes in that neither a key's entry nor those below it can be seen any more.
+    pub(super) fn hide(&mut self, top: Key<'_>) {
+        let hidden = |slot: &&mut Slot| Scope::Subtree.covers(top, Key::from_checked(&slot.key));
+        for slot in self.slots.values_mut().filter(hidden) {
+            // It may be seen again as it was.
+            slot.known = None;
+            slot.gone(&mut self.queue, &mut self.holes);
+        }
+        self.close_holes();
     }
 
     /// Begins a resync and gives its number.

@@ -55,6 +55,11 @@ impl WatchSink {
         self.0.shared.feed(|state| state.buffer.delete(key));
     }
 
+    /// Tells that an entry may not be read any more, and so nothing below it either: what was told of them is told to be gone (1.5).
+    pub fn hide(&self, key: Key<'_>) {
+        self.0.shared.feed(|state| state.buffer.hide(key));
+    }
+
     /// Tells the whole present state, at the beginning and after every break; the difference to what was told before
     /// reaches the consumer, then `Synced`.
     pub fn resync(&self, entries: Vec<Entry>) {

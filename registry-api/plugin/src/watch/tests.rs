@@ -127,6 +127,26 @@ fn a_state_that_is_not_later_is_passed_over() {
 }
 
 #[test]
+fn what_is_hidden_is_gone_with_all_below_until_it_is_seen_as_it_was() {
+    let (sink, mut stream) = watch("/a", Scope::Subtree);
+    sink.resync(vec![entry("/a", 1), entry("/a/b", 2), entry("/a/b/c", 3), entry("/a/b-c", 4)]);
+    pending(&mut stream);
+    sink.put(entry("/a/b/d", 5));
+    sink.hide(Key::from_checked("/a/b"));
+    let mut told = pending(&mut stream);
+    told.sort_by_key(|event| event.key().map(str::to_owned));
+    assert_eq!(told, [Event::Delete { last: entry("/a/b", 2) }, Event::Delete { last: entry("/a/b/c", 3) }]);
+    sink.hide(Key::from_checked("/a/b"));
+    assert_eq!(pending(&mut stream), []);
+    // Before it is told to be gone.
+    sink.hide(Key::from_checked("/a/b-c"));
+    for key in ["/a/b-c", "/a/b"] {
+        sink.put(entry(key, if key == "/a/b" { 2 } else { 4 }));
+    }
+    assert_eq!(pending(&mut stream), [put(&entry("/a/b", 2), true)]);
+}
+
+#[test]
 fn a_resync_tells_the_difference_alone() {
     let (sink, mut stream) = watch("/a", Scope::Subtree);
     sink.resync(vec![entry("/a/1", 1), entry("/a/2", 2), entry("/a/3", 3)]);
@@ -381,6 +401,8 @@ enum Step {
     Put(usize),
     TakeOver(usize),
     Delete(usize),
+    /// It may not be read any more, nor what is below it.
+    Hide(usize),
     /// An event that the server sends once more, or late.
     Repeat(usize),
     /// The server goes back to the state of some steps ago, and tells it afresh.
@@ -409,6 +431,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => key.clone().prop_map(Step::Put),
         1 => key.clone().prop_map(Step::TakeOver),
         3 => key.clone().prop_map(Step::Delete),
+        1 => key.clone().prop_map(Step::Hide),
         1 => key.prop_map(Step::Repeat),
         1 => (0..10_usize).prop_map(Step::Restore),
         1 => any::<bool>().prop_map(|pages| Step::Resync { pages }),
@@ -478,6 +501,13 @@ impl World {
                 self.revision += 1;
                 self.sink.delete(KEYS[key]);
                 self.tree.remove(KEYS[key]);
+                self.record();
+            }
+            Step::Hide(key) => {
+                self.revision += 1;
+                let top = Key::from_checked(KEYS[key]);
+                self.sink.hide(top);
+                self.tree.retain(|key, _| !Scope::Subtree.covers(top, Key::from_checked(key)));
                 self.record();
             }
             Step::Repeat(key) => {

@@ -35,6 +35,12 @@ impl Upkeep {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Closed => return,
+                // Another's may stand there, which this user may not read: a look finds out, and reports it.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    if self.look_to_the_end(key, None).await.is_none() {
+                        return;
+                    }
+                }
                 Err(error) => tracing::debug!(key, %error, "an ephemeral entry is not watched yet"),
             }
             sleep(waits.next().unwrap_or(LONGEST)).await;
