@@ -23,7 +23,8 @@ pub(crate) use tls::Trust;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Config {
-    /// The servers as ZooKeeper's own clients write them: `host:port,host:port/chroot`.
+    /// The servers as ZooKeeper's own clients write them, `host:port,host:port/chroot`, or as a list.
+    #[serde(deserialize_with = "servers::joined")]
     pub connect_string: String,
     /// How opening is tried again.
     pub retry_policy: RetryPolicy,
@@ -104,7 +105,12 @@ pub enum SyncReads {
 
 impl Config {
     pub(crate) const KEYS: &'static [ConfigKey] = &[
-        ConfigKey::new("connect-string", "host:port,…/chroot", "127.0.0.1:2181", "the servers, and the chroot"),
+        ConfigKey::new(
+            "connect-string",
+            "host:port,…/chroot",
+            "127.0.0.1:2181",
+            "the servers, and the chroot; may be a list, the chroot after its last server",
+        ),
         ConfigKey::new(
             "retry-policy.base-sleep-time",
             "duration",

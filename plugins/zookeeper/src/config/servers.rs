@@ -6,6 +6,7 @@ use std::{
 };
 
 use registry_plugin::Key;
+use serde::{Deserialize, Deserializer};
 
 /// What is accepted as a connect string.
 const ACCEPTED: &str =
@@ -13,6 +14,15 @@ const ACCEPTED: &str =
 
 /// Where ZooKeeper listens if nothing else is said.
 const PORT: u16 = 2181;
+
+/// Reads a connect string, which may be written as a list of servers.
+///
+/// # Errors
+///
+/// What is neither a text nor a list of texts.
+pub(super) fn joined<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Vec::<String>::deserialize(deserializer).map(|servers| servers.join(","))
+}
 
 /// A server's host and port.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,20 +66,23 @@ impl ConnectString {
             return Err(refused(text, "has a scheme; TLS is configured by the keys below tls"));
         }
         let (listed, chroot) = text.find('/').map_or((text, ""), |at| text.split_at(at));
-        if listed.trim().is_empty() {
-            return Err(refused(text, "names no server"));
-        }
         if chroot.contains(',') {
             return Err(refused(text, "has a server after the chroot, which stands at the end, once"));
         }
-        let servers: Result<_, String> =
-            listed.split(',').map(str::trim).map(|part| server(part).map_err(|what| refused(part, what))).collect();
+        // A comma too many is passed over, as ZooKeeper's own client does.
+        let parts = listed.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let servers: Result<Vec<_>, String> =
+            parts.map(|part| server(part).map_err(|what| refused(part, what))).collect();
+        let servers = servers?;
+        if servers.is_empty() {
+            return Err(refused(text, "names no server"));
+        }
         // A slash at the end changes nothing.
         let chroot = chroot.trim_end().trim_end_matches('/');
         if !chroot.is_empty() {
             Key::new(chroot).map_err(|invalid| refused(chroot, &format!("is no chroot: {}", invalid.reason())))?;
         }
-        Ok(ConnectString { servers: servers?, chroot: chroot.to_owned() })
+        Ok(ConnectString { servers, chroot: chroot.to_owned() })
     }
 }
 

@@ -72,6 +72,8 @@ async fn a_connect_string_is_servers_and_a_chroot() {
         ("a/", "a:2181", "/ns"),
         ("a:1,b:2/c", "a:1, b:2", "/c/ns"),
         ("a:1/c/d/", "a:1", "/c/d/ns"),
+        ("a:1,", "a:1", "/ns"),
+        (",a:1,,b:2,/c", "a:1, b:2", "/c/ns"),
     ] {
         let mut options = options();
         options.namespace = "ns".to_owned();
@@ -81,12 +83,34 @@ async fn a_connect_string_is_servers_and_a_chroot() {
 }
 
 #[tokio::test]
+async fn a_connect_string_may_be_a_list() {
+    for (list, servers, root) in [
+        (json!(["a:1", "b:2"]), "a:1, b:2", "/ns"),
+        (json!(["a:1,", "b:2/c"]), "a:1, b:2", "/c/ns"),
+        (json!(["a:1,b:2", "[::1]"]), "a:1, b:2, [::1]:2181", "/ns"),
+    ] {
+        let mut options = options();
+        options.namespace = "ns".to_owned();
+        let settings = check(&json!({ "connect-string": list }), options).expect("a good list");
+        assert_eq!((&*settings.dial.addresses(), settings.paths.root()), (servers, root), "{list}");
+    }
+    for (list, says) in [
+        (json!([]), "names no server"),
+        (json!(["a:1/c", "b:2"]), "has a server after the chroot"),
+        (json!([["a:1"]]), "must be a single value"),
+        (json!({ "a": 1 }), "must be a list"),
+    ] {
+        let message = refusal(json!({ "connect-string": list }));
+        assert!(message.contains("registry.zookeeper.connect-string") && message.contains(says), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn a_connect_string_that_is_wrong_is_named_with_what_is_accepted() {
     for (text, part) in [
         ("", ""),
         ("/c", "/c"),
         (",", ""),
-        ("a,,b", ""),
         ("a:1,b:0", "b:0"),
         ("a:65536", "a:65536"),
         ("a:", "a:"),

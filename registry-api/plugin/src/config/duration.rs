@@ -1,4 +1,4 @@
-//! Durations in words, `60s` or `300ms`: `#[serde(with = "registry_plugin::config::duration")]`.
+//! Durations in words, `60s` or `300ms`, or in milliseconds, `30000`: `#[serde(with = "registry_plugin::config::duration")]`.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,7 +23,7 @@ impl Visitor<'_> for Words {
 /// Reads a duration in words.
 ///
 /// # Errors
-/// What is wrong with the text; a bare number has no unit and is refused.
+/// What is wrong with the text, such as a bare number so small that seconds may be meant.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_str(Words)
 }
@@ -54,7 +54,7 @@ pub mod option {
     /// Reads a duration in words, if one is written.
     ///
     /// # Errors
-    /// What is wrong with the text; a bare number has no unit and is refused.
+    /// What is wrong with the text, such as a bare number so small that seconds may be meant.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         deserializer.deserialize_option(Optional)
     }

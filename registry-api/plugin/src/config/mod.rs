@@ -37,9 +37,9 @@
 //! assert_eq!(config.endpoints, ["10.0.0.1:2379", "10.0.0.2:2379"]);
 //! assert_eq!(config.retry_delay, Duration::from_millis(300));
 //!
-//! let section = serde_json::json!({"retry-delay": "300"});
+//! let section = serde_json::json!({"retry-delay": "30"});
 //! let refused = config::from_value::<Config>(&section, "registry.etcd").map(drop).unwrap_err();
-//! assert!(refused.to_string().starts_with("registry.etcd.retry-delay: \"300\" has no unit; accepted: "));
+//! assert!(refused.to_string().starts_with("registry.etcd.retry-delay: \"30\" has no unit; accepted: "));
 //! # Ok::<(), config::ConfigError>(())
 //! ```
 //!

@@ -184,7 +184,7 @@ fn a_refusal_names_key_value_and_what_is_accepted() {
         (json!({"verbose": "maybe"}), "registry.etcd.verbose: \"maybe\" is not accepted; accepted: true, false"),
         (
             json!({"retry-delay": "5"}),
-            "registry.etcd.retry-delay: \"5\" has no unit; accepted: a number with a unit, such as 60s, 300ms or 1m30s, up to 365d",
+            "registry.etcd.retry-delay: \"5\" has no unit; accepted: a number with a unit, such as 60s, 300ms, 1m30s or PT30S, or from 100 on a bare number of milliseconds, up to 365d",
         ),
         (
             json!({"ports": "1,x"}),
