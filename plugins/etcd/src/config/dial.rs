@@ -8,7 +8,7 @@ use registry_plugin::{
 };
 use tonic::transport::{ClientTlsConfig, Endpoint as Dial, Uri};
 
-use super::Config;
+use super::{Config, tls::Wanted};
 use crate::{
     endpoints::{Credentials, Endpoint, Endpoints, Retry},
     history::History,
@@ -113,7 +113,8 @@ struct Dialer<'c> {
 
 impl<'c> Dialer<'c> {
     fn new(config: &'c Config, context: &'c Context) -> Result<Self> {
-        let tls_is_set = config.tls.is_set();
+        let tls = Wanted::new(config, context)?;
+        let tls_is_set = tls.is_set();
         let wanted = tls_is_set || config.endpoints.iter().any(|endpoint| endpoint.trim().starts_with("https://"));
         let authority = config.authority.as_deref();
         let is_authority = |name: &&str| {
@@ -132,7 +133,7 @@ impl<'c> Dialer<'c> {
             connect_timeout: config.connection_timeout,
             authority,
             tls_is_set,
-            tls: wanted.then(|| config.tls.read(context)).transpose()?,
+            tls: wanted.then(|| tls.read(context)).transpose()?,
         })
     }
 

@@ -43,6 +43,12 @@ pub struct Config {
     pub load_balancer_policy: Option<String>,
     /// TLS; it is used if anything is set here or the endpoints begin with `https://`.
     pub tls: Tls,
+    /// DolphinScheduler's name for `tls.ca-file`, the certificates to trust.
+    pub cert_file: Option<PathBuf>,
+    /// DolphinScheduler's name for `tls.cert-file`, the certificate to show.
+    pub key_cert_chain_file: Option<PathBuf>,
+    /// DolphinScheduler's name for `tls.key-file`.
+    pub key_file: Option<PathBuf>,
 }
 
 /// TLS: whom to trust and who to be. Paths are relative to the folder of the configuration file.
@@ -89,6 +95,14 @@ impl Config {
         ConfigKey::new("tls.cert-file", "path", "", "the certificate to show, PEM; needs tls.key-file"),
         ConfigKey::new("tls.key-file", "path", "", "its private key, PEM; needs tls.cert-file"),
         ConfigKey::new("tls.domain", "host", "", "the name that the server's certificate must have"),
+        ConfigKey::new(
+            "cert-file",
+            "path",
+            "",
+            "DolphinScheduler's name for tls.ca-file; from the working directory, as there",
+        ),
+        ConfigKey::new("key-cert-chain-file", "path", "", "the same for tls.cert-file"),
+        ConfigKey::new("key-file", "path", "", "the same for tls.key-file"),
     ];
 }
 
@@ -105,12 +119,9 @@ impl Default for Config {
             authority: None,
             load_balancer_policy: None,
             tls: Tls::default(),
+            cert_file: None,
+            key_cert_chain_file: None,
+            key_file: None,
         }
-    }
-}
-
-impl Tls {
-    fn is_set(&self) -> bool {
-        self.ca_file.is_some() || self.cert_file.is_some() || self.key_file.is_some() || self.domain.is_some()
     }
 }

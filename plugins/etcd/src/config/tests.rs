@@ -71,6 +71,8 @@ async fn half_of_a_pair_is_refused() {
         (json!({ "password": "hush" }), "registry.etcd.user"),
         (json!({ "tls": { "cert-file": "c.pem" } }), "registry.etcd.tls.key-file"),
         (json!({ "tls": { "key-file": "k.pem" } }), "registry.etcd.tls.cert-file"),
+        (json!({ "key-cert-chain-file": "c.pem" }), "registry.etcd.key-file is not set"),
+        (json!({ "key-file": "k.pem" }), "registry.etcd.key-cert-chain-file is not set"),
     ] {
         let message = refusal(section);
         assert!(message.contains(missing) && !message.contains("hush"), "{message}");
@@ -95,6 +97,36 @@ async fn files_that_are_missing_or_wrong_are_named() {
             "{message}"
         );
         assert!(message.contains(&folder.path().display().to_string()), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn dolphinschedulers_names_of_the_tls_files_mean_the_same() {
+    let certificates = registry_test_servers::Certificates::generate().expect("certificates");
+    let files = [certificates.ca_file(), certificates.cert_file(), certificates.key_file()];
+    let names = ["cert-file", "key-cert-chain-file", "key-file"];
+    let whole: serde_json::Map<_, _> =
+        names.into_iter().zip(files).map(|(name, file)| (name.to_owned(), json!(file))).collect();
+    let mut options = options();
+    options.base = "/nowhere".into();
+    // TLS is in use: an endpoint that asks for plain text contradicts it.
+    let mut plain = whole.clone();
+    plain.insert("endpoints".to_owned(), json!("http://a:1"));
+    assert!(refusal(Value::Object(plain)).contains("plain text although TLS is configured"));
+    assert!(check(&Value::Object(whole.clone()), options).is_ok());
+    for (name, ours) in names.into_iter().zip(["ca-file", "cert-file", "key-file"]) {
+        let mut wrong = whole.clone();
+        wrong.insert(name.to_owned(), json!("no.pem"));
+        let message = refusal(Value::Object(wrong));
+        let from_here = std::env::current_dir().expect("a working directory").join("no.pem").display().to_string();
+        assert!(message.contains(&format!("registry.etcd.{name}")) && message.contains(&from_here), "{message}");
+        let mut twice = whole.clone();
+        twice.insert("tls".to_owned(), json!({ ours: "x.pem" }));
+        let message = refusal(Value::Object(twice));
+        assert!(
+            message.contains(&format!("registry.etcd.tls.{ours} is set, and so is registry.etcd.{name}")),
+            "{message}"
+        );
     }
 }
 
