@@ -46,7 +46,7 @@ impl Cluster {
     pub async fn open(registry: Registry, options: Options) -> Result<Self> {
         let board = Board::new();
         let watching = view::mirror(&registry, NODES, Arc::clone(&board)).await?;
-        let balancer = Mutex::new(Balancer::new(options.host_selector));
+        let balancer = Mutex::new(Balancer::new(options.of_role(Role::Master).host_selector));
         let pulse = Pulse::begin(&registry);
         Ok(Cluster(Arc::new(Inner { registry, options, board, balancer, pulse, _watching: watching })))
     }

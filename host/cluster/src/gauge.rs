@@ -28,6 +28,8 @@ pub struct Figures {
     pub load_average: f64,
     /// How much room this user has left on the disk of the root directory, in GB.
     pub disk_available: f64,
+    /// How much of the disk of the root directory is in use, 0 to 1.
+    pub disk_usage: f64,
 }
 
 impl Gauge {
@@ -63,6 +65,7 @@ impl Gauge {
             available_memory: two_digits(available / GB),
             load_average: two_digits(load.one),
             disk_available: two_digits(disk.f_bavail as f64 * disk.f_frsize as f64 / GB),
+            disk_usage: two_digits(1.0 - disk.f_bavail as f64 / disk.f_blocks.max(1) as f64),
         })
     }
 }
@@ -151,7 +154,7 @@ mod tests {
         assert!((0.0..=1.0).contains(&figures.cpu_usage), "{figures:?}");
         assert!((0.0..=1.0).contains(&figures.memory_usage), "{figures:?}");
         assert!(figures.available_memory > 0.0 && figures.load_average >= 0.0, "{figures:?}");
-        assert!(figures.disk_available > 0.0, "{figures:?}");
+        assert!(figures.disk_available > 0.0 && (0.0..=1.0).contains(&figures.disk_usage), "{figures:?}");
     }
 
     #[test]

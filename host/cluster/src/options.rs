@@ -1,16 +1,19 @@
-//! `registry.cluster.*`: how a server takes part.
+//! `registry.cluster.*`, and the sections of the roles: how a server takes part.
 
 use std::time::Duration;
 
-use registry_host::{Error, ErrorKind, Result, Settings};
+use registry_host::{Error, ErrorKind, Result, Setting, Settings};
 use registry_plugin::config::{self, duration};
 use serde::Deserialize;
 
-use crate::{HeartbeatFormat, Limits, balance::Selector, gauge};
+use crate::{HeartbeatFormat, Limits, Role, RoleOptions, balance::Selector, gauge, keys::DEFAULT_GROUP};
 
 const SECTION: &str = "cluster";
 
 /// How a server takes part in its cluster, `registry.cluster.*`; the names are DolphinScheduler's where it has them.
+///
+/// What isn't written there may stand in DolphinScheduler's own section of the server's role, `master` or `worker`, beside
+/// `registry`: see [`of_role`](Options::of_role).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -23,7 +26,7 @@ pub struct Options {
     pub max_unchanged_interval: Option<Duration>,
     /// `heartbeat-format`, `json`: what servers of old releases of DolphinScheduler can read, as long as there are any.
     pub heartbeat_format: HeartbeatFormat,
-    /// `max-cpu-load-avg`: the load average above which the server is abnormal; -1 is twice the processors.
+    /// `max-cpu-load-avg`: the load average above which the server is abnormal; 0 and less is twice the processors.
     pub max_cpu_load_avg: f64,
     /// `reserved-memory`, 0.3: the available memory, in GB, below which the server is abnormal.
     pub reserved_memory: f64,
@@ -36,6 +39,12 @@ pub struct Options {
     /// `failover-grace`, 0 s: how long a server may be gone before another takes over for it.
     #[serde(with = "duration")]
     pub failover_grace: Duration,
+    /// What the section `master` says.
+    #[serde(skip)]
+    pub master: RoleOptions,
+    /// What the section `worker` says.
+    #[serde(skip)]
+    pub worker: RoleOptions,
 }
 
 impl Default for Options {
@@ -50,12 +59,19 @@ impl Default for Options {
             exec_threads: 100,
             host_selector: Selector::default(),
             failover_grace: Duration::ZERO,
+            master: RoleOptions::default(),
+            worker: RoleOptions::default(),
         }
     }
 }
 
 impl Options {
-    /// Reads `registry.cluster` of a configuration.
+    /// Reads `registry.cluster` of a configuration, and its sections `master` and `worker`.
+    ///
+    /// # Behavior
+    ///
+    /// Keys of these two that are not read here are the application's own; one that is a letter or two off a known one is
+    /// warned of in the log.
     ///
     /// # Errors
     ///
@@ -64,13 +80,59 @@ impl Options {
         let section = settings.host_section(SECTION)?;
         let read = config::from_value::<Options>(section.json(), section.prefix());
         let read = read.map_err(Error::from).and_then(|options| options.checked(section.prefix()));
-        read.map_err(|error| section.locate(error))
+        let mut options = read.map_err(|error| section.locate(error))?;
+        let written = |name: &str| section.origin(&format!("{}.{name}", section.prefix())).is_some();
+        for (role, said) in [(Role::Master, &mut options.master), (Role::Worker, &mut options.worker)] {
+            *said = RoleOptions::of(settings, role)?;
+            said.max_heartbeat_interval.take_if(|_| written("max-heartbeat-interval"));
+            said.max_cpu_load_avg.take_if(|_| written("max-cpu-load-avg"));
+            said.reserved_memory.take_if(|_| written("reserved-memory"));
+            said.host_weight.take_if(|_| written("host-weight"));
+            said.exec_threads.take_if(|_| written("exec-threads"));
+            said.host_selector.take_if(|_| written("host-selector"));
+        }
+        Ok(options)
+    }
+
+    /// The keys of the sections `master` and `worker` that are read here and written, each with its source.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig` if one of them is not a map of keys.
+    pub fn written_for_roles(settings: &Settings) -> Result<Vec<Setting>> {
+        RoleOptions::written(settings)
+    }
+
+    /// How a server of this role takes part: what its section says goes over the rest.
+    pub fn of_role(&self, role: Role) -> Options {
+        let said = self.said_of(role);
+        Options {
+            max_heartbeat_interval: said.max_heartbeat_interval.unwrap_or(self.max_heartbeat_interval),
+            max_cpu_load_avg: said.max_cpu_load_avg.unwrap_or(self.max_cpu_load_avg),
+            reserved_memory: said.reserved_memory.unwrap_or(self.reserved_memory),
+            host_weight: said.host_weight.unwrap_or(self.host_weight),
+            exec_threads: said.exec_threads.unwrap_or(self.exec_threads),
+            host_selector: said.host_selector.unwrap_or(self.host_selector),
+            ..self.clone()
+        }
+    }
+
+    /// The groups that `worker.groups` names, else `default`: for a host to register its worker in.
+    pub fn groups(&self) -> Vec<String> {
+        self.worker.groups.clone().unwrap_or_else(|| vec![DEFAULT_GROUP.to_owned()])
+    }
+
+    pub(crate) fn said_of(&self, role: Role) -> &RoleOptions {
+        match role {
+            Role::Master => &self.master,
+            Role::Worker => &self.worker,
+        }
     }
 
     /// What the server's machine may be burdened with.
     pub fn limits(&self) -> Limits {
         let usual = 2.0 * gauge::processors() as f64;
-        let max_cpu_load_avg = if self.max_cpu_load_avg < 0.0 { usual } else { self.max_cpu_load_avg };
+        let max_cpu_load_avg = if self.max_cpu_load_avg <= 0.0 { usual } else { self.max_cpu_load_avg };
         Limits { max_cpu_load_avg, reserved_memory: self.reserved_memory }
     }
 
@@ -80,10 +142,6 @@ impl Options {
         };
         if self.max_heartbeat_interval.is_zero() {
             return refused("max-heartbeat-interval", "\"0s\" must be longer than nothing".to_owned());
-        }
-        if self.max_cpu_load_avg < 0.0 && self.max_cpu_load_avg != -1.0 {
-            let load = self.max_cpu_load_avg;
-            return refused("max-cpu-load-avg", format!("\"{load}\" is no load average; accepted: 0 and more, or -1"));
         }
         if self.reserved_memory < 0.0 {
             let memory = self.reserved_memory;
@@ -116,6 +174,11 @@ mod tests {
         assert_eq!(options, Options::default());
         assert_eq!(options.limits().max_cpu_load_avg, 2.0 * gauge::processors() as f64);
         assert_eq!(options.limits().reserved_memory, 0.3);
+        assert_eq!(options.groups(), ["default"]);
+        for usual in ["0", "-1", "-2.5"] {
+            let options = read(&[&format!("registry.cluster.max-cpu-load-avg={usual}")]).unwrap();
+            assert_eq!(options.limits().max_cpu_load_avg, 2.0 * gauge::processors() as f64, "{usual}");
+        }
     }
 
     #[test]
@@ -145,7 +208,7 @@ mod tests {
         for (set, says) in [
             ("max-heartbeat-interval=10", "has no unit"),
             ("max-heartbeat-interval=0s", "longer than nothing"),
-            ("max-cpu-load-avg=-2", "accepted: 0 and more, or -1"),
+            ("max-cpu-load-avg=high", "accepted: a number"),
             ("reserved-memory=-1", "GB"),
             ("host-weight=0", "accepted: 1 and more"),
             ("exec-threads=many", "accepted: a whole number"),

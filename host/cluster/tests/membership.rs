@@ -211,9 +211,15 @@ async fn a_former_process_that_releases_its_entries_leaves_those_of_the_next() {
 
 #[tokio::test]
 async fn a_server_that_waits_for_another_session_is_there_again_with_it() {
-    for (settings, ending) in Ending::each() {
+    for ((settings, ending), of_the_worker) in Ending::each().into_iter().zip([false, true].into_iter().cycle()) {
         let observer = cluster(&settings, &[]).await;
-        let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
+        // For the whole host, or for its worker alone as DolphinScheduler's own section says it.
+        let settings = match ending.awaits(settings) {
+            settings if of_the_worker => {
+                settings.environment([("WORKER_REGISTRYDISCONNECTSTRATEGY_STRATEGY", "waiting")])
+            }
+            settings => settings.set("registry.disconnect-strategy=wait"),
+        };
         let one = cluster(&settings, &[]).await;
         let member = register(&one, &worker("w:1", &["a", "b"])).await;
         let mut standings = member.standings();

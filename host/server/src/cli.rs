@@ -21,7 +21,8 @@ Configuration:
   unasked. 'registry config check' shows what comes of it, 'registry plugins' what registry.type
   may be. Secrets belong in the file or the environment: everyone sees a command line.
   Unless it is set registry.type is memory, which lives within one process: good for trying host
-  servers and 'registry standalone', but of one command the next sees nothing.
+  servers and 'registry standalone', but of one command the next sees nothing, so a warning says so.
+  ${NAME} and ${NAME:default} in a value stand for an environment variable, or for another key.
 
 Exit codes:
   0   done
@@ -48,7 +49,7 @@ struct Cli {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Options {
-    /// The configuration, a .yaml, .toml or .json file [default: $REGISTRY_CONFIG, else none]
+    /// The configuration, a .yaml, .properties, .toml or .json file [default: $REGISTRY_CONFIG, else none]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Sets a key over file and environment, such as registry.type=etcd; may be repeated

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::{EphemeralEvent, Error, ErrorKind, Result, SessionState, States};
+use registry_host::{EphemeralEvent, Error, ErrorKind, Result, Session, SessionState, States};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
@@ -11,7 +11,8 @@ use tokio::{
 
 use super::{Entries, Standing, Stop, Tasks};
 use crate::{
-    Cluster, Figures, Heartbeat, Life, Limits, Role, Server, Status, gauge::Reading, heartbeat::dates, record::now,
+    Cluster, Figures, Heartbeat, Life, Limits, Options, Role, RoleOptions, Server, Status, gauge::Reading,
+    heartbeat::dates, record::now,
 };
 
 /// What it takes to beat.
@@ -19,6 +20,7 @@ pub(super) struct Beats {
     cluster: Cluster,
     server: Server,
     pub(super) life: Life,
+    options: Options,
     limits: Limits,
     entries: Option<Entries>,
     last: Heartbeat,
@@ -28,9 +30,10 @@ pub(super) struct Beats {
 
 impl Beats {
     pub(super) fn new(cluster: &Cluster, server: &Server, life: Life) -> Self {
-        let (cluster, server, limits) = (cluster.clone(), server.clone(), cluster.options().limits());
+        let options = cluster.options().of_role(server.role());
+        let (cluster, server, limits) = (cluster.clone(), server.clone(), options.limits());
         let last = Heartbeat::default();
-        Beats { cluster, server, life, limits, entries: None, last, written: Instant::now() }
+        Beats { cluster, server, life, options, limits, entries: None, last, written: Instant::now() }
     }
 
     /// The entries have been put with a first heartbeat.
@@ -40,10 +43,11 @@ impl Beats {
 
     /// The heartbeat of a server that was found like this.
     pub(super) fn heartbeat(&self, figures: &Figures, waiting_tasks: i32) -> Heartbeat {
-        let options = self.cluster.options();
+        let options = &self.options;
         let within = self.limits.hold(figures.load_average, figures.available_memory);
         let worker = self.server.role() == Role::Worker;
         let (format, has_dates) = (options.heartbeat_format, options.heartbeat_format.has_dates());
+        let busy = options.worker.load_protection.is_some_and(|protection| protection.is_exceeded(figures));
         Heartbeat {
             startup_time: self.life.startup_time,
             report_time: if has_dates { dates::now() } else { now() },
@@ -55,7 +59,10 @@ impl Beats {
             reserved_memory: self.limits.reserved_memory,
             process_id: self.life.process_id,
             disk_available: figures.disk_available,
-            server_status: worker.then(|| Status::of(within, waiting_tasks, options.exec_threads)),
+            server_status: worker.then(|| match Status::of(within, waiting_tasks, options.exec_threads) {
+                Status::Normal if busy => Status::Busy,
+                status => status,
+            }),
             worker_host_weight: worker.then_some(options.host_weight),
             worker_waiting_task_count: worker.then_some(waiting_tasks),
             worker_exec_thread_count: worker.then_some(options.exec_threads),
@@ -71,7 +78,7 @@ impl Beats {
 
     /// Whether a beat would tell nothing, and nothing has to be proved yet.
     fn can_wait(&self, heartbeat: &Heartbeat) -> bool {
-        let unchanged = self.cluster.options().max_unchanged_interval;
+        let unchanged = self.options.max_unchanged_interval;
         unchanged.is_some_and(|longest| self.written.elapsed() < longest) && !heartbeat.is_news_after(&self.last)
     }
 
@@ -117,16 +124,25 @@ pub(super) async fn beat(
     mut leaving: mpsc::Receiver<oneshot::Sender<Result<()>>>,
 ) {
     let session = beats.cluster.registry().session();
+    let role = beats.options.said_of(beats.server.role()).clone();
     let stop = tokio::select! {
         biased;
         // Neither waits for a beat that is on its way, which may wait for an answer until long after others have taken over.
-        error = session.stop_wanted() => Stop::Disconnected(error),
+        error = stop_wanted(&session, &role) => Stop::Disconnected(error),
         never = wait_when_lost(session.states(), &standing) => match never {},
         stop = rounds(&mut beats, &mut figures, &mut tasks, &standing, &failing, &mut leaving) => stop,
     };
     // Whoever asks to leave from now on is told that it is to stop: releasing the entries may take until there is contact again.
     drop(leaving);
     end(beats, stop, standing).await;
+}
+
+/// Waits until the server is to stop for want of a session, by its own role's strategy where that has one.
+pub(super) async fn stop_wanted(session: &Session, role: &RoleOptions) -> Error {
+    match role.disconnect_strategy {
+        Some(strategy) => session.stop_wanted_by(strategy).await,
+        None => session.stop_wanted().await,
+    }
 }
 
 /// Says of the server that it waits, as soon as its session is lost.
@@ -151,7 +167,7 @@ async fn rounds(
     let registry = beats.cluster.registry().clone();
     let mut touched = registry.ephemerals();
     let mut states = registry.session().states();
-    let period = beats.cluster.options().max_heartbeat_interval;
+    let period = beats.options.max_heartbeat_interval;
     let mut clock = interval(period);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first one is over at once, and the entries have just been put.

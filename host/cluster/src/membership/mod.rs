@@ -48,7 +48,8 @@ struct Tasks {
 
 impl Membership {
     pub(crate) async fn register(cluster: Cluster, server: Server) -> Result<Self> {
-        let stop_wanted = cluster.registry().session().stop_wanted();
+        let session = cluster.registry().session();
+        let stop_wanted = beats::stop_wanted(&session, cluster.options().said_of(server.role()));
         let (beats, figures) = tokio::select! {
             biased;
             // Whoever registers nevertheless is told to stop at once, and only leaves others something to take over.

@@ -14,7 +14,7 @@ pub(super) async fn register(cluster: &Cluster, server: &Server) -> Result<(Beat
     let registry = cluster.registry();
     let limit = registry.operation_timeout();
     let deadline = Instant::now() + 3 * limit;
-    let reading = Reading::begin(cluster.options().max_heartbeat_interval).await?;
+    let reading = Reading::begin(cluster.options().of_role(server.role()).max_heartbeat_interval).await?;
     let lock = match server.role() {
         Role::Master => Some(registry.lock(STARTUP_LOCK).within(2 * limit).await?),
         Role::Worker => None,

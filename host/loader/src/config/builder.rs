@@ -3,20 +3,26 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use registry_api::config::kebab;
 
 use super::Settings;
 use super::environment::Environment;
 use super::error::{ConfigError, Result};
-use super::file;
+use super::file::{self, Content};
+use super::former;
 use super::host_keys::{self, HostKeys};
 use super::keys;
+use super::placeholder::Placeholders;
 use super::source::Source;
 use super::tree::{Map, Tree};
 
 /// Where the plugins of a packaged host lie.
 const PACKAGED: &str = "/usr/lib/registry/plugins";
+
+const MEMORY_BY_DEFAULT: &str = "registry.type is written nowhere, so the registry is in the memory of this process, and no \
+                                 other process sees it; set registry.type, to memory if that is meant";
 
 /// Collects the layers of a configuration; see [`Settings::builder`].
 #[derive(Clone, Default)]
@@ -27,6 +33,7 @@ pub struct SettingsBuilder {
     environment: Vec<(OsString, OsString)>,
     set: Vec<Set>,
     plugin_dirs: Vec<PathBuf>,
+    default_type: Option<String>,
 }
 
 #[derive(Clone)]
@@ -36,7 +43,9 @@ enum Set {
 }
 
 impl SettingsBuilder {
-    /// The configuration file: YAML, TOML or JSON, by its extension.
+    /// The configuration file: YAML, TOML, JSON or Java's properties, by its extension.
+    ///
+    /// One that is named must have a section `registry`, or a slip in its name would mean the defaults.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(path.into());
         self
@@ -75,6 +84,13 @@ impl SettingsBuilder {
         self
     }
 
+    /// The backend of a host to which memory, or another, is right where `registry.type` is written nowhere. Without this it
+    /// is memory as well, but opening the registry warns of it: no other process sees such a registry.
+    pub fn default_type(mut self, name: impl Into<String>) -> Self {
+        self.default_type = Some(name.into());
+        self
+    }
+
     /// Looks for plugins in this directory before all others; several are searched in the order they are given.
     pub fn plugin_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.plugin_dirs.push(directory.into());
@@ -92,23 +108,52 @@ impl SettingsBuilder {
 
     fn merge(self) -> Result<Settings> {
         let profiles = self.active_profiles();
-        let mut registry = match &self.file {
+        let Content { mut registry, documents, mut warnings } = match &self.file {
             Some(path) => file::read(path, &profiles)?,
-            None => Map::default(),
+            None => Content::default(),
         };
+        warnings.extend(Environment::strangers(&self.environment));
         let set = self.set.iter().try_fold(Map::default(), |mut layer, set| {
             layer.overlay(set.layer()?);
             Ok(layer)
         })?;
-        let environment = Environment::read(self.environment)?;
+        let placeholders = Placeholders::new(&self.environment, documents);
+        let environment = Environment::read(&self.environment)?;
         let from_environment = environment.registry_type();
-        let registry_type = set.find(host_keys::TYPE).or(from_environment.as_ref()).or(registry.find(host_keys::TYPE));
-        let registry_type = host_keys::registry_type(registry_type)?;
+        let written =
+            set.find(host_keys::TYPE).or(from_environment.as_ref()).or(registry.find(host_keys::TYPE)).cloned();
+        let registry_type = match written {
+            Some(mut written) => {
+                let mut known = registry.clone();
+                known.overlay(set.clone());
+                placeholders.clone().with_registry(known).resolve(keys::TYPE, &mut written)?;
+                host_keys::registry_type(Some(&written))?
+            }
+            None => match &self.default_type {
+                Some(default) => {
+                    let default = Tree::scalar(Source::Default, default.as_str());
+                    registry.push(host_keys::TYPE, default.clone());
+                    host_keys::registry_type(Some(&default))?
+                }
+                None => {
+                    self.check_former_variables()?;
+                    warnings.push(MEMORY_BY_DEFAULT.to_owned());
+                    host_keys::registry_type(None)?
+                }
+            },
+        };
         let (environment, variables) = environment.layer(&registry_type);
         let environment_dirs = environment.find("plugin-dirs").is_some();
         let default_dirs = registry.find("plugin-dirs").is_none() && set.find("plugin-dirs").is_none();
         registry.overlay(environment);
         registry.overlay(set);
+        let placeholders = placeholders.with_registry(registry.clone());
+        for (name, tree) in registry.iter_mut() {
+            // Another backend's section is not read, so what it needs may be missing.
+            if !host_keys::is_foreign(&registry_type, name, tree) {
+                placeholders.resolve(&format!("{}.{name}", keys::ROOT), tree)?;
+            }
+        }
 
         let host = HostKeys { registry: &registry, registry_type: &registry_type };
         let mut plugin_dirs = self.plugin_dirs;
@@ -124,6 +169,7 @@ impl SettingsBuilder {
         Ok(Settings {
             namespace: host.namespace()?,
             disconnect_strategy: host.disconnect_strategy()?,
+            stop_strategy: host.stop_strategy()?,
             plugin_dirs: plugin_dirs.iter().map(|folder| absolute(folder)).collect(),
             usual_dirs,
             plugin_sha256: host.plugin_sha256()?,
@@ -133,7 +179,21 @@ impl SettingsBuilder {
             registry_type,
             registry,
             variables,
+            placeholders: Arc::new(placeholders),
+            warnings,
         })
+    }
+
+    /// Refuses the variables of an old release where nothing else says which registry is meant.
+    fn check_former_variables(&self) -> Result<()> {
+        let former = |(name, _): &(OsString, OsString)| former::VARIABLES.into_iter().find(|former| name == former);
+        match self.environment.iter().find_map(former) {
+            Some(name) => Err(ConfigError::new(format!(
+                "environment variable {name}: is a name of DolphinScheduler 1.3; now it is REGISTRY_TYPE=zookeeper, with \
+                 REGISTRY_ZOOKEEPER_CONNECT_STRING and REGISTRY_NAMESPACE"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn active_profiles(&self) -> Vec<String> {

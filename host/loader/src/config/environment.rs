@@ -2,7 +2,8 @@
 //!
 //! `REGISTRY_` goes before every name. Then comes a key of the host's (`REGISTRY_SESSION_TIMEOUT`), or the type and a key of
 //! its section (`REGISTRY_ETCD_RETRY_DELAY`), or a section of the host's and a key of that, or a key of the plugin's alone
-//! (`REGISTRY_ENDPOINTS`). `_` stands for `-`, and `__` goes one level down. Other programs use the prefix too, so a name that is none of these is no mistake by itself.
+//! (`REGISTRY_ENDPOINTS`). `_` stands for `-`, and `__` goes one level down. Other programs use the prefix too, so a name that
+//! is none of these is refused only if it is a slip, else warned of; what Kubernetes sets is passed over.
 
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use registry_api::config::kebab;
 use super::error::{ConfigError, Result};
 use super::host_keys::{self, HOST_KEYS, HOST_SECTIONS};
 use super::keys;
+use super::service_link::is_service_link;
 use super::source::Source;
 use super::tree::{Map, Shape, Tree};
 
@@ -33,15 +35,19 @@ pub(crate) struct Variable {
 }
 
 impl Environment {
-    pub(crate) fn read(variables: Vec<(OsString, OsString)>) -> Result<Self> {
+    pub(crate) fn read(variables: &[(OsString, OsString)]) -> Result<Self> {
         let mut kept = Vec::new();
         for (name, value) in variables {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX) && !OURS.contains(name)) else {
                 continue;
             };
             let value = value
-                .into_string()
-                .map_err(|_| ConfigError::new(format!("environment variable {name}: is not UTF-8 text")))?;
+                .to_str()
+                .ok_or_else(|| ConfigError::new(format!("environment variable {name}: is not UTF-8 text")))?;
+            if is_service_link(name, value) {
+                continue;
+            }
+            let value = value.to_owned();
             let path: Vec<String> = name[PREFIX.len()..].split("__").map(kebab).collect();
             let name: Arc<str> = name.into();
             keys::check_depth(2 + path.len(), &Source::Environment(Arc::clone(&name)))?;
@@ -49,6 +55,23 @@ impl Environment {
         }
         kept.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(Self(kept))
+    }
+
+    /// Variables that were probably meant for the registry, but don't begin as they must: `registry_type`, `REGSITRY_TYPE`.
+    pub(crate) fn strangers(variables: &[(OsString, OsString)]) -> Vec<String> {
+        let mut warnings: Vec<String> = Vec::new();
+        for name in variables.iter().filter_map(|(name, _)| name.to_str()) {
+            let Some((first, rest)) = name.split_once(['_', '.']).filter(|_| !name.starts_with(PREFIX)) else {
+                continue;
+            };
+            let slip = first.chars().all(char::is_uppercase) && is_slip(first);
+            if (first.eq_ignore_ascii_case("registry") || slip) && !rest.is_empty() {
+                let meant = rest.replace(['.', '-'], "_").to_uppercase();
+                warnings.push(format!("environment variable {name} is passed over; did you mean {PREFIX}{meant}?"));
+            }
+        }
+        warnings.sort();
+        warnings
     }
 
     /// What `REGISTRY_TYPE` says.
@@ -73,9 +96,14 @@ impl Environment {
     }
 }
 
+/// One letter wrong, or two that have changed places.
+fn is_slip(prefix: &str) -> bool {
+    strsim::osa_distance(prefix, "REGISTRY") == 1
+}
+
 impl Variable {
     /// Where the variable goes below `registry`, if the host can tell.
-    fn place(&self, registry_type: &str) -> Option<Vec<String>> {
+    pub(crate) fn place(&self, registry_type: &str) -> Option<Vec<String>> {
         let (first, rest) = self.path.split_first()?;
         if HOST_KEYS.contains(&first.as_str()) || host_keys::is_flat_timeout(registry_type, first) {
             return Some(self.path.clone());

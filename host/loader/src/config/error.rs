@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use registry_api::config::quoted;
+use registry_api::config::{HIDDEN, quoted};
 use registry_api::{Error, ErrorKind};
 
 use super::source::Source;
@@ -37,6 +37,9 @@ impl ConfigError {
 
     /// Where the key, or the whole, was written.
     pub(crate) fn source(mut self, source: &Source) -> Self {
+        if source.is_secret() && self.value.is_some() {
+            self.value = Some(HIDDEN.to_owned());
+        }
         self.source = Some(source.clone());
         self
     }

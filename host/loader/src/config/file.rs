@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::{ConfigError, Result};
 use super::source::Source;
 use super::tree::{Map, Tree};
-use super::{json, keys, profile, toml, yaml};
+use super::{json, keys, missing, profile, properties, toml, yaml};
 
 /// More than any configuration, and little enough to hold.
 const LONGEST: u64 = 1 << 20;
@@ -34,13 +34,24 @@ impl Place {
     }
 }
 
-/// Reads a file and lays its documents over each other, the later over the earlier.
-pub(crate) fn read(path: &Path, profiles: &[String]) -> Result<Map> {
+/// What a file holds.
+#[derive(Default)]
+pub(crate) struct Content {
+    /// The keys below `registry`, a later document's over an earlier one's.
+    pub(crate) registry: Map,
+    /// The documents that count.
+    pub(crate) documents: Vec<Tree>,
+    /// What the person who wrote the file should hear.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads a file.
+pub(crate) fn read(path: &Path, profiles: &[String]) -> Result<Content> {
     let parse = parser(path)?;
     let refused = |problem: String| ConfigError::new(format!("{}: {problem}", path.display()));
     let about = std::fs::metadata(path).map_err(|error| refused(format!("can't be read: {error}")))?;
     if !about.is_file() {
-        return Err(refused("is not a file; name a .yaml, .yml, .toml or .json file".to_owned()));
+        return Err(refused("is not a file; name a .yaml, .yml, .properties, .toml or .json file".to_owned()));
     }
     if about.len() > LONGEST {
         return Err(refused(format!("has {} bytes; a configuration has at most {LONGEST}", about.len())));
@@ -57,23 +68,35 @@ fn parser(path: &Path) -> Result<Parse> {
         Some("yaml" | "yml") => Ok(yaml::parse),
         Some("toml") => Ok(toml::parse),
         Some("json") => Ok(json::parse),
+        Some("properties") => Ok(properties::parse),
         _ => Err(ConfigError::new(format!(
-            "{}: the format of a configuration file shows in its name; accepted: .yaml, .yml, .toml, .json",
+            "{}: the format of a configuration file shows in its name; accepted: .yaml, .yml, .properties, .toml, .json",
             path.display()
         ))),
     }
 }
 
-fn merge(parse: Parse, path: &Path, bytes: &[u8], profiles: &[String]) -> Result<Map> {
+fn merge(parse: Parse, path: &Path, bytes: &[u8], profiles: &[String]) -> Result<Content> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let place = Place::new(path, bytes);
     let text = std::str::from_utf8(bytes)
         .map_err(|error| ConfigError::new("is not UTF-8 text").source(&place.offset(error.valid_up_to())))?;
-    let mut merged = Map::default();
+    let (mut content, mut others) = (Content::default(), Vec::new());
+    let mut found = false;
     for document in parse(text, &place)? {
-        if profile::counts(&document, profiles)? {
-            merged.overlay(keys::below_registry(document)?);
+        if !profile::counts(&document, profiles)? {
+            others.push(document);
+            continue;
         }
+        if let Some(keys) = keys::below(keys::ROOT, &document)? {
+            content.registry.overlay(keys);
+            found = true;
+        }
+        content.documents.push(document);
     }
-    Ok(merged)
+    if !found {
+        return Err(missing::refusal(path, &content.documents, &others, profiles));
+    }
+    content.warnings = missing::near_misses(&content.documents);
+    Ok(content)
 }

@@ -90,6 +90,13 @@ pub(crate) fn is_consumed(registry_type: &str, name: &str) -> bool {
     [NAMESPACE, SESSION_TIMEOUT].contains(&&*name) || is_flat_timeout(registry_type, &name)
 }
 
+/// Whether a key below `registry` is a section that neither the host nor this backend is known to read.
+pub(crate) fn is_foreign(registry_type: &str, name: &str, tree: &Tree) -> bool {
+    let name = kebab(name);
+    let ours = HOST_KEYS.contains(&&*name) || HOST_SECTIONS.contains(&&*name) || name == registry_type;
+    tree.as_map().is_some() && !ours
+}
+
 /// The merged keys below `registry`, read one at a time.
 pub(crate) struct HostKeys<'a> {
     pub(crate) registry: &'a Map,
@@ -168,9 +175,13 @@ impl<'a> HostKeys<'a> {
         self.duration(&[(false, OPERATION_TIMEOUT)], OPERATION_TIMEOUT)
     }
 
+    pub(crate) fn stop_strategy(&self) -> Result<DisconnectStrategy> {
+        Ok(DisconnectStrategy::Stop { grace: self.period(&[(false, DISCONNECT_GRACE)], DISCONNECT_GRACE)? })
+    }
+
     pub(crate) fn disconnect_strategy(&self) -> Result<DisconnectStrategy> {
         // Both are read, whichever counts: a slip in the other one is a slip.
-        let stop = DisconnectStrategy::Stop { grace: self.period(&[(false, DISCONNECT_GRACE)], DISCONNECT_GRACE)? };
+        let stop = self.stop_strategy()?;
         let at_most = self.duration(&[(false, DISCONNECT_MAX_WAIT)], DISCONNECT_MAX_WAIT)?;
         match self.first(&[(false, DISCONNECT_STRATEGY)])? {
             None => Ok(stop),
@@ -197,7 +208,7 @@ impl<'a> HostKeys<'a> {
                 .collect::<Result<_>>()?,
             _ => return Err(ConfigError::at(&key, "must be a list of directories").source(&tree.source)),
         };
-        let folders = folders.into_iter().map(|(source, folder)| match source {
+        let folders = folders.into_iter().map(|(source, folder)| match source.place() {
             _ if folder.is_empty() => Err(ConfigError::at(&key, "has an empty directory in it").source(source)),
             Source::File { path, .. } => Ok(path.parent().unwrap_or(Path::new("")).join(folder)),
             _ => Ok(PathBuf::from(folder)),

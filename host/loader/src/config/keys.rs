@@ -1,4 +1,4 @@
-//! From a document as written to the map of keys below `registry`.
+//! From a document as written to the map of keys below one of its own, `registry` above all.
 //!
 //! A key may be written nested or dotted, and its name in kebab-case or camelCase. The names of the host's keys and of the
 //! sections are ours; what stands deeper is read by the plugin, who alone knows where a name is the user's own.
@@ -11,6 +11,9 @@ use super::tree::{Map, Shape, Tree};
 
 /// The one top-level key that counts.
 pub(crate) const ROOT: &str = "registry";
+
+/// The key that decides how all others are read.
+pub(crate) const TYPE: &str = "registry.type";
 
 /// How deep a dot in a name separates keys: `registry`, its keys, and those of a section.
 const DOTTED_LEVELS: usize = 3;
@@ -26,21 +29,30 @@ pub(crate) fn check_depth(names: usize, source: &Source) -> Result<()> {
     Err(ConfigError::new(format!("has a key of {names} names; a key has at most {DEEPEST}")).source(source))
 }
 
-/// The keys that a document has below `registry`; the rest of the document is somebody else's.
-pub(crate) fn below_registry(document: Tree) -> Result<Map> {
-    let source = document.source.clone();
-    let Shape::Map(mut document) = document.shape else {
-        return match document.shape {
-            Shape::Null => Ok(Map::default()),
-            _ => Err(ConfigError::new("a configuration is a map of keys, such as registry.type: etcd").source(&source)),
-        };
+/// The keys that a document has below one of its own, such as `registry`, if it has that at all; the rest of the document is
+/// somebody else's.
+pub(crate) fn below(root: &str, document: &Tree) -> Result<Option<Map>> {
+    let source = &document.source;
+    let document = match &document.shape {
+        Shape::Map(document) => document,
+        Shape::Null => return Ok(None),
+        _ => {
+            return Err(
+                ConfigError::new("a configuration is a map of keys, such as registry.type: etcd").source(source)
+            );
+        }
     };
-    document.retain(|name| kebab(name.split('.').next().unwrap_or_default()) == ROOT);
-    let mut expanded = expand(document, &[])?;
-    match expanded.find_mut(ROOT).map(|registry| std::mem::replace(&mut registry.shape, Shape::Null)) {
-        None => Ok(Map::default()),
-        Some(Shape::Map(registry)) => Ok(registry),
-        Some(_) => Err(ConfigError::at(ROOT, "must be a map of keys, such as registry.type: etcd").source(&source)),
+    let mut map = Map::default();
+    let ours = |name: &str| kebab(name.split('.').next().unwrap_or_default()) == root;
+    document.iter().filter(|(name, _)| ours(name)).for_each(|(name, tree)| map.push(name, tree.clone()));
+    if map.is_empty() {
+        return Ok(None);
+    }
+    let mut expanded = expand(map, &[])?;
+    match expanded.find_mut(root).map(|tree| std::mem::replace(&mut tree.shape, Shape::Null)) {
+        None => Ok(Some(Map::default())),
+        Some(Shape::Map(keys)) => Ok(Some(keys)),
+        Some(_) => Err(ConfigError::at(root, "must be a map of keys").source(source)),
     }
 }
 

@@ -74,13 +74,13 @@ pub(crate) fn settings(
     settings
 }
 
-fn leaves(above: &str, name: &str, tree: &Tree, keys: &[PluginKey<'_>], settings: &mut Vec<Setting>) {
+pub(crate) fn leaves(above: &str, name: &str, tree: &Tree, keys: &[PluginKey<'_>], settings: &mut Vec<Setting>) {
     tree.each_leaf(kebab(name), &mut |path, leaf| {
         let named = kebab(path.split('[').next().unwrap_or_default());
         let secret = keys.iter().any(|key| key.secret && key.name == named);
         let key = format!("{above}.{path}");
         let value = match &leaf.shape {
-            Shape::Scalar(_) if secret => HIDDEN.to_owned(),
+            Shape::Scalar(_) if secret || leaf.source.is_secret() => HIDDEN.to_owned(),
             Shape::Scalar(text) => redacted(&key, text).into_owned(),
             _ => String::new(),
         };

@@ -7,25 +7,36 @@
 //! host's own are handed to the plugin together with the section `registry.<type>`, which goes before them; sections of
 //! other backends are left alone. In the environment `REGISTRY_` goes before every name, `_` stands for `-`, and `__` goes
 //! one level down.
+//!
+//! `${NAME:default}` in a value stands for what the environment or the configuration says elsewhere.
 
+mod beside;
 mod builder;
 mod environment;
 mod error;
 mod file;
+mod former;
 mod host_keys;
 mod json;
 mod keys;
 mod merged;
+mod missing;
+mod placeholder;
 mod profile;
+mod properties;
 mod section;
+mod service_link;
 mod source;
 #[cfg(test)]
 mod tests;
 mod toml;
 mod tree;
+mod unselected;
+mod warnings;
 mod yaml;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::SettingsBuilder;
@@ -36,6 +47,7 @@ pub use source::Source;
 
 use environment::Variable;
 use host_keys::HostKeys;
+use placeholder::Placeholders;
 use tree::Map;
 
 /// A merged and checked configuration of a host server.
@@ -57,6 +69,7 @@ pub struct Settings {
     registry_type: String,
     namespace: String,
     disconnect_strategy: DisconnectStrategy,
+    stop_strategy: DisconnectStrategy,
     plugin_dirs: Vec<PathBuf>,
     /// Those of the directories that nobody wrote.
     usual_dirs: Vec<PathBuf>,
@@ -68,6 +81,10 @@ pub struct Settings {
     registry: Map,
     /// Variables of the environment that only the plugin can know.
     variables: Vec<Variable>,
+    /// What a placeholder may stand for, and the rest of the file.
+    placeholders: Arc<Placeholders>,
+    /// What was noticed while the layers were read.
+    warnings: Vec<String>,
 }
 
 impl Settings {
@@ -116,6 +133,17 @@ impl Settings {
         self.plugin_sha256.iter().find(|(pinned, _)| pinned == registry_type).map(|(_, digest)| digest)
     }
 
+    /// What `stop` means, for whoever has a strategy of another name: [`DisconnectStrategy::Stop`] with
+    /// `registry.disconnect-grace`.
+    pub fn stop_strategy(&self) -> DisconnectStrategy {
+        self.stop_strategy
+    }
+
+    /// Whether a key of the host's own is written anywhere, by its name below `registry`: `disconnect-strategy`.
+    pub fn is_written(&self, name: &str) -> bool {
+        self.registry.find(name).is_some()
+    }
+
     /// `registry.operation-timeout`: how long a call may take that names no deadline of its own.
     pub fn operation_timeout(&self) -> Duration {
         self.operation_timeout
@@ -137,7 +165,7 @@ impl Settings {
     ///
     /// `InvalidConfig` for a key or an environment variable that nobody has and that looks like a slip.
     pub fn section(&self, keys: &[PluginKey<'_>]) -> registry_api::Result<Section> {
-        let parts = section::parts(&self.host_keys(), &self.variables, keys)?;
+        let parts = self.parts(keys)?;
         Ok(section::section(&self.host_keys(), parts))
     }
 
@@ -156,8 +184,23 @@ impl Settings {
     ///
     /// As [`section`](Settings::section).
     pub fn merged(&self, keys: &[PluginKey<'_>]) -> registry_api::Result<Vec<Setting>> {
-        let parts = section::parts(&self.host_keys(), &self.variables, keys)?;
+        let parts = self.parts(keys)?;
         Ok(merged::settings(&self.host_keys(), &self.usual_dirs, &parts, keys))
+    }
+
+    /// What is passed over although it may have been meant for the registry, and what is taken by default at a host's
+    /// peril, given the keys that the plugin's metadata names; each is a sentence for whoever runs the host.
+    ///
+    /// # Behavior
+    ///
+    /// [`Registry::open`](crate::Registry::open) logs them as warnings. If something is passed over, the directories of plugins are
+    /// looked into, so this may wait for a disk: what is another installed backend's is not warned of.
+    pub fn warnings(&self, keys: &[PluginKey<'_>]) -> Vec<String> {
+        warnings::all(self, keys)
+    }
+
+    fn parts(&self, keys: &[PluginKey<'_>]) -> Result<section::Parts, error::ConfigError> {
+        section::parts(&self.host_keys(), &self.variables, &self.placeholders, keys)
     }
 
     fn host_keys(&self) -> HostKeys<'_> {

@@ -15,10 +15,7 @@ const BINDINGS: [&[&str]; 2] = [&["spring", "config", "activate", "on-profile"],
 
 /// Whether a document counts under these active profiles.
 pub(crate) fn counts(document: &Tree, active: &[String]) -> Result<bool> {
-    let mut bound = Vec::new();
-    for path in BINDINGS {
-        values(document, path, &mut bound);
-    }
+    let bound = bindings(document);
     if bound.is_empty() {
         return Ok(true);
     }
@@ -38,6 +35,15 @@ pub(crate) fn counts(document: &Tree, active: &[String]) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// The expressions that bind a document, with their places.
+pub(crate) fn bindings(document: &Tree) -> Vec<(&Tree, &str)> {
+    let mut bound = Vec::new();
+    for path in BINDINGS {
+        values(document, path, &mut bound);
+    }
+    bound
 }
 
 /// The scalars at a path, whichever of its dots are written as nesting; maps there mean something else.

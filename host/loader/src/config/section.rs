@@ -1,6 +1,7 @@
 //! What a plugin is handed: the keys of its section, and the flat ones that are not the host's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use registry_api::config::{kebab, slip_of};
 use registry_api::{Error, ErrorKind};
@@ -8,7 +9,9 @@ use serde_json::Value;
 
 use super::environment::Variable;
 use super::error::{ConfigError, Result};
+use super::former;
 use super::host_keys::{HOST_KEYS, HOST_SECTIONS, HostKeys, is_consumed, is_flat_timeout};
+use super::placeholder::Placeholders;
 use super::source::Source;
 use super::tree::{Map, Shape, Tree};
 
@@ -24,9 +27,10 @@ pub struct PluginKey<'a> {
 /// A part of the configuration as whoever it is for is handed it: a backend's plugin, or what stands on the registry.
 #[derive(Clone, Debug)]
 pub struct Section {
-    prefix: String,
-    json: Value,
-    origins: BTreeMap<String, (String, Source)>,
+    pub(crate) prefix: String,
+    pub(crate) json: Value,
+    pub(crate) origins: BTreeMap<String, (String, Source)>,
+    pub(crate) near_misses: Vec<String>,
 }
 
 impl Section {
@@ -38,6 +42,12 @@ impl Section {
     /// The section's full key, such as `registry.etcd`.
     pub fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// Keys of a section beside `registry` that nobody knows, but that are so near to a known one that it may have been meant:
+    /// a sentence each, for a warning.
+    pub fn near_misses(&self) -> &[String] {
+        &self.near_misses
     }
 
     /// The key as the user wrote it, and where: `registry.etcd.endpoints` may stand as `registry.endpoints`.
@@ -54,8 +64,40 @@ impl Section {
         }
     }
 
-    /// A plugin's `InvalidConfig` with the key as the user wrote it and where that is; any other error as it is.
+    /// A plugin's `InvalidConfig` with the key as the user wrote it and where that is.
+    ///
+    /// # Behavior
+    ///
+    /// Where the error is about who the user is, or about a key, the environment's variables that count as a key of the
+    /// section without bearing its name are named as a cause: a `REGISTRY_USER` may be there for something else.
     pub fn locate(&self, error: Error) -> Error {
+        let variables = self.flat_variables(&error);
+        let located = self.locate_key(error);
+        let untold = variables.into_iter().filter(|(name, _)| !located.message().contains(&**name));
+        let untold: Vec<_> = untold.map(|(name, key)| format!("environment variable {name} counts as {key}")).collect();
+        match untold.is_empty() {
+            true => located,
+            false => located.with_cause_text(untold.join("; ")),
+        }
+    }
+
+    /// The variables that an error may be owed to, each with the key that it counts as.
+    fn flat_variables(&self, error: &Error) -> Vec<(Arc<str>, String)> {
+        let of_user = [ErrorKind::Unauthenticated, ErrorKind::PermissionDenied].contains(&error.kind());
+        let named = |key: &str| {
+            let mut mentions = error.message().match_indices(key).map(|(at, key)| &error.message()[at + key.len()..]);
+            mentions.any(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || "-.[".contains(next)))
+        };
+        let flat = self.origins.iter().filter_map(|(path, (written, source))| match source.place() {
+            Source::Environment(name) if *written == format!("registry.{path}") => {
+                Some((Arc::clone(name), format!("{}.{path}", self.prefix)))
+            }
+            _ => None,
+        });
+        flat.filter(|(_, key)| of_user || (error.kind() == ErrorKind::InvalidConfig && named(key))).collect()
+    }
+
+    fn locate_key(&self, error: Error) -> Error {
         if error.kind() != ErrorKind::InvalidConfig {
             return error;
         }
@@ -86,14 +128,21 @@ pub(crate) struct Parts {
 }
 
 /// Gathers what goes to the plugin, as far as its keys are known.
-pub(crate) fn parts(host: &HostKeys<'_>, variables: &[Variable], keys: &[PluginKey<'_>]) -> Result<Parts> {
+pub(crate) fn parts(
+    host: &HostKeys<'_>,
+    variables: &[Variable],
+    placeholders: &Placeholders,
+    keys: &[PluginKey<'_>],
+) -> Result<Parts> {
     let mut nested = host.section()?.cloned().unwrap_or_default();
     nested.retain(|name| !is_consumed(host.registry_type, name));
-    let mut flat = flat_keys(host, keys)?;
+    let mut flat = flat_keys(host, placeholders, keys)?;
     for variable in variables {
         if variable.path.first().is_some_and(|name| knows(keys, name)) {
             let path: Vec<&str> = variable.path.iter().map(String::as_str).collect();
-            flat.overlay(super::keys::single(&path, variable.tree()));
+            let mut tree = variable.tree();
+            placeholders.resolve(&format!("registry.{}", path.join(".")), &mut tree)?;
+            flat.overlay(super::keys::single(&path, tree));
         } else {
             check_variable_name(host.registry_type, variable, keys)?;
         }
@@ -102,7 +151,7 @@ pub(crate) fn parts(host: &HostKeys<'_>, variables: &[Variable], keys: &[PluginK
 }
 
 /// What stands directly below `registry`, but the host's own keys and the sections.
-fn flat_keys(host: &HostKeys<'_>, keys: &[PluginKey<'_>]) -> Result<Map> {
+fn flat_keys(host: &HostKeys<'_>, placeholders: &Placeholders, keys: &[PluginKey<'_>]) -> Result<Map> {
     let registry_type = host.registry_type;
     let mut flat = Map::default();
     for (name, tree) in host.registry.iter() {
@@ -116,6 +165,9 @@ fn flat_keys(host: &HostKeys<'_>, keys: &[PluginKey<'_>]) -> Result<Map> {
             continue;
         }
         let known = knows(keys, &kebab_name);
+        if !known && !keys.is_empty() {
+            former::check(name, tree)?;
+        }
         if !known && tree.as_map().is_some() {
             // The section of another backend, which this one's host has no business with.
             check_section_name(host, name, tree)?;
@@ -125,7 +177,9 @@ fn flat_keys(host: &HostKeys<'_>, keys: &[PluginKey<'_>]) -> Result<Map> {
             let problem = format!("is no key; did you mean registry.{meant}?");
             return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));
         }
-        flat.push(name, tree.clone());
+        let mut tree = tree.clone();
+        placeholders.resolve(&format!("registry.{name}"), &mut tree)?;
+        flat.push(name, tree);
     }
     Ok(flat)
 }
@@ -143,7 +197,7 @@ pub(crate) fn section(host: &HostKeys<'_>, parts: Parts) -> Section {
     }
     let mut merged = parts.flat;
     merged.overlay(parts.nested);
-    Section { json: merged.to_json(), prefix, origins }
+    Section { json: merged.to_json(), prefix, origins, near_misses: Vec::new() }
 }
 
 /// A section of what stands on the registry, such as `cluster`.
@@ -152,10 +206,10 @@ pub(crate) fn host_section(host: &HostKeys<'_>, name: &str) -> Result<Section> {
     let prefix = format!("registry.{name}");
     let mut origins = BTreeMap::new();
     map.iter().for_each(|(name, tree)| note(&prefix, name, tree, &mut origins));
-    Ok(Section { json: map.to_json(), prefix, origins })
+    Ok(Section { json: map.to_json(), prefix, origins, near_misses: Vec::new() })
 }
 
-fn note(above: &str, path: &str, tree: &Tree, origins: &mut BTreeMap<String, (String, Source)>) {
+pub(crate) fn note(above: &str, path: &str, tree: &Tree, origins: &mut BTreeMap<String, (String, Source)>) {
     origins.insert(kebab(path), (format!("{above}.{path}"), tree.source.clone()));
     match &tree.shape {
         Shape::Map(map) => map.iter().for_each(|(name, below)| note(above, &format!("{path}.{name}"), below, origins)),
@@ -167,7 +221,7 @@ fn note(above: &str, path: &str, tree: &Tree, origins: &mut BTreeMap<String, (St
 }
 
 /// Whether the plugin has a key of this name, or keys below it.
-fn knows(keys: &[PluginKey<'_>], name: &str) -> bool {
+pub(crate) fn knows(keys: &[PluginKey<'_>], name: &str) -> bool {
     keys.iter().any(|key| key.name.split('.').next() == Some(name))
 }
 
@@ -200,6 +254,13 @@ fn check_variable_name(registry_type: &str, variable: &Variable, keys: &[PluginK
                 variable.name
             )))
         }
-        None => Ok(()),
+        None => match former::below_registry(&written) {
+            Some(now) if !keys.is_empty() => Err(ConfigError::new(format!(
+                "environment variable {}: is a name of DolphinScheduler 2.0; it is {} now",
+                variable.name,
+                former::in_environment(now)
+            ))),
+            _ => Ok(()),
+        },
     }
 }

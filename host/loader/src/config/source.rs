@@ -21,6 +21,30 @@ pub enum Source {
     Environment(Arc<str>),
     /// Set by the host server or its command line, by the option's name.
     Set(&'static str),
+    /// Written with placeholders in it.
+    Placeholders {
+        /// Where that is.
+        at: Arc<Source>,
+        /// What the placeholders stand for comes from: `${NAME} from environment variable NAME`.
+        values: Arc<str>,
+        /// Whether one of them is called like a secret, so that the value is not shown, whatever its key is called.
+        secret: bool,
+    },
+}
+
+impl Source {
+    /// The value's own place, without what its placeholders came from.
+    pub(crate) fn place(&self) -> &Source {
+        match self {
+            Source::Placeholders { at, .. } => at.place(),
+            source => source,
+        }
+    }
+
+    /// Whether the value may be a secret because of where it comes from.
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self, Source::Placeholders { secret: true, .. })
+    }
 }
 
 impl fmt::Display for Source {
@@ -30,6 +54,7 @@ impl fmt::Display for Source {
             Source::File { path, line } => write!(f, "{}:{line}", path.display()),
             Source::Environment(name) => write!(f, "environment variable {name}"),
             Source::Set(option) => f.write_str(option),
+            Source::Placeholders { at, values, .. } => write!(f, "{at}, {values}"),
         }
     }
 }

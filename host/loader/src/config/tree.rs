@@ -79,6 +79,10 @@ impl Map {
         self.0.iter().map(|(name, tree)| (name.as_str(), tree))
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Tree)> {
+        self.0.iter_mut().map(|(name, tree)| (name.as_str(), tree))
+    }
+
     /// The tree under a name, however the name is spelt.
     pub(crate) fn find(&self, name: &str) -> Option<&Tree> {
         self.position(name).map(|at| &self.0[at].1)

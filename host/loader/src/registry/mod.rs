@@ -103,6 +103,7 @@ impl Registry {
         let keys: Vec<_> =
             plugin.metadata().keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
         let section = settings.section(&keys)?;
+        warn(&settings, &keys);
         let options = RawOptions {
             config: section.json().to_string().into(),
             prefix: section.prefix().into(),
@@ -246,6 +247,13 @@ impl std::fmt::Debug for Registry {
 fn is_reserved(key: Key<'_>) -> bool {
     const RESERVED: Key<'static> = Key::from_checked("/zookeeper");
     key == RESERVED || RESERVED.contains(key)
+}
+
+/// Tells of what the configuration passes over, or takes by default at the host's peril.
+fn warn(settings: &Settings, keys: &[PluginKey<'_>]) {
+    for warning in settings.warnings(keys) {
+        tracing::warn!(target: "registry", "{warning}");
+    }
 }
 
 async fn load(settings: Settings) -> Result<(Settings, Plugin)> {

@@ -14,7 +14,7 @@ use registry_abi::{Host, RawHost, RawHost_TO, RawLevel, RawLog, RawSession, TD_O
 use registry_api::{Error, ErrorKind, SessionId, SessionState};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::layers::logging;
+use crate::{DisconnectStrategy, layers::logging};
 
 /// How many transitions a reader of [`States`] may be behind before it is told of the newest ones only.
 const BEHIND: usize = 256;
@@ -140,8 +140,8 @@ struct Heard {
     now: Now,
     /// Since when there has been no session.
     lost: Option<Instant>,
-    /// Whether there was none for longer than the host allows.
-    stops: bool,
+    /// The longest time that there was none.
+    longest: Option<Duration>,
     /// The sessions before, the latest last.
     earlier: VecDeque<SessionId>,
     transitions: broadcast::Sender<SessionState>,
@@ -160,7 +160,7 @@ impl Hearing {
             // A connection is handed out only after its plugin has told of `Connected`.
             now: Now { state: SessionState::Suspended, id: SessionId(0), timeout: Duration::ZERO },
             lost: None,
-            stops: false,
+            longest: None,
             earlier: VecDeque::new(),
             transitions: broadcast::Sender::new(BEHIND),
         };
@@ -193,7 +193,8 @@ impl Hearing {
         match heard.now.state {
             SessionState::Lost => heard.lost = heard.lost.or(Some(Instant::now())),
             SessionState::Connected => {
-                heard.stops |= heard.lost.take().is_some_and(|lost| lost.elapsed() >= self.limit);
+                let without = heard.lost.take().map(|lost| lost.elapsed());
+                heard.longest = heard.longest.max(without);
             }
             _ => {}
         }
@@ -216,19 +217,32 @@ impl Session {
     ///
     /// Nothing is lost when the future is dropped.
     pub fn stop_wanted(&self) -> impl Future<Output = Error> + Send + 'static {
+        let limit = self.0.limit;
+        self.stop_wanted_after(limit)
+    }
+
+    /// The same for a part of the host that has a strategy of its own.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub fn stop_wanted_by(&self, strategy: DisconnectStrategy) -> impl Future<Output = Error> + Send + 'static {
+        self.stop_wanted_after(strategy.limit())
+    }
+
+    fn stop_wanted_after(&self, limit: Duration) -> impl Future<Output = Error> + Send + 'static {
         let hearing = Arc::clone(&self.0);
         async move {
             loop {
-                let (mut later, state, lost, stops) = {
+                let (mut later, state, lost, longest) = {
                     let heard = hearing.lock();
-                    (heard.transitions.subscribe(), heard.now.state, heard.lost, heard.stops)
+                    (heard.transitions.subscribe(), heard.now.state, heard.lost, heard.longest)
                 };
                 if state == SessionState::Closed {
                     return Error::new(ErrorKind::Closed, "the registry is closed");
                 }
-                let over = lost.map(|lost| (lost + hearing.limit).saturating_duration_since(Instant::now()));
-                if stops || over == Some(Duration::ZERO) {
-                    let limit = hearing.limit;
+                let over = lost.map(|lost| (lost + limit).saturating_duration_since(Instant::now()));
+                if longest.is_some_and(|longest| longest >= limit) || over == Some(Duration::ZERO) {
                     let message = match limit {
                         Duration::ZERO => "the session was lost".to_owned(),
                         limit => format!("the session was lost, and no other was opened within {limit:?}"),

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use futures_util::FutureExt as _;
+use registry_cluster::Options;
 use registry_host::{ErrorKind, Plugin, PluginKey, Registry, Settings, Source};
 use serde_json::json;
 
@@ -21,8 +22,9 @@ pub(crate) struct Config {
 enum Command {
     /// Prints the merged configuration, secrets hidden, with the source of each value
     ///
-    /// The plugin then checks its own keys, as far as it can without a server: none is waited for. Exits with 2 if anything
-    /// is wrong.
+    /// The plugin then checks its own keys, as far as it can without a server: none is waited for. So does every other
+    /// installed plugin that something is written for, so that nothing is wrong on the day it is chosen. Exits with 2 if
+    /// anything is wrong.
     #[command(after_help = "Example:\n  registry --config registry.yaml config check")]
     Check,
 }
@@ -42,7 +44,9 @@ async fn check(context: &mut Context) -> Done {
     let plugin = Plugin::named(registry_type, settings.plugin_dirs(), settings.plugin_sha256(registry_type))?;
     let keys = &plugin.metadata().keys;
     let keys: Vec<_> = keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
-    let merged = settings.merged(&keys)?;
+    let merged = [settings.merged(&keys)?, Options::written_for_roles(&settings)?].concat();
+    // What it comes to is the servers' business; here it only has to be right.
+    Options::of(&settings)?;
     let widest = merged.iter().map(|setting| setting.key.chars().count() + setting.value.chars().count()).max();
     let widest = widest.unwrap_or_default().min(WIDEST);
     for setting in &merged {
@@ -53,7 +57,17 @@ async fn check(context: &mut Context) -> Done {
         context.output.line(text, object)?;
     }
     context.output.flush().await?;
-    judge(plugin, settings).await
+    let others = settings.unselected(&keys);
+    let chosen = settings.clone();
+    let done = judge(plugin, settings).await?;
+    for other in others {
+        let settings = chosen.of_backend(&other)?;
+        match Plugin::named(&other, settings.plugin_dirs(), settings.plugin_sha256(&other)) {
+            Ok(plugin) => drop(judge(plugin, settings).await?),
+            Err(error) => tracing::warn!(%error, "what is written for {other} is not checked"),
+        }
+    }
+    Ok(done)
 }
 
 /// Lets the plugin say what it thinks of its section.

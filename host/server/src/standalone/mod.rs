@@ -66,7 +66,8 @@ impl Standalone {
                 "--kill-after needs --servers 2 or more, so that one is left to see it".to_owned(),
             ));
         }
-        let settings = context.settings()?;
+        // For a look at the thing itself, memory is right unless another is asked for.
+        let settings = context.layers().default_type("memory").build()?;
         let options = options::of(&settings, self.servers)?;
         let mut signals = Signals::listen()?;
         let mut servers = tokio::select! {

@@ -123,6 +123,12 @@ fn a_wrong_password_is_3_and_never_shown() {
     assert!(!wrong.stderr.contains("hunter2"), "{wrong:?}");
     let right = login("right");
     assert_eq!(right.code, 0, "{right:?}");
+    // Variables that are there for something else count, too: when they are the cause they are named.
+    let mut command = args(memory(), ["--set=registry.type=etcd", &endpoint, "get", "/a"]);
+    let other = run(command.env("REGISTRY_USER", "somebody").env("REGISTRY_PASSWORD", "hunter2"));
+    assert_eq!(other.code, 3, "{other:?}");
+    assert!(other.error().contains("environment variable REGISTRY_USER counts as registry.etcd.user"), "{other:?}");
+    assert!(!other.stderr.contains("hunter2"), "{other:?}");
 }
 
 #[test]

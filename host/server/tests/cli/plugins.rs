@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{On, args, bare, file, memory, plugin_dir, run};
+use crate::support::{On, args, bare, file, memory, plugin_dir, program, run};
 
 fn objects(arguments: &[&str]) -> Vec<Value> {
     let ran = run(&mut args(memory(), [&["--output", "json"], arguments].concat()));
@@ -78,7 +78,7 @@ fn without_any_plugin_the_list_says_where_it_looked() {
 #[test]
 fn config_check_shows_each_value_with_its_source_and_no_secret() {
     let (_folder, path) = file("r.yaml", "registry:\n  type: etcd\n  etcd:\n    user: me\n    password: hunter2\n");
-    let mut command = memory();
+    let mut command = program();
     command.env("REGISTRY_ETCD_RETRY_DELAY", "70ms").arg("--config").arg(&path);
     command.args(["--set", "registry.namespace=mine", "config", "check"]);
     let ran = run(&mut command);
@@ -113,6 +113,9 @@ fn config_check_refuses_what_the_plugin_would_refuse() {
     for (plugin, set, word) in [
         ("etcd", "registry.etcd.endpionts=a:1", "did you mean registry.etcd.endpoints?"),
         ("etcd", "registry.etcd.retry-delay=5", "registry.etcd.retry-delay"),
+        ("etcd", "registry.etcd.cert-file=/none.pem", "registry.etcd.cert-file"),
+        ("etcd", "registry.zookeeper.conect-string=a:1", "did you mean registry.zookeeper.connect-string?"),
+        ("memory", "registry.etcd.retry-delay=5", "registry.etcd.retry-delay"),
         ("etcd", "registry.etcd.tls.cert-file=/x", "registry.etcd.tls.key-file"),
         ("zookeeper", "registry.zookeeper.conect-string=a:1", "did you mean registry.zookeeper.connect-string?"),
         ("zookeeper", "registry.zookeeper.block-until-connected=5", "registry.zookeeper.block-until-connected"),
@@ -125,9 +128,42 @@ fn config_check_refuses_what_the_plugin_would_refuse() {
 }
 
 #[test]
+fn what_is_passed_over_and_memory_by_default_are_warned_of() {
+    let warned = |command: &mut std::process::Command, parts: &[&str]| {
+        let ran = run(command);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(parts.iter().all(|part| ran.stderr.contains(part)) && ran.stderr.contains("WARN"), "{ran:?}");
+    };
+    let default = ["registry.type is written nowhere"];
+    warned(&mut args(program(), ["put", "/a", "x"]), &default);
+    warned(&mut args(program(), ["config", "check"]), &default);
+    warned(memory().env("REGISTRY_COLOUR", "red").args(["put", "/a", "x"]), &["REGISTRY_COLOUR is passed over"]);
+    warned(
+        &mut args(memory(), ["--set=registry.other.a=b", "config", "check"]),
+        &["registry.other", "no plugin other"],
+    );
+    let ran = run(&mut args(program(), ["standalone", "--for=1ms"]));
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "standalone is on memory because it was asked for");
+    let (_folder, path) = file("r.yaml", "regsitry:\n  type: etcd\n");
+    let ran = run(args(program(), ["get", "/a"]).arg("--config").arg(&path));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.error().contains("did you mean registry?"), "{ran:?}");
+}
+
+#[test]
+fn a_variable_that_counts_as_a_user_is_named_when_it_is_the_cause() {
+    let unreachable =
+        args(memory(), ["--set=registry.type=etcd", "--set=registry.etcd.endpoints=127.0.0.1:1", "get", "/a"]);
+    let mut half = unreachable;
+    let ran = run(half.env("REGISTRY_USER", "somebody"));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.error().contains("environment variable REGISTRY_USER counts as registry.etcd.user"), "{ran:?}");
+}
+
+#[test]
 fn the_configuration_file_may_be_named_by_the_environment() {
     let (_folder, path) = file("r.toml", "registry.type = \"etcd\"\n");
-    let mut command = memory();
+    let mut command = program();
     command.env("REGISTRY_CONFIG", &path).args(["config", "check"]);
     assert!(run(&mut command).text().contains("registry.type = etcd"));
     let (_folder, other) = file("r.json", r#"{"registry": {"type": "memory"}}"#);

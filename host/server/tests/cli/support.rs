@@ -29,10 +29,17 @@ pub(crate) fn bare() -> Command {
     command
 }
 
-/// The program with the plugins of this build, on the memory backend.
-pub(crate) fn memory() -> Command {
+/// The program with the plugins of this build.
+pub(crate) fn program() -> Command {
     let mut command = bare();
     command.arg("--plugin-dir").arg(plugin_dir());
+    command
+}
+
+/// The same on the memory backend, unless `--set` names another.
+pub(crate) fn memory() -> Command {
+    let mut command = program();
+    command.env("REGISTRY_TYPE", "memory");
     command
 }
 

@@ -76,9 +76,7 @@ fn keys_of_the_plugin_may_stand_without_its_type() {
 fn variables_of_other_programs_are_left_alone() {
     let settings = with([
         ("REGISTRY_TYPE", "etcd"),
-        ("REGISTRY_PORT", "tcp://10.0.0.1:5000"),
-        ("REGISTRY_SERVICE_HOST", "10.0.0.1"),
-        ("REGISTRY_PORT_5000_TCP_ADDR", "10.0.0.1"),
+        ("REGISTRY_STORAGE", "/var/lib/registry"),
         ("REGISTRY_LOCK_KEY", "/a"),
         ("REGISTRY_LOCK_TOKEN", "7"),
         ("REGISTRY_ZOOKEEPER_CONNECT_STRING", "z:2181"),
@@ -87,6 +85,40 @@ fn variables_of_other_programs_are_left_alone() {
     .build()
     .unwrap();
     assert_eq!(settings.section(&ETCD).unwrap().json(), &serde_json::json!({}));
+}
+
+#[test]
+fn what_kubernetes_says_of_its_services_is_passed_over_in_silence() {
+    // Of services called registry, registry-etcd and registry-cluster.
+    let settings = with([
+        ("REGISTRY_TYPE", "etcd"),
+        ("REGISTRY_SERVICE_HOST", "10.0.0.1"),
+        ("REGISTRY_SERVICE_PORT", "5000"),
+        ("REGISTRY_PORT", "tcp://10.0.0.1:5000"),
+        ("REGISTRY_PORT_5000_TCP", "tcp://10.0.0.1:5000"),
+        ("REGISTRY_ETCD_SERVICE_HOST", "fd00::1"),
+        ("REGISTRY_ETCD_SERVICE_PORT", "2379"),
+        ("REGISTRY_ETCD_SERVICE_PORT_CLIENT", "2379"),
+        ("REGISTRY_ETCD_PORT", "tcp://10.0.0.1:2379"),
+        ("REGISTRY_ETCD_PORT_2379_TCP", "tcp://10.0.0.1:2379"),
+        ("REGISTRY_ETCD_PORT_2379_TCP_PROTO", "tcp"),
+        ("REGISTRY_ETCD_PORT_2379_TCP_PORT", "2379"),
+        ("REGISTRY_ETCD_PORT_2379_TCP_ADDR", "10.0.0.1"),
+        ("REGISTRY_CLUSTER_PORT_53_UDP_ADDR", "10.0.0.1"),
+        ("REGISTRY_CLUSTER_PORT", "udp://10.0.0.1:53"),
+        ("REGISTRY_ETCD_USER", "u"),
+    ])
+    .build()
+    .unwrap();
+    assert_eq!(settings.section(&ETCD).unwrap().json(), &serde_json::json!({"user": "u"}));
+    assert_eq!(settings.host_section("cluster").unwrap().json(), &serde_json::json!({}));
+    assert_eq!(settings.warnings(&ETCD), Vec::<String>::new());
+    // A key of such a name that is none of these goes to whom it is for.
+    for (name, value) in [("PORT", "2379"), ("PORT_TCP", "x"), ("PORT_2379_HTTP", "x"), ("SERVICE_PORT_X", "y")] {
+        let settings = with([("REGISTRY_TYPE", "etcd"), (&format!("REGISTRY_ETCD_{name}"), value)]).build().unwrap();
+        let key = name.to_lowercase().replace('_', "-");
+        assert_eq!(settings.section(&ETCD).unwrap().json(), &serde_json::json!({ key: value }), "{name}");
+    }
 }
 
 #[test]

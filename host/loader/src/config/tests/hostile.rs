@@ -4,20 +4,22 @@ use proptest::prelude::*;
 
 use super::*;
 
-const NAMES: [&str; 3] = ["registry.yaml", "registry.toml", "registry.json"];
+const NAMES: [&str; 4] = ["registry.yaml", "registry.toml", "registry.json", "registry.properties"];
 
 /// Reads the text as each format; what comes of it doesn't matter, only that something does.
 fn read(bytes: &[u8]) {
     for name in NAMES {
         match Written::new(name, bytes).builder().profile("a").build() {
-            Ok(settings) => drop((settings.section(&ETCD), settings.merged(&ETCD))),
+            Ok(settings) => {
+                drop((settings.section(&ETCD), settings.merged(&ETCD), settings.warnings(&ETCD)));
+            }
             Err(error) => assert_eq!(error.kind(), registry_api::ErrorKind::InvalidConfig),
         }
     }
 }
 
 /// Pieces that mean something to one of the formats, so that more than the first byte is looked at.
-const PIECES: [&str; 46] = [
+const PIECES: [&str; 55] = [
     "registry",
     "type",
     "etcd",
@@ -64,6 +66,15 @@ const PIECES: [&str; 46] = [
     "spring.profiles: ",
     "a&(!b|",
     "\0",
+    "${",
+    "${namespace:",
+    "}",
+    "\\${registry.type}",
+    "${registry.etcd.user}",
+    "registry.etcd.user=",
+    "registry.etcd.user[0]=",
+    "#---\n",
+    "\\\n",
 ];
 
 proptest! {

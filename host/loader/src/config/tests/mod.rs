@@ -1,5 +1,6 @@
 //! The rules of the configuration, a file for each part of it.
 
+mod beside;
 mod dolphinscheduler;
 mod environment;
 mod formats;
@@ -7,9 +8,13 @@ mod host_keys;
 mod host_sections;
 mod hostile;
 mod layers;
+mod missing;
 mod names;
+mod placeholders;
 mod profiles;
+mod properties;
 mod section;
+mod warnings;
 
 use std::path::PathBuf;
 

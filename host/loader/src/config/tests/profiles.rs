@@ -62,7 +62,7 @@ fn the_environment_names_profiles_too() {
 fn without_a_named_profile_the_default_one_is_active() {
     let file = Written::yaml("spring.config.activate.on-profile: default\nregistry.namespace: d\n");
     assert_eq!(file.settings().namespace(), "d");
-    assert_eq!(file.builder().profile("x").build().unwrap().namespace(), "dolphinscheduler");
+    assert_says(&refusal(file.builder().profile("x")), &["only for the Spring profile default", "x is active"]);
     let file = Written::yaml("spring.config.activate.on-profile: '!prod'\nregistry.namespace: d\n");
     assert_eq!(file.settings().namespace(), "d");
 }

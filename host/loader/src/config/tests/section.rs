@@ -91,3 +91,48 @@ fn a_refusal_of_what_the_host_has_read_names_the_key_in_force() {
     let located = file.settings().section(&ETCD).unwrap().locate(refused);
     assert_eq!(located.to_string(), format!("registry.session-timeout: is 1s, at least 2s ({})", file.line(3)));
 }
+
+#[test]
+fn variables_without_the_sections_name_are_named_when_they_may_be_the_cause() {
+    let environment = [("REGISTRY_USER", "somebody"), ("REGISTRY_ETCD_RETRY_DELAY", "1s")];
+    let settings = Settings::builder().set("registry.type=etcd").environment(environment).build().unwrap();
+    let section = settings.section(&ETCD).unwrap();
+    let told = |kind, message: &str| section.locate(Error::new(kind, message)).to_string();
+    let cause = "environment variable REGISTRY_USER counts as registry.etcd.user";
+    assert_eq!(told(ErrorKind::Unauthenticated, "refused"), format!("refused: {cause}"));
+    let half = "registry.etcd.password is not set but registry.etcd.user is; set both or none";
+    assert_eq!(told(ErrorKind::InvalidConfig, half), format!("{half}: {cause}"));
+    assert_eq!(told(ErrorKind::Unavailable, "no answer"), "no answer");
+    assert_eq!(told(ErrorKind::InvalidConfig, "registry.etcd.username is no key"), "registry.etcd.username is no key");
+    let itself = told(ErrorKind::InvalidConfig, "registry.etcd.user is too long");
+    assert_eq!(itself, "registry.user: is too long (environment variable REGISTRY_USER)");
+}
+
+#[test]
+fn the_section_of_another_backend_can_be_read_as_if_it_were_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["etcd", "zookeeper", "my_store"] {
+        std::fs::write(folder.path().join(format!("libregistry_{name}.so")), "").unwrap();
+    }
+    let file = Written::yaml(
+        "registry:\n  type: etcd\n  user: flat\n  tls: {ca-file: a}\n  zookeeper: {digest: '${D}', namespace: z, session-timeout: 7s}\n  other: {a: b}\n",
+    );
+    let environment = [("D", "me:pw"), ("REGISTRY_ZOOKEEPER_SYNC_READS", "sync"), ("REGISTRY_MY_STORE_A", "b")];
+    let settings = file.builder().plugin_dir(folder.path()).environment(environment).build().unwrap();
+    assert_eq!(settings.unselected(&ETCD), ["my-store", "zookeeper"]);
+    let zookeeper = settings.of_backend("zookeeper").unwrap();
+    assert_eq!(
+        (zookeeper.registry_type(), zookeeper.namespace(), zookeeper.session_timeout().as_secs()),
+        ("zookeeper", "z", 7)
+    );
+    let section = zookeeper.section(&[key("digest"), key("sync-reads")]).unwrap();
+    assert_eq!(section.json(), &serde_json::json!({"digest": "me:pw", "sync-reads": "sync"}));
+    let refused =
+        section.locate(Error::new(ErrorKind::InvalidConfig, "is no user").with_key("registry.zookeeper.digest"));
+    assert_says(
+        &refused.to_string(),
+        &["registry.zookeeper.digest: is no user", &file.line(5), "${D} from environment"],
+    );
+    let without = file.builder().plugin_dir(folder.path()).build().unwrap();
+    assert_says(&without.of_backend("zookeeper").unwrap_err().to_string(), &["needs ${D}"]);
+}
