@@ -37,6 +37,16 @@ impl Etcd {
     fn reader(&self) -> Reader<'_> {
         Reader { endpoints: &self.endpoints, namespace: &self.namespace, access: Some(&self.access) }
     }
+
+    /// A listing with the sessions that own its entries.
+    async fn shown(&self, listing: Listing) -> Result<Listing> {
+        let Listing::Page { mut entries, next } = listing else { return Ok(listing) };
+        Ok(match (self.session.show(&self.namespace, &mut entries).await?, next) {
+            (false, _) => Listing::Restart,
+            (true, Some(next)) => Listing::page(entries, next),
+            (true, None) => Listing::last(entries),
+        })
+    }
 }
 
 impl Backend for Etcd {
@@ -73,7 +83,13 @@ impl Backend for Etcd {
     }
 
     async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
-        self.session.watched(self.reader().get(key).await)
+        loop {
+            let entry = self.session.watched(self.reader().get(key).await)?;
+            let mut shown = entry.into_iter().collect::<Vec<_>>();
+            if self.session.show(&self.namespace, &mut shown).await? {
+                return Ok(shown.pop());
+            }
+        }
     }
 
     async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {
@@ -81,13 +97,13 @@ impl Backend for Etcd {
     }
 
     async fn list(&self, key: Key<'_>, page: Page) -> Result<Listing> {
-        self.session.watched(self.reader().list(key, page).await)
+        self.shown(self.session.watched(self.reader().list(key, page).await)?).await
     }
 
     async fn queue(&self, lock: Key<'_>, page: Page) -> Result<Listing> {
         // Nobody may be passed over: who stands in front may be one whose entry this user may not read.
         let reader = Reader { access: None, ..self.reader() };
-        self.session.watched(reader.list(lock, page).await)
+        self.shown(self.session.watched(reader.list(lock, page).await)?).await
     }
 
     async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
@@ -99,7 +115,7 @@ impl Backend for Etcd {
             endpoints: &self.endpoints,
             namespace: &self.namespace,
             access: &self.access,
-            session_timeout: self.session.timeout(),
+            session: &self.session,
             key,
             scope,
             sink: &sink,

@@ -47,6 +47,16 @@ pub(crate) fn is_lease_gone(error: &EtcdError) -> bool {
     }
 }
 
+/// Whether nobody listens at the address.
+pub(crate) fn is_refused(error: &EtcdError) -> bool {
+    let refused = |cause: &(dyn std::error::Error + 'static)| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    };
+    matches!(error, EtcdError::GRpcStatus(status) if causes(status).any(refused))
+}
+
 /// An endpoint gave no answer in the time it had.
 pub(crate) fn silent(effect: Effect) -> Error {
     Error::new(ErrorKind::Timeout, "the etcd server does not answer").with_outcome(unknown(effect))

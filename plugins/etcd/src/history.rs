@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use etcd_client::{
-    GetResponse, LeaseKeepAliveResponse, ResponseHeader, RoleGetResponse, StatusResponse, TxnResponse, UserGetResponse,
+    GetResponse, LeaseKeepAliveResponse, LeaseTimeToLiveResponse, MemberListResponse, ResponseHeader, RoleGetResponse,
+    StatusResponse, TxnResponse, UserGetResponse,
     proto::{PbRangeResponse, PbResponseHeader, PbWatchResponse},
 };
 use registry_plugin::{Error, ErrorKind, Outcome, Result, SessionReporter};
@@ -23,6 +24,8 @@ pub(crate) struct History {
     seen: Mutex<Seen>,
     /// The number of the present history.
     turn: watch::Sender<u64>,
+    /// The highest term of leadership that anything showed.
+    terms: watch::Sender<u64>,
     reporter: SessionReporter,
 }
 
@@ -46,6 +49,7 @@ pub(crate) struct Mark {
 pub(crate) struct Header {
     cluster: u64,
     revision: i64,
+    term: u64,
 }
 
 /// An answer that says what it comes from.
@@ -59,13 +63,18 @@ pub(crate) trait Answer {
 impl History {
     /// A history of which nothing is known yet. When another takes its place, that is reported.
     pub(crate) fn new(reporter: SessionReporter) -> Self {
-        History { seen: Mutex::default(), turn: watch::Sender::new(0), reporter }
+        History { seen: Mutex::default(), turn: watch::Sender::new(0), terms: watch::Sender::new(0), reporter }
     }
 
     /// What has been seen so far: to be asked for before a request is sent.
     pub(crate) fn mark(&self) -> Mark {
         let seen = self.lock();
         Mark { turn: *self.turn.borrow(), revision: seen.revision }
+    }
+
+    /// The highest term of leadership that any answer of this history has shown; 0 until one has.
+    pub(crate) fn terms(&self) -> watch::Receiver<u64> {
+        self.terms.subscribe()
     }
 
     /// Waits until another history has taken the place of this one.
@@ -89,6 +98,11 @@ impl History {
         if asked.turn == present && !other && !back {
             seen.cluster = if seen.cluster == 0 { header.cluster } else { seen.cluster };
             seen.revision = seen.revision.max(header.revision);
+            self.terms.send_if_modified(|term| {
+                let later = header.term > *term;
+                *term = header.term.max(*term);
+                later
+            });
             return Ok(());
         }
         if asked.turn == present {
@@ -101,6 +115,7 @@ impl History {
                  backup; the session counts as lost"
             );
             *seen = Seen { cluster: header.cluster, revision: header.revision };
+            self.terms.send_replace(header.term);
             // Before anything else can be asked of the new one.
             self.reporter.lost();
             self.turn.send_modify(|turn| *turn += 1);
@@ -138,13 +153,13 @@ impl Mark {
 
 impl From<&ResponseHeader> for Header {
     fn from(header: &ResponseHeader) -> Self {
-        Header { cluster: header.cluster_id(), revision: header.revision() }
+        Header { cluster: header.cluster_id(), revision: header.revision(), term: header.raft_term() }
     }
 }
 
 impl From<&PbResponseHeader> for Header {
     fn from(header: &PbResponseHeader) -> Self {
-        Header { cluster: header.cluster_id, revision: header.revision }
+        Header { cluster: header.cluster_id, revision: header.revision, term: header.raft_term }
     }
 }
 
@@ -191,7 +206,23 @@ impl Answer for UserGetResponse {
     }
 }
 
+impl Answer for LeaseTimeToLiveResponse {
+    const NEWEST: bool = false;
+
+    fn header(&self) -> Option<Header> {
+        self.header().map(Header::from)
+    }
+}
+
 impl Answer for RoleGetResponse {
+    const NEWEST: bool = false;
+
+    fn header(&self) -> Option<Header> {
+        self.header().map(Header::from)
+    }
+}
+
+impl Answer for MemberListResponse {
     const NEWEST: bool = false;
 
     fn header(&self) -> Option<Header> {
@@ -225,7 +256,7 @@ impl Answer for Header {
 impl Header {
     /// What any member of the cluster may say that has come to a revision.
     pub(crate) fn come_to(revision: i64) -> Self {
-        Header { cluster: 0, revision }
+        Header { cluster: 0, revision, term: 0 }
     }
 }
 
@@ -252,7 +283,7 @@ mod tests {
     }
 
     fn newest(cluster: u64, revision: i64) -> Header {
-        Header { cluster, revision }
+        Header { cluster, revision, term: 0 }
     }
 
     #[tokio::test]
@@ -262,7 +293,9 @@ mod tests {
         history.check(first, &newest(1, 7), Effect::Write).expect("the first that is known");
         // It was asked before the other was answered.
         history.check(first, &newest(1, 5), Effect::Write).expect("out of order");
-        history.check(history.mark(), &Own(Header { cluster: 1, revision: 4 }), Effect::Repeatable).expect("it lags");
+        history
+            .check(history.mark(), &Own(Header { cluster: 1, revision: 4, term: 0 }), Effect::Repeatable)
+            .expect("it lags");
         history.check(history.mark(), &newest(0, 0), Effect::Repeatable).expect("a proxy that says nothing");
         assert_eq!(history.mark().turn, first.turn);
     }

@@ -6,7 +6,7 @@ use etcd_client::{
     WatchOptions, WatchStream,
     proto::{PbEvent, PbWatchResponse},
 };
-use registry_plugin::{Error, ErrorKind, Key, Outcome, Result, Scope, WatchSink};
+use registry_plugin::{Entry, Error, ErrorKind, Key, Outcome, Result, Scope, WatchSink};
 use tokio::{
     select,
     time::{Instant, sleep, timeout},
@@ -19,6 +19,7 @@ use crate::{
     history::Mark,
     keys::{Namespace, after},
     read::{Reader, State},
+    session::Session,
 };
 
 /// How often a watch is tried again that the server denies although the same keys could be read.
@@ -37,7 +38,7 @@ pub(crate) struct Watch<'w> {
     pub(crate) endpoints: &'w Endpoints,
     pub(crate) namespace: &'w Namespace,
     pub(crate) access: &'w Access,
-    pub(crate) session_timeout: Duration,
+    pub(crate) session: &'w Session,
     pub(crate) key: Key<'w>,
     pub(crate) scope: Scope,
     pub(crate) sink: &'w WatchSink,
@@ -97,7 +98,7 @@ impl Watch<'_> {
         let reader = Reader { endpoints: self.endpoints, namespace: self.namespace, access: Some(self.access) };
         // Told even if no stream comes about: meanwhile it is all the news there is.
         let state = self.sink.begin_resync();
-        let Some(read) = reader.state(self.key, self.scope, |entries| state.page(entries)).await? else {
+        let Some(read) = reader.state(self.key, self.scope, |entries| state.page(self.own(entries))).await? else {
             return Ok(Break::Anew(None));
         };
         state.finish();
@@ -221,15 +222,22 @@ impl Watch<'_> {
         let (kind, Some(found)) = (event.r#type, event.kv) else { return };
         // The sink passes over what is outside the scope.
         match kind {
-            PUT => self.namespace.entry(found).into_iter().for_each(|entry| self.sink.put(entry)),
+            PUT => self.own(self.namespace.entry(found)).into_iter().for_each(|entry| self.sink.put(entry)),
             DELETE => self.namespace.key(&found.key).into_iter().for_each(|key| self.sink.delete(key.as_str())),
             _ => {}
         }
     }
 
+    /// Entries with the sessions that own them, by whichever of their leases.
+    fn own<E: IntoIterator<Item = Entry>>(&self, entries: E) -> Vec<Entry> {
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        self.session.leases().name_owners(&mut entries);
+        entries
+    }
+
     /// Half of the third of the session timeout in which a silent server is noticed.
     fn patience(&self) -> Duration {
-        self.session_timeout / 6
+        self.session.timeout() / 6
     }
 }
 

@@ -1,6 +1,8 @@
 //! One endpoint: a channel that is dialled when it is first needed.
 
-use etcd_client::{AuthClient, Channel, Client, ConnectOptions, KvClient, LeaseClient, MaintenanceClient, WatchClient};
+use etcd_client::{
+    AuthClient, Channel, Client, ClusterClient, ConnectOptions, KvClient, LeaseClient, MaintenanceClient, WatchClient,
+};
 use registry_plugin::Result;
 use tokio::sync::OnceCell;
 use tonic::transport;
@@ -26,6 +28,7 @@ pub(crate) struct Connection {
     pub(crate) lease: LeaseClient,
     pub(crate) watch: WatchClient,
     pub(crate) maintenance: MaintenanceClient,
+    pub(crate) cluster: ClusterClient,
     client: Client,
 }
 
@@ -59,6 +62,7 @@ impl Endpoint {
                 lease: client.lease_client(),
                 watch: client.watch_client().max_decoding_message_size(LARGEST_ANSWER),
                 maintenance: client.maintenance_client(),
+                cluster: client.cluster_client(),
                 client,
             })
         };

@@ -119,6 +119,16 @@ impl Endpoints {
         (number, &self.endpoints[number])
     }
 
+    /// How many endpoints there are.
+    pub(crate) fn count(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// The endpoint of that number, whether it is in use or not.
+    pub(crate) fn at(&self, number: usize) -> &Endpoint {
+        &self.endpoints[number % self.endpoints.len()]
+    }
+
     /// Goes on to the next endpoint, unless somebody did so already.
     pub(crate) fn failed(&self, number: usize) {
         let next = (number + 1) % self.endpoints.len();

@@ -46,17 +46,18 @@ impl Session {
                     () = self.hold(granted) => Lost::Gone,
                     () = self.reporter.ended() => Lost::Ended,
                     never = self.revoke_abandoned() => match never {},
+                    never = self.follow_leaders(granted) => match never {},
                 };
                 self.reporter.lost();
                 if self.reporter.state() == Some(SessionState::Closed) {
                     return;
                 }
-                if let Lost::Ended = lost {
-                    self.abandoned().push(self.lease());
-                }
-                let lease = self.reopen().await;
+                let (old, current) = self.leases.all();
+                let left = old.into_iter().chain(matches!(lost, Lost::Ended).then_some(current));
+                self.abandoned().extend(left);
+                let (lease, term) = self.reopen().await;
                 granted = lease.timeout;
-                self.begin(lease);
+                self.begin(lease, term);
             }
         };
         select! {
@@ -71,11 +72,15 @@ impl Session {
         let mut pauses = self.endpoints.retry().endless();
         loop {
             let (number, endpoint) = self.endpoints.current();
-            let begun = Instant::now();
+            let (begun, lease) = (Instant::now(), self.lease());
             let ended = select! {
-                ended = self.beat(endpoint, granted) => ended,
+                ended = self.beat(endpoint, lease, granted) => ended,
                 () = self.endpoints.moved_from(number) => Break::Moved,
+                () = self.leases.switched_from(lease) => Break::Moved,
             };
+            if self.lease() != lease {
+                continue;
+            }
             match ended {
                 Break::Gone => return,
                 // That one serves, as far as anybody knows.
@@ -97,12 +102,12 @@ impl Session {
     }
 
     /// Sends keepalives to one server and waits for the answer of each.
-    async fn beat(&self, endpoint: &Endpoint, granted: Duration) -> Break {
-        let (mut keeper, mut stream) = match self.open_keepalives(endpoint, granted).await {
+    async fn beat(&self, endpoint: &Endpoint, lease: i64, granted: Duration) -> Break {
+        let (mut keeper, mut stream) = match self.open_keepalives(endpoint, lease, granted).await {
             Ok(stream) => stream,
             Err(ended) => return ended,
         };
-        let mut wait = Duration::ZERO;
+        let (mut wait, mut unsure) = (Duration::ZERO, None);
         loop {
             select! {
                 () = sleep(wait) => {}
@@ -116,8 +121,8 @@ impl Session {
             });
             match answer.await {
                 Ok(Ok(Some(answer))) if answer.ttl() > 0 => match self.is_same_history(asked, &answer).await {
-                    Ok(true) => self.reporter.alive(sent),
-                    Ok(false) => {}
+                    Ok(true) if !self.renewed(sent, granted, &mut unsure) => wait = Duration::ZERO,
+                    Ok(_) => {}
                     Err(ended) => return ended,
                 },
                 Ok(Ok(Some(_))) => return Break::Gone,
@@ -125,6 +130,27 @@ impl Session {
                 Err(_) => return Break::Unreachable(silent(Effect::Repeatable)),
             }
         }
+    }
+
+    /// Counts a keepalive that was answered; it can't be relied on yet if another should follow at once.
+    ///
+    /// # Behavior
+    ///
+    /// None counts once there is another leader, until all keys hang on a lease that the former one doesn't know: the former one
+    /// may revoke what it last renewed a timeout ago. What the member asked says of the term is of before the renewal, and one that
+    /// took long may have waited for the other leader: then the next answer decides.
+    fn renewed(&self, sent: Moment, granted: Duration, unsure: &mut Option<Moment>) -> bool {
+        if !self.leases.is_settled() {
+            *unsure = None;
+            return true;
+        }
+        let quick = Moment::now().since(sent) <= granted / 50;
+        match unsure.take() {
+            Some(before) => self.reporter.alive(before),
+            None if quick => self.reporter.alive(sent),
+            None => *unsure = Some(sent),
+        }
+        unsure.is_none()
     }
 
     /// Whether an answer shows that the lease is kept where everything is that was written. A member that lags behind doesn't show
@@ -149,11 +175,12 @@ impl Session {
     async fn open_keepalives(
         &self,
         endpoint: &Endpoint,
+        lease: i64,
         granted: Duration,
     ) -> Result<(LeaseKeeper, LeaseKeepAliveStream), Break> {
         let open = async {
             let mut client = endpoint.connection().await.map_err(Break::Unreachable)?.lease.clone();
-            client.keep_alive(self.lease()).await.map_err(|error| match is_lease_gone(&error) {
+            client.keep_alive(lease).await.map_err(|error| match is_lease_gone(&error) {
                 true => Break::Gone,
                 false => Break::Unreachable(translate(error, Effect::Repeatable)),
             })
@@ -162,12 +189,13 @@ impl Session {
         opened.unwrap_or_else(|_| Err(Break::Unreachable(silent(Effect::Repeatable))))
     }
 
-    /// Opens another session, however long that takes.
-    async fn reopen(&self) -> Lease {
+    /// Opens another session, however long that takes. Gives its lease, and the term seen before that was asked for.
+    async fn reopen(&self) -> (Lease, u64) {
         let (mut pauses, mut attempts) = (self.endpoints.retry().endless(), Attempts::default());
         loop {
+            let term = self.leases.term();
             match timeout(self.patience, self.grant()).await {
-                Ok(Ok(lease)) => return lease,
+                Ok(Ok(lease)) => return (lease, term),
                 Ok(Err(error)) => attempts.failed(&error),
                 Err(_) => {
                     tracing::debug!("no new session yet, the server does not answer");
@@ -199,6 +227,6 @@ impl Session {
 
 /// How long after an answer the next keepalive is sent, and how long its answer may take: silence is noticed within a third
 /// of the timeout.
-fn patience(granted: Duration) -> Duration {
+pub(super) fn patience(granted: Duration) -> Duration {
     granted / 6
 }

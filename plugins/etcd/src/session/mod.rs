@@ -1,12 +1,14 @@
-//! The session: one lease, which everything ephemeral hangs on (contract 4).
+//! The session: one lease at a time, which everything ephemeral hangs on (contract 4).
 
+mod attached;
+mod gather;
 mod keep;
+mod leases;
+mod members;
+mod relocate;
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,6 +18,7 @@ use tokio::{
     time::timeout,
 };
 
+use self::{attached::Attached, leases::Leases};
 use crate::{
     endpoints::Endpoints,
     error::{Effect, is_lease_gone},
@@ -33,7 +36,8 @@ pub(crate) struct Session {
     patience: Duration,
     /// The lease asked for, in seconds.
     ttl: i64,
-    lease: AtomicI64,
+    leases: Leases,
+    attached: Attached,
     /// Leases of sessions that were given up, until they are known to be gone.
     abandoned: Mutex<Vec<i64>>,
     /// Somebody lost contact with the server: the next keepalive should not wait.
@@ -66,26 +70,40 @@ impl Session {
         let asked = context.session_timeout();
         // The server counts in seconds.
         let seconds = asked.as_secs() + u64::from(asked.subsec_nanos() > 0);
+        let leases = Leases::new(endpoints.history().terms());
         let session = Arc::new(Session {
             endpoints,
             reporter: context.session().clone(),
             patience: context.operation_timeout(),
             ttl: i64::try_from(seconds).unwrap_or(i64::MAX),
-            lease: AtomicI64::new(0),
+            leases,
+            attached: Attached::default(),
             abandoned: Mutex::new(Vec::new()),
             doubt: Notify::new(),
             closing: watch::Sender::new(false),
         });
+        let seen = session.leases.term();
         let lease = session.grant().await?;
         let granted = lease.timeout;
-        session.begin(lease);
+        // Nothing may have shown a term before, where the user may not read what was looked at.
+        session.begin(lease, if seen == 0 { session.leases.term() } else { seen });
         context.spawn(session.clone().keep(granted));
         Ok(session)
     }
 
     /// The lease for what is put now.
     pub(crate) fn lease(&self) -> i64 {
-        self.lease.load(Ordering::Acquire)
+        self.leases.current()
+    }
+
+    /// All the leases that it has and had.
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// The keys that may hang on them.
+    pub(crate) fn attached(&self) -> &Attached {
+        &self.attached
     }
 
     /// The timeout asked for; the server grants no shorter one.
@@ -118,7 +136,10 @@ impl Session {
     pub(crate) async fn close(&self) -> Result<()> {
         self.closing.send_replace(true);
         let mut leases = self.abandoned().clone();
-        leases.push(self.lease());
+        let (old, current) = self.leases.all();
+        leases.extend(old);
+        // Last: what is just being moved comes to hang on it.
+        leases.push(current);
         for id in leases {
             let revoked = timeout(self.patience, self.revoke(id)).await;
             revoked
@@ -151,8 +172,10 @@ impl Session {
             .await
     }
 
-    fn begin(&self, lease: Lease) {
-        self.lease.store(lease.id, Ordering::Release);
+    /// Begins with a lease that was asked for when `term` had been seen.
+    fn begin(&self, lease: Lease, term: u64) {
+        self.attached.clear();
+        self.leases.begin(lease.id, term);
         tracing::debug!(lease = format_args!("{:x}", lease.id), timeout = ?lease.timeout, "the session is open");
         self.reporter.connected(SessionId(lease.id.cast_unsigned()), lease.timeout, Contact::Sent(lease.sent));
     }

@@ -6,6 +6,7 @@ mod members;
 mod model;
 mod reads;
 mod sessions;
+mod stale_leader;
 mod support;
 mod trips;
 mod txns;

@@ -94,9 +94,9 @@ async fn a_watch_does_not_wait_for_what_the_servers_data_may_never_come_to() {
     let far = Header::come_to(history.mark().revision() + 1_000_000);
     history.check(history.mark(), &far, Effect::Repeatable).expect("nothing contradicts it");
     let (sink, _stream) = WatchSink::detached(key("/a"), Scope::Subtree);
-    let (namespace, session_timeout) = (&client.namespace, client.session.timeout());
+    let (namespace, session) = (&client.namespace, &*client.session);
     let (access, key, scope) = (&client.access, key("/a"), Scope::Subtree);
-    let watch = Watch { endpoints, namespace, access, session_timeout, key, scope, sink: &sink };
+    let watch = Watch { endpoints, namespace, access, session, key, scope, sink: &sink };
     let ((number, endpoint), at) = (endpoints.current(), history.mark());
     let connection = endpoint.connection().await.expect("a connection");
     let stream = watch.open(connection, &State { at, parts: None }).await.expect("a stream");

@@ -9,8 +9,11 @@ mod judge;
 mod request;
 mod seen;
 
-use etcd_client::proto::{PbTxnOpResponse, PbTxnResponse};
-use registry_plugin::{Applied, Committed, ErrorKind, Operation, Result, Txn};
+use etcd_client::{
+    ResponseHeader,
+    proto::{PbTxnOpResponse, PbTxnResponse},
+};
+use registry_plugin::{Applied, Committed, Error, ErrorKind, Operation, Outcome, Result, Txn};
 
 use self::{
     judge::Plan,
@@ -38,9 +41,14 @@ pub(crate) async fn commit(
     let places = Places::of(&txn);
     let guess = Plan::guess(&txn).filter(|plan| !is_tight(&txn, plan));
     let mut plan = guess.map(|plan| (plan, Basis::Guess));
+    // Known before it is sent: the session's lease may be replaced by another while it is on its way.
+    let mut pending = session.attached().begin(namespace, &txn);
     loop {
         let effect = if plan.is_none() || txn.operations.is_empty() { Effect::Repeatable } else { Effect::Write };
         let lease = session.lease();
+        if let Some(pending) = pending.as_mut().filter(|_| effect == Effect::Write) {
+            pending.sent();
+        }
         let answer = endpoints.call(effect, |connection| {
             let reads = places.reads(namespace);
             let request = match &plan {
@@ -53,26 +61,42 @@ pub(crate) async fn commit(
             let mut client = connection.kv.clone();
             async move { client.txn(request).await }
         });
-        let answer = match answer.await {
-            Ok(answer) => answer,
+        let answer = answer.await;
+        if let Some(pending) = &mut pending
+            && answer.as_ref().map_or_else(|error| error.outcome() == Outcome::NotApplied, |answer| !answer.succeeded())
+        {
+            pending.refused();
+        }
+        let answer = match answer {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(access.explain(endpoints, namespace, &txn, error).await);
             }
-            Err(error) => {
-                if error.kind() == ErrorKind::SessionLost {
-                    session.gone(lease);
-                }
+            // Another lease has replaced it.
+            Err(error) if is_without_lease(&error) && session.leases().is_former(lease) => continue,
+            Err(error) if error.kind() == ErrorKind::SessionLost => {
+                session.gone(lease);
                 return Err(error);
             }
+            answer => answer?,
         };
+        let revision = answer.header().map_or(0, ResponseHeader::revision);
         if let Some((plan, _)) = &plan
             && answer.succeeded()
         {
+            session.attached().detach(namespace, &txn, revision);
+            if let Some(pending) = pending {
+                session.keep_attached(pending.applied(revision), lease).await?;
+            }
             return Ok(applied(&txn, plan, answer.0));
         }
         let seen = places.seen(namespace, answer.0);
         plan = Some((Plan::judge(&txn, &seen)?, Basis::Revision(seen.revision)));
     }
+}
+
+/// Whether nothing was written for want of the lease.
+fn is_without_lease(error: &Error) -> bool {
+    error.kind() == ErrorKind::SessionLost && error.outcome() == Outcome::NotApplied
 }
 
 fn applied(txn: &Txn<'_>, plan: &Plan<'_>, answer: PbTxnResponse) -> Committed {

@@ -17,10 +17,7 @@ pub(crate) async fn play(stage: &Stage, plan: Vec<Planned>) {
             Kind::KillMember => down(stage, &fault, stage.follower(fault.pick).await, kill, Member::restart).await,
             Kind::KillLeader => down(stage, &fault, stage.leader().await, kill, Member::restart).await,
             Kind::PauseMember => paused(stage, &fault, vec![stage.follower(fault.pick).await]).await,
-            Kind::PauseLeader => {
-                let lasts = stage.leader_pause.map_or(fault.lasts, |longest| fault.lasts.min(longest));
-                paused(stage, &Planned { lasts, ..fault }, vec![stage.leader().await]).await;
-            }
+            Kind::PauseLeader => paused(stage, &fault, vec![stage.leader().await]).await,
             Kind::LoseQuorum => paused(stage, &fault, majority(stage, fault.pick)).await,
             Kind::RestartMember => {
                 let member = fault.pick % stage.cluster.members().len();

@@ -21,8 +21,6 @@ pub(crate) struct Stage {
     /// Each client's own to each member.
     pub(crate) ways: Vec<Vec<Proxy>>,
     pub(crate) history: History,
-    /// How long a leader may be stopped, if there is a limit.
-    pub(crate) leader_pause: Option<Duration>,
     /// When no more faults are begun.
     end: Instant,
     faults: AtomicU32,
@@ -30,8 +28,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(cluster: Arc<Cluster>, ways: Vec<Vec<Proxy>>, history: History, lasts: Duration) -> Self {
-        let (leader_pause, end) = (cluster.longest_pause_of_leader(), Instant::now() + lasts);
-        Stage { cluster, ways, history, leader_pause, end, faults: AtomicU32::new(0) }
+        Stage { cluster, ways, history, end: Instant::now() + lasts, faults: AtomicU32::new(0) }
     }
 
     /// Makes a fault, waits for as long as it lasts, and undoes it; tells of each step.

@@ -29,7 +29,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     for &record in &facts.records {
         match &record.event {
             Event::Gone { key, session } => {
-                let Some((who, life, session)) = sessions.get(session) else { continue };
+                let Some((who, life, session)) = sessions.get(&facts.owner(*session)) else { continue };
                 let over = over(facts, *who, life, session);
                 if over.is_some_and(|over| over < record.at) {
                     findings.push(late(key, session, record, over));
@@ -41,9 +41,8 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
             }
             event => {
                 for leaf in there(facts, event) {
-                    let Some((who, life, session)) = leaf.owner.and_then(|owner| sessions.get(&owner)) else {
-                        continue;
-                    };
+                    let owner = leaf.owner.map(|owner| facts.owner(owner));
+                    let Some((who, life, session)) = owner.and_then(|owner| sessions.get(&owner)) else { continue };
                     let over = over(facts, *who, life, session);
                     if over.is_some_and(|over| over < read_at(facts, record)) && told.insert((session.id, &leaf.key)) {
                         findings.push(late(&leaf.key, session, record, over));

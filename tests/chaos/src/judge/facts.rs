@@ -1,6 +1,6 @@
 //! What all laws have to know of a run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     calls::{Answered, Call},
@@ -29,6 +29,9 @@ pub(crate) struct Facts<'h> {
     pauses: HashMap<Who, Vec<Pause>>,
     /// Each client's lives.
     pub(crate) lives: BTreeMap<Who, Life<'h>>,
+    /// Leases that entries went over to, and the sessions that had them before.
+    moved: HashMap<u64, u64>,
+    sessions: HashSet<u64>,
 }
 
 /// A time in which clients were cut off.
@@ -94,6 +97,7 @@ impl<'h> Facts<'h> {
         }
         let end = records.last().map_or(0, |record| record.at);
         let (calls, numbers) = calls(&records);
+        let sessions = sessions(&records);
         let closed = |call: &Call<'h>| {
             let done = matches!((call.action, call.answer()), (Action::Close, Some(Answer::Done)));
             done.then(|| (call.who, call.ended()))
@@ -107,9 +111,21 @@ impl<'h> Facts<'h> {
             members,
             disturbances: Disturbances::of(&records, end),
             pauses: pauses(&records),
+            moved: moved(&records, &sessions),
+            sessions,
             lives: lives(&records),
             records,
         }
+    }
+
+    /// The session that an entry shown as that one's is owned by: on etcd others see its lease, and a session may have several.
+    pub(crate) fn owner(&self, shown: u64) -> u64 {
+        self.moved.get(&shown).copied().unwrap_or(shown)
+    }
+
+    /// Whether any client has said that it had that session.
+    pub(crate) fn is_session(&self, id: u64) -> bool {
+        self.sessions.contains(&id)
     }
 
     /// Whether reads see what anybody has written before.
@@ -237,6 +253,29 @@ fn pauses(records: &[&Record]) -> HashMap<Who, Vec<Pause>> {
         }
     }
     pauses
+}
+
+/// The sessions that clients have told of.
+fn sessions(records: &[&Record]) -> HashSet<u64> {
+    let told = records.iter().filter_map(|record| match record.event {
+        Event::Opened { session, .. } | Event::Session { session, .. } => Some(session),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// Leases that are no client's session, and the sessions whose entries went over to them.
+fn moved(records: &[&Record], sessions: &HashSet<u64>) -> HashMap<u64, u64> {
+    let mut moved = HashMap::new();
+    for record in records {
+        if let Event::Moved { from, to } = record.event
+            && !sessions.contains(&to)
+        {
+            let owner = moved.get(&from).copied().unwrap_or(from);
+            moved.entry(to).or_insert(owner);
+        }
+    }
+    moved
 }
 
 fn lives<'h>(records: &[&'h Record]) -> BTreeMap<Who, Life<'h>> {

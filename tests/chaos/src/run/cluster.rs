@@ -8,7 +8,7 @@ use registry_suite::Server;
 use registry_test_servers::{Etcd, Member, PeerNetwork, ZooKeeper};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Failure, SESSION};
+use super::Failure;
 
 /// How long a member may take to say who leads.
 const ASKED: Duration = Duration::from_secs(1);
@@ -87,22 +87,6 @@ impl Cluster {
         }
     }
 
-    /// How long the leader may be stopped, if there is a limit.
-    ///
-    /// # Behavior
-    ///
-    /// A leader of etcd before 3.5.13 that was stopped takes what passed meanwhile for its own time: going on, it has the leases
-    /// revoked that were renewed at its successor, and the sessions of clients that can't hear of it end under them.
-    /// <https://github.com/etcd-io/etcd/issues/15247>
-    pub(crate) fn longest_pause_of_leader(&self) -> Option<Duration> {
-        match self {
-            Cluster::Etcd(etcd) if etcd.version().is_ok_and(|version| revokes_after_a_pause(&version)) => {
-                Some(SESSION / 2)
-            }
-            _ => None,
-        }
-    }
-
     /// The number of the member that leads, if one says so.
     pub(crate) async fn leader(&self) -> Option<usize> {
         match self {
@@ -148,12 +132,6 @@ impl Cluster {
     }
 }
 
-/// Whether that version of etcd lets a leader that was stopped revoke leases that were renewed at its successor.
-fn revokes_after_a_pause(version: &str) -> bool {
-    let numbers: Vec<u32> = version.split(['.', '-']).map_while(|number| number.parse().ok()).collect();
-    numbers < vec![3, 5, 13]
-}
-
 async fn compact(endpoints: Vec<String>) -> Result<(), etcd_client::Error> {
     let mut client = Client::connect(&endpoints, None).await?;
     let revision = client.status().await?.header().map_or(0, |header| header.revision());
@@ -188,18 +166,4 @@ async fn insist<F: Future<Output = Result<(), etcd_client::Error>>>(ask: impl Fn
 async fn leads(member: &Member) -> Result<bool, etcd_client::Error> {
     let status = Client::connect([member.endpoint()], None).await?.status().await?;
     Ok(status.header().is_some_and(|header| header.member_id() == status.leader()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_versions_that_revoke_after_a_pause_are_told_apart() {
-        for (version, revokes) in
-            [("3.4.23", true), ("3.5.12", true), ("3.5.13", false), ("3.6.0-rc.1", false), ("3.7.3", false)]
-        {
-            assert_eq!(revokes_after_a_pause(version), revokes, "{version}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Who looks on without any fault: at ephemeral entries that go, at servers that are over, and at who leads.
 
-use std::{future::IntoFuture as _, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::IntoFuture as _, path::Path, sync::Arc, time::Duration};
 
 use registry_chaos::history::Event;
 use registry_host::{Entry, Event as Told, Registry, Scope, Settings, Watch};
@@ -45,11 +45,9 @@ impl Observer {
         let ephemerals = registry.watch(top, Scope::Subtree).await?;
         let lives = registry.watch(LIVES, Scope::Subtree).await?;
         let tasks = [
-            tokio::spawn(tell_deletes(ephemerals, history.clone(), |Entry { key, ephemeral, .. }| {
-                ephemeral.map(|session| Event::Gone { key, session: session.0 })
-            })),
-            tokio::spawn(tell_deletes(lives, history.clone(), |entry| {
-                life(&entry).map(|server| Event::CrossedOut { server })
+            tokio::spawn(tell(ephemerals, history.clone(), of_ephemeral)),
+            tokio::spawn(tell(lives, history.clone(), |before, now| {
+                before.filter(|_| now.is_none()).and_then(life).map(|server| Event::CrossedOut { server })
             })),
             tokio::spawn(look_who_leads(Arc::clone(cluster), registry.clone(), history.clone())),
         ];
@@ -104,15 +102,32 @@ impl Observer {
     }
 }
 
-/// Tells what every delete means that a watch tells of.
-async fn tell_deletes(mut events: Watch, history: History, meaning: impl Fn(Entry) -> Option<Event>) {
+/// Tells what the changes mean that a watch tells of: each is given with the entry before it.
+async fn tell(mut events: Watch, history: History, meaning: impl Fn(Option<&Entry>, Option<&Entry>) -> Option<Event>) {
+    let mut entries: HashMap<String, Entry> = HashMap::new();
     while let Some(event) = events.next().await {
         match event {
-            Ok(Told::Delete { last }) => meaning(last).into_iter().for_each(|event| history.tell(event)),
+            Ok(Told::Put { entry, .. }) => {
+                let before = entries.insert(entry.key.clone(), entry.clone());
+                meaning(before.as_ref(), Some(&entry)).into_iter().for_each(|event| history.tell(event));
+            }
+            Ok(Told::Delete { last }) => {
+                entries.remove(&last.key);
+                meaning(Some(&last), None).into_iter().for_each(|event| history.tell(event));
+            }
             Ok(_) => {}
             Err(error) => history.wrong(format!("the observer's watch has ended (5.4): {error}")),
         }
     }
+}
+
+/// That an ephemeral entry is gone, or hangs on another lease and is what it was.
+fn of_ephemeral(before: Option<&Entry>, now: Option<&Entry>) -> Option<Event> {
+    let (before, from) = before.and_then(|before| Some((before, before.ephemeral?.0)))?;
+    let Some(now) = now else { return Some(Event::Gone { key: before.key.clone(), session: from }) };
+    let to = now.ephemeral?.0;
+    let same = now.created == before.created && now.value == before.value;
+    (same && to != from).then_some(Event::Moved { from, to })
 }
 
 /// The server whose record that is; the entries above records are empty.

@@ -46,6 +46,18 @@ fn an_entry_that_outlives_its_session_is_found() {
 }
 
 #[test]
+fn an_entry_belongs_to_its_session_whichever_lease_it_hangs_on() {
+    let moved = || etcd().line(5_000, Who::Chaos, Event::Moved { from: 1, to: 7 });
+    let again = || moved().line(6_000, Who::Chaos, Event::Moved { from: 7, to: 8 });
+    moved().lives_until(C1, 30_000).gone(9_000, "/e", 7).breaks("4.1", "/e went while its session 1 lived");
+    again().lives_until(C1, 30_000).gone(9_000, "/e", 8).breaks("4.1", "/e went while its session 1 lived");
+    again().process(C1, 10_000, Change::Kill).gone(16_100, "/e", 8).breaks("4.2", "/e was there 0.1 s");
+    // Put again by its own client in the next session.
+    let renewed = etcd().line(15_500, Who::Chaos, Event::Moved { from: 1, to: 3 });
+    lost(renewed).gone(16_100, "/e", 3).breaks("4.1", "/e went while its session 3 lived");
+}
+
+#[test]
 fn zookeeper_has_a_tick_more() {
     let killed = || Story::new("zookeeper").ephemeral(C1, 1_000, "/e", "a", 5).process(C1, 10_000, Change::Kill);
     killed().gone(16_400, "/e", 1).keeps_everything();

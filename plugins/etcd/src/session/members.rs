@@ -1,0 +1,93 @@
+//! Whether all members of the cluster are known to lead no more as before, so that nothing need be moved.
+//!
+//! A member that answers with the present term, before the timeout has passed since a leader of a former term can last have heard of
+//! the lease, was told in time that it leads no more. One whose own address refuses connections has no process that could go on.
+//! One that is silent may be a leader that stands still.
+
+use std::time::Duration;
+
+use etcd_client::{Member, ResponseHeader};
+use registry_plugin::Result;
+use tokio::{task::JoinSet, time::timeout};
+
+use super::Session;
+use crate::{
+    endpoints::Endpoint,
+    error::{Effect, is_refused},
+};
+
+/// What an endpoint has to say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Heard {
+    /// A member of that id, which is in the present term.
+    Present(u64),
+    /// Nobody is at home at this address.
+    Refused(String),
+    /// Nothing that can be relied on.
+    Nothing,
+}
+
+impl Session {
+    /// Whether every member is known to be no leader of a term before this one. Silence is waited for as long as `limit`.
+    pub(super) async fn all_follow(&self, term: u64, limit: Duration) -> bool {
+        let heard = async {
+            let mut asking = JoinSet::new();
+            for number in 0..self.endpoints.count() {
+                let endpoints = self.endpoints.clone();
+                asking.spawn(async move { ask(endpoints.at(number), term, limit).await });
+            }
+            asking.join_all().await
+        };
+        let members = async { timeout(limit, self.members()).await };
+        let (heard, members) = tokio::join!(heard, members);
+        matches!(members, Ok(Ok(members)) if members.iter().all(|member| follows(member.id(), member.client_urls(), &heard)))
+    }
+
+    async fn members(&self) -> Result<Vec<Member>> {
+        let listed = self.endpoints.call(Effect::Repeatable, |connection| {
+            let mut client = connection.cluster.clone();
+            async move { client.member_list().await }
+        });
+        Ok(listed.await?.members().to_vec())
+    }
+}
+
+async fn ask(endpoint: &Endpoint, term: u64, limit: Duration) -> Heard {
+    let asked = timeout(limit, async {
+        let mut client = endpoint.connection().await.ok()?.maintenance.clone();
+        Some(client.status().await)
+    });
+    match asked.await {
+        Ok(Some(Ok(status))) => match status.header() {
+            Some(header) if header.raft_term() >= term => Heard::Present(ResponseHeader::member_id(header)),
+            _ => Heard::Nothing,
+        },
+        Ok(Some(Err(error))) if is_refused(&error) => Heard::Refused(endpoint.address().to_owned()),
+        _ => Heard::Nothing,
+    }
+}
+
+fn follows(id: u64, urls: &[String], heard: &[Heard]) -> bool {
+    let is_at = |address: &str| urls.iter().any(|url| url.split("://").last() == Some(address));
+    heard.iter().any(|heard| match heard {
+        Heard::Present(present) => *present == id,
+        // It is this member's address, and not that of something before it.
+        Heard::Refused(address) => is_at(address),
+        Heard::Nothing => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_follows_if_it_says_so_or_nobody_is_at_home_where_it_was() {
+        let urls = ["http://10.0.0.7:2379".to_owned()];
+        assert!(follows(7, &urls, &[Heard::Nothing, Heard::Present(7)]));
+        assert!(!follows(7, &urls, &[Heard::Nothing, Heard::Present(8)]));
+        assert!(follows(7, &urls, &[Heard::Refused("10.0.0.7:2379".to_owned())]));
+        assert!(!follows(7, &urls, &[Heard::Refused("127.0.0.1:2379".to_owned())]), "a proxy");
+        assert!(!follows(7, &[], &[]));
+    }
+}
