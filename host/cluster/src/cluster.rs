@@ -142,6 +142,10 @@ impl Cluster {
 
     /// The servers that are marked as dead: role and address, sorted.
     ///
+    /// # Behavior
+    ///
+    /// If this user may not look into the marks' folder, as when one of another user has made it, they are none, and a warning says why.
+    ///
     /// # Errors
     ///
     /// As [`Registry::children`].
@@ -149,6 +153,10 @@ impl Cluster {
         match self.0.registry.children(DEAD_SERVERS).await {
             Ok(names) => Ok(names.iter().filter_map(|name| marked(name)).collect()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                tracing::warn!(%error, "which servers are marked as dead can't be seen by this user");
+                Ok(Vec::new())
+            }
             Err(error) => Err(error),
         }
     }

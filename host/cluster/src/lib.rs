@@ -119,6 +119,7 @@ mod keys;
 mod member;
 mod membership;
 mod options;
+mod presence;
 mod pulse;
 mod record;
 mod roles;

@@ -11,6 +11,7 @@ use crate::{
     Member, Role, Standing,
     address::{Registered, folder, remove_if_empty},
     keys::{mark_key, mark_name},
+    presence::is_there,
     record::{Record, TakenOver, now},
 };
 
@@ -57,7 +58,18 @@ impl<T: TakeOver> Shared<T> {
             txn = registered.check(txn);
             let mut restarted = is_lived_anew(&registered, &entry) || self.is_elsewhere(&record);
             for node in &record.keys {
-                match registry.get(node).await? {
+                let there = match registry.get(node).await {
+                    // Another process's, if its life says so; else it may be this very life's, which is then left to who may read it.
+                    Err(error) if error.kind() == ErrorKind::PermissionDenied && record.replaced_by.is_some() => {
+                        if is_there(registry, node).await? {
+                            restarted = true;
+                            continue;
+                        }
+                        None
+                    }
+                    there => there?,
+                };
+                match there {
                     None => txn = txn.check_absent(node),
                     // An entry that can't be read is nobody's else.
                     Some(there) if life_of(&there) == record.life() => return Ok(None),

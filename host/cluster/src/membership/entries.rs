@@ -9,6 +9,7 @@ use crate::{
     Heartbeat, Life, Member, Server,
     address::{Registered, folder, remove_if_empty},
     keys::mark_key,
+    presence::is_there,
     record::Record,
 };
 
@@ -143,7 +144,8 @@ impl Entries {
     }
 
     async fn look(&mut self) -> Result<Found> {
-        if self.registry.get(&self.mark).await?.is_some() {
+        // Also a mark that this user may not read.
+        if is_there(&self.registry, &self.mark).await? {
             return Ok(Found::Stop(Stop::DeclaredDead));
         }
         match self.registry.get(&self.record.key).await? {
@@ -160,7 +162,14 @@ impl Entries {
             let key = self.nodes[at].key.clone();
             // One that is missing is gone for good only if the session that it was put in lives after that was seen.
             let session = self.registry.session().id();
-            self.nodes[at].version = match self.registry.get(&key).await? {
+            let found = match self.registry.get(&key).await {
+                // Its own it could read.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied && is_there(&self.registry, &key).await? => {
+                    return Ok(Found::Stop(Stop::Replaced { key, by: None }));
+                }
+                found => found?,
+            };
+            self.nodes[at].version = match found {
                 Some(entry) => {
                     let member = Member::of(&entry);
                     if member.as_ref().and_then(Member::life) != Some(self.life) {

@@ -1,6 +1,6 @@
 //! `registry servers --watch`.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use registry_cluster::{Change, Changes, Cluster, DEAD_SERVERS, Options, Which, marked};
 use registry_host::{Error, ErrorKind, Event, Registry, Scope, Watch};
@@ -27,7 +27,7 @@ async fn watch(registry: &Registry, output: &mut Output) -> Done {
     let cluster = Cluster::open(registry.clone(), Options::default()).await?;
     let mut board = Board {
         changes: cluster.members(Which::All).changes(),
-        marks: registry.watch(DEAD_SERVERS, Scope::Children).await?,
+        marks: or_unseen(registry.watch(DEAD_SERVERS, Scope::Children).await)?,
         marked: Marked::new(),
     };
     if output.format == Format::Text && output.is_terminal() {
@@ -64,7 +64,8 @@ async fn draw(cluster: &Cluster, mut board: Board, output: &mut Output) -> Done 
 /// Who is there and who is marked as dead, as it changes.
 struct Board {
     changes: Changes,
-    marks: Watch,
+    /// None if this user may not see them.
+    marks: Option<Watch>,
     marked: Marked,
 }
 
@@ -82,8 +83,11 @@ impl Board {
                     };
                     return Ok((event, Row::of(change.member(), &self.marked)));
                 }
-                event = self.marks.next() => {
-                    let event = event.ok_or_else(over)??;
+                event = told(&mut self.marks) => {
+                    let Some(event) = or_unseen(event.ok_or_else(over)?)? else {
+                        self.marks = None;
+                        continue;
+                    };
                     let Some((role, address)) = event.key().and_then(|key| marked(key.rsplit('/').next()?)) else { continue };
                     let row = Row::marked(role, &address);
                     match event {
@@ -99,6 +103,25 @@ impl Board {
                 }
             }
         }
+    }
+}
+
+/// The next event of a watch, if there is one.
+async fn told(marks: &mut Option<Watch>) -> Option<Result<Event, Error>> {
+    match marks {
+        Some(watch) => watch.next().await,
+        None => pending().await,
+    }
+}
+
+/// Goes on without the marks where this user may not see them.
+fn or_unseen<T>(marks: Result<T, Error>) -> Result<Option<T>, Error> {
+    match marks {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            tracing::warn!(%error, "which servers are marked as dead can't be seen by this user");
+            Ok(None)
+        }
+        marks => marks.map(Some),
     }
 }
 
