@@ -106,11 +106,12 @@ pub fn slip_of<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// The least bare number that is read as milliseconds: with fewer, seconds may well be meant.
 const LEAST_BARE: u64 = 100;
 
-/// Reads a duration: `60s`, `300ms`, `1m30s`, ISO 8601's `PT30S` or `P1DT12H`, or Spring's bare number of milliseconds, `30000`.
+/// Reads a duration: `60s`, `300ms`, `1m30s`, ISO 8601's `PT30S` or `P1DT12H`, or Spring's bare number of
+/// milliseconds, `30000`.
 ///
 /// # Errors
-/// What is wrong with the text, without the text. A bare number below 100, but for 0, is refused, as seconds may be meant; so is
-/// `1M`, which could be a minute or a month.
+/// What is wrong with the text, without the text. A bare number below 100, but for 0, is refused, as seconds may be
+/// meant; so is `1M`, which could be a minute or a month.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let refused = |problem: &str| Err(format!("{problem}; accepted: {ACCEPTED_DURATION}"));
     let text = text.trim();
@@ -134,7 +135,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// ISO 8601's days, hours, minutes and seconds in words: `P1DT12H` is `1d12h`. Years, months and weeks have no fixed length in Java.
+/// ISO 8601's days, hours, minutes and seconds in words: `P1DT12H` is `1d12h`. Years, months and weeks have no fixed
+/// length in Java.
 fn iso(text: &str) -> Option<String> {
     let rest = text.strip_prefix(['P', 'p'])?.to_ascii_lowercase();
     let (days, time) = match rest.split_once('t') {

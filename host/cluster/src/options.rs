@@ -12,8 +12,8 @@ const SECTION: &str = "cluster";
 
 /// How a server takes part in its cluster, `registry.cluster.*`; the names are DolphinScheduler's where it has them.
 ///
-/// What isn't written there may stand in DolphinScheduler's own section of the server's role, `master` or `worker`, beside
-/// `registry`: see [`of_role`](Options::of_role).
+/// What isn't written there may stand in DolphinScheduler's own section of the server's role, `master` or `worker`,
+/// beside `registry`: see [`of_role`](Options::of_role).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -70,8 +70,8 @@ impl Options {
     ///
     /// # Behavior
     ///
-    /// Keys of these two that are not read here are the application's own; one that is a letter or two off a known one is
-    /// warned of in the log.
+    /// Keys of these two that are not read here are the application's own; one that is a letter or two off a known
+    /// one is warned of in the log.
     ///
     /// # Errors
     ///

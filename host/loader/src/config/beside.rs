@@ -23,13 +23,14 @@ impl Settings {
     ///
     /// # Behavior
     ///
-    /// The environment goes before the file: `WORKER_EXEC_THREADS`, or `WORKER_EXECTHREADS` as Spring spells it. Other keys are the
-    /// application's own and left alone, but those that are a letter or two off a known one are among the section's
-    /// [near misses](Section::near_misses).
+    /// The environment goes before the file: `WORKER_EXEC_THREADS`, or `WORKER_EXECTHREADS` as Spring spells it.
+    /// Other keys are the application's own and left alone, but those that are a letter or two off a known one are
+    /// among the section's [near misses](Section::near_misses).
     ///
     /// # Errors
     ///
-    /// `InvalidConfig` if it is written as anything but a map, if a key is written twice, or for a placeholder that stands for nothing.
+    /// `InvalidConfig` if it is written as anything but a map, if a key is written twice, or for a placeholder that
+    /// stands for nothing.
     pub fn section_beside(&self, name: &str, known: &[&str]) -> registry_api::Result<Section> {
         let Known { map, near_misses } = self.beside(name, known)?;
         let mut origins = BTreeMap::new();

@@ -84,8 +84,8 @@ impl SettingsBuilder {
         self
     }
 
-    /// The backend of a host to which memory, or another, is right where `registry.type` is written nowhere. Without this it
-    /// is memory as well, but opening the registry warns of it: no other process sees such a registry.
+    /// The backend of a host to which memory, or another, is right where `registry.type` is written nowhere. Without
+    /// this it is memory as well, but opening the registry warns of it: no other process sees such a registry.
     pub fn default_type(mut self, name: impl Into<String>) -> Self {
         self.default_type = Some(name.into());
         self

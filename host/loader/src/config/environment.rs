@@ -1,9 +1,10 @@
 //! The environment as a layer.
 //!
-//! `REGISTRY_` goes before every name. Then comes a key of the host's (`REGISTRY_SESSION_TIMEOUT`), or the type and a key of
-//! its section (`REGISTRY_ETCD_RETRY_DELAY`), or a section of the host's and a key of that, or a key of the plugin's alone
-//! (`REGISTRY_ENDPOINTS`). `_` stands for `-`, and `__` goes one level down. Other programs use the prefix too, so a name that
-//! is none of these is refused only if it is a slip, else warned of; what Kubernetes sets is passed over.
+//! `REGISTRY_` goes before every name. Then comes a key of the host's (`REGISTRY_SESSION_TIMEOUT`), or the type and a
+//! key of its section (`REGISTRY_ETCD_RETRY_DELAY`), or a section of the host's and a key of that, or a key of the
+//! plugin's alone (`REGISTRY_ENDPOINTS`). `_` stands for `-`, and `__` goes one level down. Other programs use the
+//! prefix too, so a name that is none of these is refused only if it is a slip, else warned of; what Kubernetes sets
+//! is passed over.
 
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -57,7 +58,8 @@ impl Environment {
         Ok(Self(kept))
     }
 
-    /// Variables that were probably meant for the registry, but don't begin as they must: `registry_type`, `REGSITRY_TYPE`.
+    /// Variables that were probably meant for the registry, but don't begin as they must: `registry_type`,
+    /// `REGSITRY_TYPE`.
     pub(crate) fn strangers(variables: &[(OsString, OsString)]) -> Vec<String> {
         let mut warnings: Vec<String> = Vec::new();
         for name in variables.iter().filter_map(|(name, _)| name.to_str()) {

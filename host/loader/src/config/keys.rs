@@ -1,7 +1,8 @@
 //! From a document as written to the map of keys below one of its own, `registry` above all.
 //!
-//! A key may be written nested or dotted, and its name in kebab-case or camelCase. The names of the host's keys and of the
-//! sections are ours; what stands deeper is read by the plugin, who alone knows where a name is the user's own.
+//! A key may be written nested or dotted, and its name in kebab-case or camelCase. The names of the host's keys and
+//! of the sections are ours; what stands deeper is read by the plugin, who alone knows where a name is the user's
+//! own.
 
 use registry_api::config::kebab;
 
@@ -29,8 +30,8 @@ pub(crate) fn check_depth(names: usize, source: &Source) -> Result<()> {
     Err(ConfigError::new(format!("has a key of {names} names; a key has at most {DEEPEST}")).source(source))
 }
 
-/// The keys that a document has below one of its own, such as `registry`, if it has that at all; the rest of the document is
-/// somebody else's.
+/// The keys that a document has below one of its own, such as `registry`, if it has that at all; the rest of the
+/// document is somebody else's.
 pub(crate) fn below(root: &str, document: &Tree) -> Result<Option<Map>> {
     let source = &document.source;
     let document = match &document.shape {

@@ -1,4 +1,5 @@
-//! What to say of a file that has no `registry`: a host that took the defaults would have a registry of its own in silence.
+//! What to say of a file that has no `registry`: a host that took the defaults would have a registry of its own in
+//! silence.
 
 use std::path::Path;
 

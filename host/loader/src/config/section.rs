@@ -44,8 +44,8 @@ impl Section {
         &self.prefix
     }
 
-    /// Keys of a section beside `registry` that nobody knows, but that are so near to a known one that it may have been meant:
-    /// a sentence each, for a warning.
+    /// Keys of a section beside `registry` that nobody knows, but that are so near to a known one that it may have
+    /// been meant: a sentence each, for a warning.
     pub fn near_misses(&self) -> &[String] {
         &self.near_misses
     }

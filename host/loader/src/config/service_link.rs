@@ -1,8 +1,8 @@
 //! The variables by which Kubernetes tells every container of the services beside it.
 //!
-//! A service called `registry-etcd` comes as `REGISTRY_ETCD_SERVICE_HOST`, `REGISTRY_ETCD_SERVICE_PORT`, the same with the name of a
-//! port, `REGISTRY_ETCD_PORT=tcp://10.0.0.1:2379`, `REGISTRY_ETCD_PORT_2379_TCP=tcp://…` and that with `_PROTO`, `_PORT` and
-//! `_ADDR`. Nobody has written them for the registry, and no key has such a name.
+//! A service called `registry-etcd` comes as `REGISTRY_ETCD_SERVICE_HOST`, `REGISTRY_ETCD_SERVICE_PORT`, the same
+//! with the name of a port, `REGISTRY_ETCD_PORT=tcp://10.0.0.1:2379`, `REGISTRY_ETCD_PORT_2379_TCP=tcp://…` and that
+//! with `_PROTO`, `_PORT` and `_ADDR`. Nobody has written them for the registry, and no key has such a name.
 
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 

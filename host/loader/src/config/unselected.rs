@@ -7,8 +7,8 @@ use super::{PluginKey, Settings, keys, warnings};
 use registry_api::config::kebab;
 
 impl Settings {
-    /// The installed backends beside the chosen one that something is written for, given the keys that the chosen one's
-    /// plugin names.
+    /// The installed backends beside the chosen one that something is written for, given the keys that the chosen
+    /// one's plugin names.
     ///
     /// # Behavior
     ///
@@ -30,8 +30,8 @@ impl Settings {
         installed
     }
 
-    /// The configuration as it would be with another backend, as far as that one has its own section for it: keys directly
-    /// below `registry` are the chosen backend's.
+    /// The configuration as it would be with another backend, as far as that one has its own section for it: keys
+    /// directly below `registry` are the chosen backend's.
     ///
     /// # Errors
     ///
