@@ -32,6 +32,19 @@ impl Limits {
     pub fn hold(&self, load_average: f64, available_memory: f64) -> bool {
         load_average <= self.max_cpu_load_avg && available_memory >= self.reserved_memory
     }
+
+    /// What is beyond them, such as `load 9.1 > 4, memory 0.2 GB < 0.3`; `None` if nothing is.
+    pub fn exceeded(&self, load_average: f64, available_memory: f64) -> Option<String> {
+        // A limit of 0 and less is none, as a heartbeat has it that doesn't say which applies.
+        let load = (self.max_cpu_load_avg > 0.0 && load_average > self.max_cpu_load_avg)
+            .then(|| format!("load {load_average} > {}", self.max_cpu_load_avg));
+        // A figure below 0 is not known.
+        let memory = (0.0..self.reserved_memory)
+            .contains(&available_memory)
+            .then(|| format!("memory {available_memory} GB < {}", self.reserved_memory));
+        let exceeded: Vec<_> = load.into_iter().chain(memory).collect();
+        (!exceeded.is_empty()).then(|| exceeded.join(", "))
+    }
 }
 
 impl Status {
@@ -127,6 +140,19 @@ mod tests {
         ] {
             let found = Status::of(limits.hold(load, memory), waiting, threads);
             assert_eq!(found, status, "load {load}, memory {memory}, {waiting} of {threads}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_the_limits_is_told_with_both_figures() {
+        let limits = Limits { max_cpu_load_avg: 4.0, reserved_memory: 0.3 };
+        for (load, memory, told) in [
+            (4.0, 0.3, None),
+            (9.1, 8.0, Some("load 9.1 > 4")),
+            (0.0, 0.2, Some("memory 0.2 GB < 0.3")),
+            (9.1, 0.2, Some("load 9.1 > 4, memory 0.2 GB < 0.3")),
+        ] {
+            assert_eq!(limits.exceeded(load, memory).as_deref(), told);
         }
     }
 

@@ -7,8 +7,10 @@ use super::Candidate;
 ///
 /// # Behavior
 ///
-/// When anybody comes, goes or tells of another burden, all begin anew with their burden as their debt. Between two such
-/// moments, one whose burden is more than 2/n of the sum of all n is not chosen.
+/// Only those with the fewest waiting tasks take part: those with none, if there are any. A worker that doesn't tell
+/// how many of its tasks wait takes part as well. When anybody of these comes, goes or tells of another burden, all
+/// begin anew with their burden as their debt. Between two such moments, one whose burden is more than 2/n of the sum
+/// of all n is not chosen.
 #[derive(Clone, Debug, Default)]
 pub struct LowerWeight {
     debts: Vec<Debt>,
@@ -24,6 +26,14 @@ struct Debt {
 impl LowerWeight {
     /// Chooses one; nothing if there is nobody.
     pub fn choose(&mut self, candidates: &[Candidate<'_>]) -> Option<usize> {
+        let fewest = candidates.iter().filter_map(Candidate::waiting_tasks).min();
+        let takes_part = |candidate: &Candidate<'_>| candidate.waiting_tasks().is_none_or(|it| Some(it) == fewest);
+        let (places, taking_part): (Vec<_>, Vec<_>) =
+            candidates.iter().copied().enumerate().filter(|(_, candidate)| takes_part(candidate)).unzip();
+        self.choose_by_burden(&taking_part).map(|at| places[at])
+    }
+
+    fn choose_by_burden(&mut self, candidates: &[Candidate<'_>]) -> Option<usize> {
         if !self.is_of(candidates) {
             let begin = |candidate: &Candidate<'_>| {
                 let burden = candidate.burden();

@@ -1,7 +1,8 @@
 //! Choosing one of a group's normal workers.
 //!
 //! Every way is a plain function of the candidates and of what it remembers, by their addresses; none asks for the time. Who is
-//! abnormal, busy or can't be read is no candidate.
+//! abnormal, busy or can't be read is no candidate. What a worker doesn't tell of itself never makes it better than one
+//! that does: it counts like the worst figure that another one tells.
 
 mod candidate;
 mod cycle;
@@ -34,7 +35,7 @@ pub enum Selector {
     Random,
     /// In turn, as often as its host weight says, which counts in part while it is young.
     RoundRobin,
-    /// By load: the lower the weight of cpu, memory and load, the more often.
+    /// By load: of those with the fewest waiting tasks, the lower the weight of cpu, memory and load, the more often.
     #[default]
     LowerWeight,
     /// In turn, as often as its host weight says.
@@ -71,8 +72,7 @@ impl Balancer {
     ///
     /// `NotFound` if none of them is normal; it names the group, and says how many there are and what is wrong with them.
     pub fn choose(&mut self, group: &str, members: &[Arc<Member>]) -> Result<Arc<Member>> {
-        let (normal, candidates): (Vec<_>, Vec<_>) =
-            members.iter().filter_map(|member| Some((member, Candidate::of(member)?))).unzip();
+        let (normal, candidates) = Candidate::all(members);
         if !self.groups.contains_key(group) {
             // One that nobody is in any more need not be remembered.
             if candidates.is_empty() {
@@ -82,7 +82,7 @@ impl Balancer {
         }
         let chosen = self.groups.get_mut(group).and_then(|memory| memory.choose(&candidates));
         match chosen.and_then(|at| normal.get(at)) {
-            Some(member) => Ok(Arc::clone(member)),
+            Some(member) => Ok(Arc::clone(*member)),
             None => {
                 self.groups.remove(group);
                 Err(nobody(group, members))

@@ -17,6 +17,7 @@ fn beat(cpu: f64, memory: f64, load: f64) -> Heartbeat {
         cpu_usage: cpu,
         memory_usage: memory,
         load_average: load,
+        available_physical_memory_size: 8.0,
         server_status: Some(Status::Normal),
         ..Heartbeat::default()
     }
@@ -86,6 +87,54 @@ fn burdens_are_weighed_as_dolphinscheduler_does() {
 }
 
 #[test]
+fn only_those_with_the_fewest_waiting_tasks_are_weighed_by_their_load() {
+    let waiting = |waiting: &[Option<i32>]| -> Vec<_> {
+        let beat = |count: &Option<i32>| Heartbeat { worker_waiting_task_count: *count, ..beat(0.1, 0.1, 0.1) };
+        waiting.iter().enumerate().map(|(at, count)| member(&format!("w{at}:1"), &beat(count))).collect()
+    };
+    for (counts, chosen) in [
+        (&[Some(0), Some(5), Some(0)][..], &[50, 0, 50][..]),
+        (&[Some(9), Some(5), Some(5)], &[0, 50, 50]),
+        // One that doesn't tell is neither preferred nor passed over.
+        (&[None, Some(5), Some(9)], &[50, 50, 0]),
+        (&[None, Some(0), Some(9)], &[50, 50, 0]),
+        (&[None, None], &[50, 50]),
+    ] {
+        assert_eq!(count(Selector::LowerWeight, &waiting(counts), 100), chosen, "{counts:?}");
+    }
+    let idle_but_waiting = Heartbeat { worker_waiting_task_count: Some(1), ..beat(0.0, 0.0, 0.0) };
+    let loaded = Heartbeat { worker_waiting_task_count: Some(0), ..beat(0.9, 0.9, 9.0) };
+    let members = [member("w0:1", &idle_but_waiting), member("w1:1", &loaded)];
+    assert_eq!(count(Selector::LowerWeight, &members, 10), [0, 10]);
+}
+
+#[test]
+fn what_is_not_measured_is_never_better_than_what_is() {
+    let unknown = [
+        Heartbeat::default(),
+        Heartbeat { load_average: -1.0, ..beat(0.0, 0.0, 0.0) },
+        Heartbeat { cpu_usage: -1.0, ..beat(0.0, 0.0, 0.0) },
+        Heartbeat { memory_usage: -1.0, ..beat(0.0, 0.0, 0.0) },
+    ];
+    let heavy = Heartbeat { worker_host_weight: Some(7), ..beat(0.8, 0.8, 2.0) };
+    for unmeasured in &unknown {
+        // Of one that doesn't tell when it started it is not known that it is no longer young.
+        let startup_time = if unmeasured.report_time == 0 { OLD - 60_000 } else { 0 };
+        let light = Heartbeat { worker_host_weight: Some(5), startup_time, ..beat(0.5, 0.5, 0.5) };
+        let members = [member("w0:1", unmeasured), member("w1:1", &light), member("w2:1", &heavy)];
+        for selector in ALL {
+            let counts = count(selector, &members, 6_000);
+            let least = counts[1].min(counts[2]);
+            // Chance is not exact.
+            let most = if selector == Selector::Random { least + least / 5 } else { least + 1 };
+            assert!(counts[0] <= most, "{selector:?} {unmeasured:?} {counts:?}");
+        }
+        // Where there is no better one, it does.
+        assert_eq!(count(Selector::LowerWeight, &members[..1], 3), [3]);
+    }
+}
+
+#[test]
 fn idle_workers_take_turns() {
     for selector in [Selector::RoundRobin, Selector::LowerWeight, Selector::DynamicWeightedRoundRobin] {
         assert_eq!(count(selector, &burdened(&[0.0; 4]), 400), [100; 4], "{selector:?}");
@@ -124,7 +173,7 @@ fn a_group_without_a_normal_worker_is_told_of_by_its_name() {
 #[test]
 fn chance_chooses_everyone_and_nobody_else() {
     let members = weighing(&[1, 3]);
-    let candidates: Vec<_> = members.iter().filter_map(|member| Candidate::of(member)).collect();
+    let (_, candidates) = Candidate::all(&members);
     for (chance, chosen) in [(0.0, 0), (0.24, 0), (0.26, 1), (0.999, 1), (1.0, 1), (f64::NAN, 1)] {
         assert_eq!(random(&candidates, chance), Some(chosen), "{chance}");
     }
@@ -152,7 +201,7 @@ proptest! {
     #[test]
     fn chance_is_fair(weights in prop::collection::vec(1..20i32, 1..8)) {
         let members = weighing(&weights);
-        let candidates: Vec<_> = members.iter().filter_map(|member| Candidate::of(member)).collect();
+        let (_, candidates) = Candidate::all(&members);
         let total: i32 = weights.iter().sum();
         let mut counts = vec![0; weights.len()];
         for step in 0..total {

@@ -147,6 +147,31 @@ impl Heartbeat {
         })
     }
 
+    /// Whether it tells how its machine was found: a server that says nothing of that, or that what it says is unknown
+    /// (below 0), is no less burdened for it.
+    pub fn is_measured(&self) -> bool {
+        let figures = [self.cpu_usage, self.memory_usage, self.load_average];
+        // No machine has neither memory in use nor any available.
+        figures.iter().all(|figure| *figure >= 0.0)
+            && (self.memory_usage > 0.0 || self.available_physical_memory_size > 0.0)
+    }
+
+    /// Why its server is not normal, such as `load 9.1 > 4, memory 0.2 GB < 0.3`; `None` if it is, or doesn't say why
+    /// not.
+    pub fn cause(&self) -> Option<String> {
+        match self.status() {
+            Status::Normal => None,
+            Status::Abnormal => {
+                let limits = Limits { max_cpu_load_avg: self.max_cpuload_avg, reserved_memory: self.reserved_memory };
+                limits.exceeded(self.load_average, self.available_physical_memory_size)
+            }
+            Status::Busy => {
+                let (waiting, threads) = (self.worker_waiting_task_count?, self.worker_exec_thread_count?);
+                (waiting > threads).then(|| format!("{waiting} waiting tasks > {threads}"))
+            }
+        }
+    }
+
     /// Whether this heartbeat says something that those who choose servers by it have not heard yet.
     ///
     /// Figures that moved by less than a twentieth, and the time of the report, are no news.
