@@ -1,11 +1,14 @@
 //! The handle on a cluster.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use registry_host::{ErrorKind, Registry, Result, SessionState};
 
 use crate::{
-    Groups, Member, Members, Options, Role, Server, Slot, Which,
+    Groups, Member, Members, NoSlot, Options, Role, Server, Slot, Which,
     balance::Balancer,
     keys::{DEAD_SERVERS, NODES, group_name, mark_key, mark_name, marked},
     membership::Membership,
@@ -30,6 +33,8 @@ struct Inner {
     board: Arc<Board>,
     balancer: Mutex<Balancer>,
     pulse: Pulse,
+    /// Whether slots are refused for the sake of masters that count in another way.
+    slots_refused: AtomicBool,
     _watching: Task,
 }
 
@@ -48,7 +53,8 @@ impl Cluster {
         let watching = view::mirror(&registry, NODES, Arc::clone(&board)).await?;
         let balancer = Mutex::new(Balancer::new(options.of_role(Role::Master).host_selector));
         let pulse = Pulse::begin(&registry);
-        Ok(Cluster(Arc::new(Inner { registry, options, board, balancer, pulse, _watching: watching })))
+        let slots_refused = AtomicBool::new(false);
+        Ok(Cluster(Arc::new(Inner { registry, options, board, balancer, pulse, slots_refused, _watching: watching })))
     }
 
     /// Registers a server, and beats for it from then on.
@@ -86,7 +92,13 @@ impl Cluster {
         self.members(Which::Masters)
     }
 
-    /// The workers of a group, whose name is trimmed and in lower case, `default` if it is empty.
+    /// The workers of a group, whose name is trimmed, and `default` if it is empty; else names are compared as they
+    /// are.
+    ///
+    /// # Behavior
+    ///
+    /// DolphinScheduler up to 3.0, whose heartbeats are no JSON, puts the names of groups into lower case. What such a
+    /// worker has registered below `gpu` may be meant for `GPU`, and is among the workers of both.
     pub fn workers(&self, group: &str) -> Members {
         // What can't be a group's name is nobody's.
         self.members(Which::Group(group_name(group).unwrap_or_else(|_| group.to_owned())))
@@ -104,29 +116,52 @@ impl Cluster {
 
     /// Chooses a worker of a group, as `registry.cluster.host-selector` says.
     ///
+    /// # Behavior
+    ///
+    /// Of the [workers of a group](Cluster::workers) those that an old version has registered under its name in lower
+    /// case are chosen only while none is registered under the very name.
+    ///
     /// # Errors
     ///
     /// `NotFound` if no worker of the group is normal; it names the group.
     pub fn choose(&self, group: &str) -> Result<Arc<Member>> {
-        let members = self.workers(group).now();
+        let mut members = self.workers(group).now();
+        let is_exact = |member: &Arc<Member>| {
+            member.group.as_deref().is_some_and(|own| group_name(group).is_ok_and(|it| it == own))
+        };
+        if members.iter().any(is_exact) {
+            members.retain(is_exact);
+        }
         let mut balancer = self.0.balancer.lock().unwrap_or_else(PoisonError::into_inner);
         balancer.choose(group, &members)
     }
 
-    /// The slot of the master at an address; nothing if it isn't seen, isn't normal, or if this registry has no session.
+    /// The slot of the master at an address.
+    ///
+    /// # Errors
+    ///
+    /// Why it has none; a warning in the log says so once if that is because of another kind of masters.
     ///
     /// # Behavior
     ///
     /// It is right as soon as the view is: milliseconds after a master has joined, left or become abnormal. A master that is cut
     /// off has its slot until its session is `Lost`, which it is told before the others can see it gone. One whose process has stood
     /// still, for a twelfth of the session's timeout or longer, has none until the registry has answered again.
-    pub fn slot(&self, address: &str) -> Option<Slot> {
+    pub fn slot(&self, address: &str) -> std::result::Result<Slot, NoSlot> {
         let registry = &self.0.registry;
-        match registry.session().state() {
-            SessionState::Lost | SessionState::Closed => None,
-            _ if !self.0.pulse.is_felt(registry) => None,
+        let slot = match registry.session().state() {
+            SessionState::Lost | SessionState::Closed => Err(NoSlot::NotSeen),
+            _ if !self.0.pulse.is_felt(registry) => Err(NoSlot::NotSeen),
             _ => Slot::of(address, &self.masters().now()),
+        };
+        let refused = matches!(slot, Err(NoSlot::Foreign { .. }));
+        if self.0.slots_refused.swap(refused, Ordering::Relaxed) != refused {
+            match &slot {
+                Err(why) if refused => tracing::warn!(master = address, %why, "the master has no slot"),
+                _ => tracing::info!(master = address, "slots are counted again"),
+            }
         }
+        slot
     }
 
     /// Declares a server dead: it is told to stop at its next beat.

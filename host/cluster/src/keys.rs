@@ -77,7 +77,8 @@ impl Server {
     ///
     /// # Behavior
     ///
-    /// The names of groups are trimmed and in lower case; an empty one is `default`.
+    /// The names of groups are trimmed, and otherwise stay as they are: `GPU` and `gpu` are two groups. An empty one is
+    /// `default`.
     ///
     /// # Errors
     ///
@@ -159,18 +160,18 @@ pub(crate) fn registered(key: &str) -> Option<(Role, Option<&str>, &str)> {
     segments.next().is_none().then_some(found)
 }
 
-/// The name of a group as it stands in keys: trimmed, in lower case, `default` if it is empty.
+/// The name of a group as it stands in keys: trimmed, `default` if it is empty.
 ///
 /// # Errors
 ///
 /// `InvalidKey` for what can't be a segment of a key.
 pub(crate) fn group_name(name: &str) -> Result<String> {
-    let name = name.trim().to_lowercase();
+    let name = name.trim();
     if name.is_empty() {
         return Ok(DEFAULT_GROUP.to_owned());
     }
-    if is_segment(&name) {
-        return Ok(name);
+    if is_segment(name) {
+        return Ok(name.to_owned());
     }
     let message = format!("the group {name:?} is no name; accepted: one segment of a key, without '/'");
     Err(Error::new(ErrorKind::InvalidKey, message))
@@ -200,8 +201,9 @@ mod tests {
     fn servers_register_where_dolphinscheduler_looks_for_them() {
         let master = Server::master("10.0.0.1:5678").unwrap();
         assert_eq!(master.keys(), ["/nodes/master/10.0.0.1:5678"]);
-        let worker = Server::worker("[::1]:1234", [" GPU ", "", "default", "gpu"]).unwrap();
-        assert_eq!(worker.keys(), ["/nodes/worker/default/[::1]:1234", "/nodes/worker/gpu/[::1]:1234"]);
+        let worker = Server::worker("[::1]:1234", [" GPU ", "", "default", "gpu", "GPU"]).unwrap();
+        let groups = ["GPU", "default", "gpu"].map(|group| format!("/nodes/worker/{group}/[::1]:1234"));
+        assert_eq!(worker.keys(), groups);
         assert_eq!(Server::worker("a:1", [] as [&str; 0]).unwrap().groups(), [DEFAULT_GROUP]);
         assert_eq!(mark_key(Role::Worker, "a:1"), "/dead-servers/worker_a:1");
         assert_eq!(marked("worker_a_b:1"), Some((Role::Worker, "a_b:1".to_owned())));

@@ -53,7 +53,7 @@
 //!                 _ => {}
 //!             },
 //!             task = next_task() => {
-//!                 let mine = master.slot().is_some_and(|slot| slot.covers(task));
+//!                 let mine = master.slot().is_ok_and(|slot| slot.covers(task));
 //!                 if mine && matches!(master.standing(), Standing::Serving) {
 //!                     println!("task {task} is for {}", cluster.choose("default")?.address);
 //!                 }
@@ -76,12 +76,32 @@
 //! | `/nodes/worker/<group>/<host:port>` | ephemeral, in each of its groups | the same |
 //! | `/dead-servers/<master or worker>_<host:port>` | persistent | the name |
 //! | `/cluster/lives/<master or worker>_<host:port>/<start>-<process>` | persistent | what a server leaves behind, as JSON |
+//! | `/cluster/dead-marks` | persistent | since when dead marks have been there, as JSON |
+//! | `/cluster/lives` | persistent | which data these are: written once, and gone with them |
+//! | `/cluster/sessions/<master or worker>_<host:port>` | ephemeral | the life whose session it is |
 //! | `/lock/failover/startup-masters` | lock | held by a master while it registers |
 //! | `/lock/failover/masters`, `/lock/failover/workers` | locks | held while a master takes over |
 //!
 //! The record of a server's life is put together with its entries, and is removed when it leaves in order, or when somebody
 //! has taken over for it; with the last one of an address goes what they stood below. Each beat checks that it is still untouched.
 //! What a cluster that takes over for nobody leaves there stays.
+//!
+//! # When data are deleted
+//!
+//! That something is gone is nobody's act by itself. A server whose dead mark is there was declared dead; one whose
+//! record says so is replaced or taken over for. Where neither is, it looks what else is gone, after a second in which
+//! whoever deletes may end:
+//!
+//! - Only its own entry, while the folder is the same as before: somebody has deleted it, and the server
+//!   [stops](Stop::EntryGone).
+//! - The folder too (`/nodes` was deleted), the record of its life, or all of it (the servers' data were lost): the
+//!   registry was emptied. With `registry.disconnect-strategy: wait` the server registers anew, in the same life; with
+//!   `stop` it stops and [says so](Stop::Emptied).
+//!
+//! Nobody takes over for a server whose session lives, which the entry below `/cluster/sessions` tells, nor does a
+//! master whose own entries are gone. Records that are gone can't be taken over for: who dies while the data are lost
+//! leaves nothing behind. A server that was out of contact for long, and comes back after the data were lost, can't
+//! know whether others had taken over for it before.
 //!
 //! # What it promises, and when
 //!
@@ -94,7 +114,8 @@
 //!   `registry.disconnect-strategy` it stops or [waits](Standing::Waiting). Others take over once its session has ended,
 //!   and `registry.cluster.failover-grace` later.
 //! - **Slots** are the same for all masters whose views are the same: within milliseconds of an event. Two may take themselves
-//!   for the owner of the same work meanwhile; what must be done once is done under a lock.
+//!   for the owner of the same work meanwhile; what must be done once is done under a lock. Beside masters of DolphinScheduler, whose
+//!   versions count in several other ways, no master has a [slot](Slot), and a warning says so: run masters of one kind.
 //! - **A take-over** is run by one master at a time, whose [`Guard`](registry_host::Guard) fences its writes, until one
 //!   has written down that it is done.
 //!
@@ -104,6 +125,7 @@
 //! Ten thousand workers in one group each are 1,000 Txns and 350 kB a second to the backend. The view of one process, which is
 //! one watch, took 2.8% of one processor at 1,000 beats a second on etcd, plugin included, and 1.1% in memory
 //! (`examples/crowd.rs`, release build, 2026-11-20).
+//! Beside its entries a server keeps one ephemeral more, which is written once for each session.
 //! `max-unchanged-interval` leaves those unwritten that say nothing new: while no figure has moved by a
 //! twentieth and no status has changed, a server is only as often heard of as that says. That it lives is proved by its session.
 
@@ -112,7 +134,9 @@
 mod address;
 pub mod balance;
 mod cluster;
+mod era;
 mod failover;
+mod forget;
 mod gauge;
 mod heartbeat;
 mod keys;
@@ -127,9 +151,11 @@ mod slot;
 mod status;
 mod task;
 mod view;
+mod witness;
 
 pub use cluster::Cluster;
 pub use failover::{Departed, Failover, TakeOver};
+pub use forget::Forgotten;
 pub use gauge::{Figures, Gauge};
 pub use heartbeat::{Heartbeat, HeartbeatFormat, Unreadable};
 pub use keys::{DEAD_SERVERS, DEFAULT_GROUP, Role, Server, marked};
@@ -137,6 +163,6 @@ pub use member::{Life, Member};
 pub use membership::{Membership, Standing, Stop};
 pub use options::Options;
 pub use roles::{LoadProtection, RoleOptions};
-pub use slot::Slot;
+pub use slot::{NoSlot, Slot};
 pub use status::{Limits, Status};
 pub use view::{Change, Changes, GroupChange, GroupChanges, Groups, Members, Which};

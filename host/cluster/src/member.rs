@@ -3,7 +3,7 @@
 use registry_host::{Entry, SessionId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Heartbeat, Role, Status, Unreadable, keys};
+use crate::{Heartbeat, HeartbeatFormat, Role, Status, Unreadable, keys};
 
 /// A server that is registered; a worker is one in each of its groups.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,22 @@ impl Member {
         })
     }
 
+    /// Whether it is of a version of DolphinScheduler that puts the names of groups into lower case: its heartbeat is no
+    /// JSON, and empty at first.
+    fn lowers_groups(&self) -> bool {
+        let lowers = |heartbeat: &Heartbeat| !heartbeat.keeps_record && heartbeat.format != HeartbeatFormat::Json;
+        self.heartbeat.as_ref().map_or_else(Unreadable::is_absent, lowers)
+    }
+
+    /// Whether it is a worker of this group, whose name is trimmed.
+    ///
+    /// Versions of DolphinScheduler whose heartbeat is no JSON register a worker of the group `GPU` below `gpu`, so
+    /// that it may be meant by either name.
+    pub(crate) fn is_in(&self, group: &str) -> bool {
+        let own = |own: &str| own == group || self.lowers_groups() && own == group.to_lowercase();
+        self.role == Role::Worker && self.group.as_deref().is_some_and(own)
+    }
+
     /// Whether it can be given work; nothing if it is not known.
     pub fn status(&self) -> Option<Status> {
         self.heartbeat.as_ref().ok().map(Heartbeat::status)
@@ -62,6 +78,11 @@ impl Member {
     /// Whether it is known that it can be given work.
     pub fn is_normal(&self) -> bool {
         self.status() == Some(Status::Normal)
+    }
+
+    /// Whether it is a server of DolphinScheduler, which keeps no record of its life, or can't be read.
+    pub(crate) fn is_foreign(&self) -> bool {
+        !self.heartbeat.as_ref().is_ok_and(|heartbeat| heartbeat.keeps_record)
     }
 
     /// Its life; nothing if it is not known.

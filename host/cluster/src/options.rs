@@ -39,6 +39,9 @@ pub struct Options {
     /// `failover-grace`, 0 s: how long a server may be gone before another takes over for it.
     #[serde(with = "duration")]
     pub failover_grace: Duration,
+    /// `dead-mark-retention`, 7 days: how long the dead mark of a server stays that doesn't come back; 0 s for ever.
+    #[serde(with = "duration")]
+    pub dead_mark_retention: Duration,
     /// What the section `master` says.
     #[serde(skip)]
     pub master: RoleOptions,
@@ -59,6 +62,7 @@ impl Default for Options {
             exec_threads: 100,
             host_selector: Selector::default(),
             failover_grace: Duration::ZERO,
+            dead_mark_retention: Duration::from_secs(7 * 24 * 3600),
             master: RoleOptions::default(),
             worker: RoleOptions::default(),
         }
@@ -191,12 +195,14 @@ mod tests {
             "registry.cluster.failover-grace=1m",
             "registry.cluster.max-unchanged-interval=30s",
             "registry.cluster.heartbeatFormat=dolphinscheduler-1.3",
+            "registry.cluster.dead-mark-retention=1day",
         ]);
         let options = options.unwrap();
         assert_eq!(options.max_heartbeat_interval, Duration::from_secs(2));
         assert_eq!((options.limits().max_cpu_load_avg, options.host_weight), (7.5, 5));
         assert_eq!(options.host_selector, Selector::LowerWeight);
         assert_eq!(options.failover_grace, Duration::from_secs(60));
+        assert_eq!(options.dead_mark_retention, Duration::from_secs(86_400));
         assert_eq!(options.max_unchanged_interval, Some(Duration::from_secs(30)));
         assert_eq!(options.heartbeat_format, HeartbeatFormat::Fields10);
         let later = read(&["registry.cluster.heartbeat-format=dolphinscheduler-2.0"]).unwrap();

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{HeartbeatFormat, Life, Role, address::folder, heartbeat::dates};
 
-/// What all records stand below.
+/// What all records stand below; its own value is the [era](crate::era::Era).
 pub(crate) const RECORDS: &str = "/cluster/lives";
+/// What all stands below that this crate adds to DolphinScheduler's layout.
+pub(crate) const CLUSTER: &str = "/cluster";
 
 /// A life's record, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,7 +64,9 @@ impl Record {
     /// The record that an entry holds; nothing if it holds none.
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         // The folders between are persistent and empty, too.
-        let record = (!entry.value.is_empty()).then(|| serde_json::from_slice::<Record>(&entry.value))?;
+        let is_record =
+            !entry.value.is_empty() && entry.key.strip_prefix(RECORDS).is_some_and(|key| key.starts_with('/'));
+        let record = is_record.then(|| serde_json::from_slice::<Record>(&entry.value))?;
         match record {
             Ok(record) if record.key() == entry.key => Some(record),
             Ok(_) => None,

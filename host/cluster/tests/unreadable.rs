@@ -51,7 +51,7 @@ async fn the_host_that_is_given_a_digest_first_hides_nobody_from_the_others() {
         shows(&workers(cluster), &["w:1", "w:3"]).await;
     }
     shows(&workers(&changed), &["w:1", "w:2", "w:3"]).await;
-    assert_eq!(master.slot().map(|slot| slot.count), Some(1));
+    assert_eq!(master.slot().map(|slot| slot.count), Ok(1));
     // A mark that can't be read is one.
     changed.mark_dead(w3.server()).await.expect("a mark");
     assert!(matches!(*stopped(&w3).await, Stop::DeclaredDead));

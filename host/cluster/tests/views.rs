@@ -38,7 +38,7 @@ async fn changes_begin_with_who_is_there() {
         let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
         let first = register(&one, &worker("w:1", &["a"])).await;
         shows(&other.workers("a"), &["w:1"]).await;
-        let (mut a, mut all) = (other.workers("A ").changes(), other.members(Which::All).changes());
+        let (mut a, mut all) = (other.workers("a ").changes(), other.members(Which::All).changes());
         assert_eq!(next_move(&mut a).await, told('+', "w:1"));
         assert!(matches!(next(&mut a).await, Change::Changed(member) if member.address == "w:1"));
         let _second = register(&one, &worker("w:2", &["b"])).await;
@@ -121,6 +121,40 @@ async fn servers_of_other_versions_are_shown_and_what_can_not_be_read_says_why()
 }
 
 #[tokio::test]
+async fn groups_are_told_apart_by_case_unless_an_old_version_has_written_them_in_lower_case() {
+    for settings in every() {
+        let (one, foreign) = (cluster(&settings, &[]).await, registry_suite::open(settings).await.expect("a registry"));
+        let put = async |key: &str, value: &str| {
+            foreign.put(key, value).ephemeral().await.expect("a put");
+        };
+        let ten = "0.25,0.5,1.0,7.5,8.0,0.3,1700000000000,1700000010000,0,4711";
+        let json = r#"{"startupTime":5,"reportTime":9,"memoryUsage":0.1,"serverStatus":0}"#;
+        put("/nodes/worker/gpu/lower:1", json).await;
+        put("/nodes/worker/gpu/old:1", ten).await;
+        // It has said nothing yet.
+        put("/nodes/worker/gpu/silent:1", "").await;
+        shows(&one.workers("gpu"), &["lower:1", "old:1", "silent:1"]).await;
+        assert_eq!(addresses(&one.workers("GPU")), ["old:1", "silent:1"]);
+        assert_eq!(addresses(&one.workers("Gpu")), ["old:1", "silent:1"]);
+        let mut changes = one.workers("GPU").changes();
+        assert_eq!(next_move(&mut changes).await, told('+', "old:1"));
+        assert_eq!(next_move(&mut changes).await, told('+', "silent:1"));
+        assert_eq!(one.choose("GPU").expect("the old one").address, "old:1");
+        let refused = one.choose("CPU").expect_err("nobody").to_string();
+        assert!(refused.contains("\"CPU\""), "{refused}");
+        put("/nodes/worker/GPU/exact:1", json).await;
+        assert_eq!(next_move(&mut changes).await, told('+', "exact:1"));
+        for _ in 0..9 {
+            assert_eq!(one.choose(" GPU").expect("the exact one").address, "exact:1");
+        }
+        // It is upgraded: its group is what it says from now on.
+        put("/nodes/worker/gpu/old:1", json).await;
+        assert_eq!(next_move(&mut changes).await, told('-', "old:1"));
+        shows(&one.workers("GPU"), &["exact:1", "silent:1"]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_view_is_right_after_its_session_was_lost() {
     for (settings, ending) in Ending::each() {
         let one = cluster(&settings, &[]).await;
@@ -154,12 +188,12 @@ async fn masters_agree_on_their_slots() {
             clusters.push(cluster);
         }
         wait_until("all have a slot of three", SOON, || {
-            masters.iter().enumerate().all(|(index, master)| master.slot() == Some(Slot { index, count: 3 }))
+            masters.iter().enumerate().all(|(index, master)| master.slot() == Ok(Slot { index, count: 3 }))
         })
         .await;
         masters.remove(0).leave().await.expect("it leaves");
         wait_until("two have a slot of two", SOON, || {
-            masters.iter().enumerate().all(|(index, master)| master.slot() == Some(Slot { index, count: 2 }))
+            masters.iter().enumerate().all(|(index, master)| master.slot() == Ok(Slot { index, count: 2 }))
         })
         .await;
     }

@@ -101,7 +101,7 @@ impl Looking {
         let membership = self.membership.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the look: if the process is stopped in between, the slot was found before that.
         let before = now();
-        let slot = membership.as_ref().and_then(Membership::slot).map(|Slot { index, count }| (index, count));
+        let slot = membership.as_ref().and_then(|it| it.slot().ok()).map(|Slot { index, count }| (index, count));
         if slot != self.slot {
             tell(Event::Slot { own: self.own.clone(), slot, until: self.found });
             self.slot = slot;

@@ -1,7 +1,9 @@
 //! The folder below which all servers of this process keep their data.
 
+use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::LazyLock;
+use std::{fs, io};
 
 use tempfile::TempDir;
 
@@ -25,6 +27,28 @@ pub(crate) fn folder(name: &str) -> Result<TempDir> {
         .prefix(&format!("{name}-"))
         .tempdir_in(&scratch.root)
         .map_err(Error::during(format!("making a folder in {}", scratch.root.path().display())))
+}
+
+/// Removes what the members have stored, whose folders lie in this one; who a member is among others stays.
+pub(crate) fn empty(folder: &Path) -> Result<()> {
+    let emptied = || -> io::Result<()> {
+        for member in fs::read_dir(folder)? {
+            let member = member?;
+            if !member.file_type()?.is_dir() {
+                continue;
+            }
+            for stored in fs::read_dir(member.path())? {
+                let stored = stored?;
+                match stored.file_type()?.is_dir() {
+                    true => fs::remove_dir_all(stored.path())?,
+                    false if stored.file_name() == "myid" => {}
+                    false => fs::remove_file(stored.path())?,
+                }
+            }
+        }
+        Ok(())
+    };
+    emptied().map_err(Error::during(format!("removing what is stored in {}", folder.display())))
 }
 
 impl Scratch {

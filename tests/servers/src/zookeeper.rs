@@ -15,7 +15,7 @@ pub use builder::Builder;
 use zookeeper_client::Client;
 
 use self::security::Security;
-use crate::{Certificates, Error, Member, PeerNetwork, Result, leader};
+use crate::{Certificates, Error, Member, PeerNetwork, Result, leader, scratch};
 
 /// A running ZooKeeper of one server or more; dropping it ends them and removes their data.
 ///
@@ -28,7 +28,7 @@ pub struct ZooKeeper {
     words: Vec<SocketAddr>,
     security: Security,
     // After the members: they end before their data goes.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl ZooKeeper {
@@ -150,6 +150,16 @@ impl ZooKeeper {
     pub fn restart(&self) -> Result<()> {
         // All are down before one comes up: a quorum of the old ones must not go on in between.
         self.kill();
+        self.start_members()
+    }
+
+    /// Kills every member and starts them again without any data.
+    ///
+    /// # Errors
+    /// As [`restart`](Self::restart), and if the data can't be removed.
+    pub fn wipe(&self) -> Result<()> {
+        self.kill();
+        scratch::empty(self.folder.path())?;
         self.start_members()
     }
 

@@ -14,8 +14,29 @@ use crate::{Role, Which, record::Record};
 /// depends on it.
 const SETTLES: Duration = Duration::from_millis(100);
 
-/// Since when lives have been missed, by the keys of their records.
-pub(super) type Missed = HashMap<String, Instant>;
+/// How much longer than a server's longest silence it is waited for one whose entries went before its session did:
+/// somebody has deleted them, and perhaps what tells of the session as well. It puts both again if it lives.
+const PUT_AGAIN: Duration = Duration::from_secs(2);
+
+/// The lives that are missed, by the keys of their records.
+pub(super) type Missed = HashMap<String, Since>;
+
+/// Since when a life has been missed.
+pub(super) struct Since {
+    entries: Instant,
+    /// Its session; nothing while that lives.
+    session: Option<Instant>,
+}
+
+/// How long the two watches may tell of the end of one session one after the other, before its entries count as deleted.
+const APART: Duration = Duration::from_secs(1);
+
+impl Since {
+    /// Whether its entries have gone by themselves.
+    fn was_deleted(&self) -> bool {
+        self.session.is_some_and(|session| session.saturating_duration_since(self.entries) > APART)
+    }
+}
 
 /// For whom it is time, and when it is for the next.
 pub(super) struct Due {
@@ -41,14 +62,22 @@ impl<T> Shared<T> {
         let records: Vec<_> = self.lives.of(role).into_iter().filter(|(_, record)| gone(record)).collect();
         let keys: HashSet<_> = records.iter().map(|(key, _)| key).collect();
         missed.retain(|key, _| keys.contains(key));
-        let (grace, moment) = (self.cluster.options().failover_grace, Instant::now());
+        let options = self.cluster.options().of_role(role);
+        let (grace, longest_silence, moment) = (options.failover_grace, options.max_heartbeat_interval, Instant::now());
         let mut due = Due { now: Vec::new(), next: None };
         for (key, record) in records {
             // One that is another process by now, or that somebody has begun to take over for, can't come back.
             let replaced = record.replaced_by.is_some() || there.contains(&record.address);
             let over = replaced || record.taken_over.is_some();
-            let since = *missed.entry(key.clone()).or_insert(moment);
-            let at = since + SETTLES + if over { Duration::ZERO } else { grace };
+            if !over && self.lives.is_in_session(&record) {
+                // Somebody has deleted its entries: it stops, or registers anew.
+                missed.entry(key).or_insert(Since { entries: moment, session: None }).session = None;
+                continue;
+            }
+            let since = missed.entry(key.clone()).or_insert(Since { entries: moment, session: None });
+            let gone = *since.session.get_or_insert(moment);
+            let longer = if since.was_deleted() { longest_silence + PUT_AGAIN } else { Duration::ZERO };
+            let at = gone + SETTLES + if over { Duration::ZERO } else { grace.max(longer) };
             if at <= moment {
                 due.now.push(key);
             } else {

@@ -2,6 +2,7 @@
 
 mod due;
 mod lives;
+mod marks;
 mod taking;
 mod watching;
 
@@ -11,7 +12,7 @@ use registry_host::{Error, ErrorKind, Guard, Result};
 use tokio::sync::watch;
 
 use self::lives::Lives;
-use crate::{Cluster, Life, Membership, Role, Server, Standing, record::RECORDS, task::Task, view};
+use crate::{Cluster, Life, Membership, Role, Server, Standing, record::CLUSTER, task::Task, view};
 
 /// A server that has gone without leaving in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,7 @@ pub trait TakeOver: Send + Sync + 'static {
 pub struct Failover {
     _watching: Task,
     _roles: [Task; 2],
+    _marks: Task,
 }
 
 /// What both roles need.
@@ -75,15 +77,20 @@ impl Membership {
     ///
     /// # Behavior
     ///
-    /// When a server's entries go and it has not left in order, one of the masters takes the lock of its role,
-    /// `/lock/failover/masters` or `/lock/failover/workers`. Once `registry.cluster.failover-grace` has passed it writes
-    /// down that it takes over, together with the server's dead mark, and only if the server isn't back: from then on a server
-    /// that comes back is told to stop. Then it runs the host's [`TakeOver`], and at last removes the record of the server's
-    /// life, if it still holds the lock. Whatever is left unfinished is begun anew by the next one. A server that was restarted
-    /// meanwhile gets no dead mark.
+    /// When a server's entries go with its session and it has not left in order, one of the masters takes the lock of
+    /// its role, `/lock/failover/masters` or `/lock/failover/workers`. Once `registry.cluster.failover-grace` has
+    /// passed it writes down that it takes over, together with the server's dead mark, and only if the server isn't
+    /// back: from then on a server that comes back is told to stop. Then it runs the host's [`TakeOver`], and at last
+    /// removes the record of the server's life, if it still holds the lock. Whatever is left unfinished is begun anew
+    /// by the next one. A server that was restarted meanwhile gets no dead mark.
+    ///
+    /// For a server whose session lives, and whose entries somebody has deleted, nobody takes over until it has
+    /// stopped; nor does a master take over for anybody whose own entries are gone.
     ///
     /// That also goes for all who had gone before: the first master after an outage of all takes over for everyone who was there.
-    /// Servers of DolphinScheduler, which leave no record, get one as soon as the first of the masters that do leave one sees them.
+    /// The first of the masters that do this also removes dead marks that are older than
+    /// `registry.cluster.dead-mark-retention`. Servers of DolphinScheduler, which leave no record, get one as soon as
+    /// the first of the masters that do leave one sees them.
     ///
     /// # Errors
     ///
@@ -94,7 +101,7 @@ impl Membership {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let lives = Lives::new();
-        let watching = view::mirror(self.cluster().registry(), RECORDS, Arc::clone(&lives)).await?;
+        let watching = view::mirror(self.cluster().registry(), CLUSTER, Arc::clone(&lives)).await?;
         let shared = Arc::new(Shared {
             cluster: self.cluster().clone(),
             server: self.server().clone(),
@@ -104,12 +111,21 @@ impl Membership {
             host,
         });
         let roles = Role::ALL.map(|role| Task::spawn(watching::watch(Arc::clone(&shared), role)));
-        Ok(Failover { _watching: watching, _roles: roles })
+        let marks = Task::spawn(marks::watch(shared));
+        Ok(Failover { _watching: watching, _roles: roles, _marks: marks })
     }
 }
 
 impl<T> Shared<T> {
     fn is_serving(&self) -> bool {
         matches!(*self.standing.borrow(), Standing::Serving)
+    }
+
+    /// Whether this master is the first of those that keep records: what is to be done once is its work.
+    pub(super) fn is_first(&self) -> bool {
+        let masters = self.cluster.masters().now();
+        let order = |master: &crate::Member| (master.life(), master.address.clone());
+        let first = masters.iter().filter(|master| !master.is_foreign()).map(|master| order(master)).min();
+        first.is_some_and(|(life, _)| life == Some(self.life))
     }
 }

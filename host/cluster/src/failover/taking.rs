@@ -13,6 +13,7 @@ use crate::{
     keys::{mark_key, mark_name},
     presence::is_there,
     record::{Record, TakenOver, now},
+    witness,
 };
 
 /// How often in a row others may be faster.
@@ -49,13 +50,17 @@ impl<T: TakeOver> Shared<T> {
     /// Writes down that it is begun, and the dead mark; nothing if there is nothing to take over. Gives the record's version.
     async fn begin(&self, key: &str, guard: &Guard) -> Result<Option<(Departed, u64)>> {
         let registry = self.cluster.registry();
+        let (own_record, own_node) = self.own_keys();
         for _ in 0..TRIES {
             let Some(entry) = registry.get(key).await? else { return Ok(None) };
             let Some(mut record) = Record::of(&entry) else { return Ok(None) };
+            let witness = witness::key(record.role, &record.address);
             let mut txn = registry.txn().check_held(guard).check_version(key, entry.version);
             // It may be there in other groups.
             let registered = Registered::look(registry, folder(record.role, &record.address)).await?;
             txn = registered.check(txn);
+            // What is missing here may be missing because all is deleted.
+            txn = txn.check_present(&own_record).check_present(&own_node);
             let mut restarted = is_lived_anew(&registered, &entry) || self.is_elsewhere(&record);
             for node in &record.keys {
                 let there = match registry.get(node).await {
@@ -79,6 +84,13 @@ impl<T: TakeOver> Shared<T> {
                     Some(_) => restarted = true,
                 }
             }
+            if !restarted && record.taken_over.is_none() {
+                txn = match registry.get(&witness).await? {
+                    Some(entry) if witness::tells_of(&entry, record.life()) => return Ok(None),
+                    Some(entry) => txn.check_version(&witness, entry.version),
+                    None => txn.check_absent(&witness),
+                };
+            }
             let by = self.server.address().to_owned();
             record.taken_over = Some(TakenOver { by, token: guard.token(), at: now() });
             let (value, mark) = (record.write(), mark_key(record.role, &record.address));
@@ -95,12 +107,28 @@ impl<T: TakeOver> Shared<T> {
                     return Ok(Some((departed, version)));
                 }
                 // The lock is lost, or somebody has beaten or come back.
-                Err(error) if error.kind() == ErrorKind::ConditionFailed && !guard.is_lost() => {}
+                Err(error) if error.kind() == ErrorKind::ConditionFailed && !guard.is_lost() => {
+                    for own in [&own_record, &own_node] {
+                        if registry.get(own).await?.is_none() {
+                            let message = "this master's own entries are gone, so it can't be told who else has gone";
+                            return Err(Error::new(ErrorKind::ConditionFailed, message)
+                                .with_key(own)
+                                .with_retryable(true));
+                        }
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
         let message = "the server's entries are changed all the time";
         Err(Error::new(ErrorKind::ConditionFailed, message).with_key(key).with_retryable(true))
+    }
+
+    /// This master's record, and where it is registered.
+    fn own_keys(&self) -> (String, String) {
+        let keys = self.server.keys();
+        let record = Record::new(self.server.role(), self.server.address(), Vec::new(), self.life);
+        (record.key(), keys.into_iter().next().unwrap_or_default())
     }
 
     /// Whether another life is seen at the address, which may leave no record.
@@ -150,7 +178,7 @@ impl<T: TakeOver> Shared<T> {
         for member in self.cluster.members(which(role)).now() {
             // One whose record is gone was taken over for, and comes for a moment with another session. One that has not told
             // who it is yet has nothing to be taken over either.
-            if keeps_record(&member) || member.is_silent() {
+            if !member.is_foreign() || member.is_silent() {
                 continue;
             }
             let node = key_of(&member);
@@ -165,13 +193,6 @@ impl<T: TakeOver> Shared<T> {
             self.write_one_down(self.cluster.registry(), &key, &record).await?;
         }
         Ok(())
-    }
-
-    fn is_first(&self) -> bool {
-        let masters = self.cluster.masters().now();
-        let order = |master: &Member| (master.life(), master.address.clone());
-        let first = masters.iter().filter(|master| keeps_record(master)).map(|master| order(master)).min();
-        first.is_some_and(|(life, _)| life == Some(self.life))
     }
 
     async fn write_one_down(&self, registry: &Registry, key: &str, record: &Record) -> Result<()> {
@@ -200,10 +221,6 @@ fn is_lived_anew(registered: &Registered, former: &Entry) -> bool {
 
 fn life_of(entry: &Entry) -> crate::Life {
     Member::of(entry).and_then(|member| member.life()).unwrap_or_default()
-}
-
-fn keeps_record(member: &Member) -> bool {
-    member.heartbeat.as_ref().is_ok_and(|heartbeat| heartbeat.keeps_record)
 }
 
 fn key_of(member: &Member) -> String {

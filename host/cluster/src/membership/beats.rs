@@ -3,13 +3,13 @@
 use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::{EphemeralEvent, Error, ErrorKind, Result, Session, SessionState, States};
+use registry_host::{DisconnectStrategy, EphemeralEvent, Error, ErrorKind, Result, Session, SessionState, States};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
-use super::{Entries, Standing, Stop, Tasks};
+use super::{Entries, Standing, Stop, Tasks, looking::Found};
 use crate::{
     Cluster, Figures, Heartbeat, Life, Limits, Options, Role, RoleOptions, Server, Status, gauge::Reading,
     heartbeat::dates, record::now,
@@ -38,6 +38,9 @@ impl Beats {
 
     /// The entries have been put with a first heartbeat.
     pub(super) fn begin(&mut self, entries: Entries, heartbeat: Heartbeat) {
+        if heartbeat.status() != Status::Normal {
+            self.tell_status(&heartbeat);
+        }
         (self.entries, self.last, self.written) = (Some(entries), heartbeat, Instant::now());
     }
 
@@ -85,16 +88,47 @@ impl Beats {
     /// Writes a heartbeat; says why if the server is to stop.
     async fn beat(&mut self, heartbeat: Heartbeat) -> Result<Option<Stop>> {
         let Some(entries) = &mut self.entries else { return Ok(Some(Stop::Left)) };
-        let stop = entries.beat(&heartbeat).await?;
+        let found = entries.beat(&heartbeat).await?;
+        let stop = self.settle(found, &heartbeat).await?;
+        if heartbeat.status() != self.last.status() {
+            self.tell_status(&heartbeat);
+        }
         (self.last, self.written) = (heartbeat, Instant::now());
         Ok(stop)
     }
 
-    async fn check(&mut self) -> Result<Option<Stop>> {
-        match &mut self.entries {
-            Some(entries) => entries.check().await,
-            None => Ok(Some(Stop::Left)),
+    fn tell_status(&self, heartbeat: &Heartbeat) {
+        let (server, status) = (&self.server, heartbeat.status());
+        match heartbeat.cause() {
+            None => tracing::info!(%server, %status, "the server has another status"),
+            Some(cause) => tracing::info!(%server, %status, cause, "the server is not given new work"),
         }
+    }
+
+    /// Looks after the entries without beating; says why if the server is to stop.
+    async fn check(&mut self, heartbeat: &Heartbeat) -> Result<Option<Stop>> {
+        let Some(entries) = &mut self.entries else { return Ok(Some(Stop::Left)) };
+        let found = entries.look().await?;
+        self.settle(found, heartbeat).await
+    }
+
+    /// Does what follows from what was found: says why if the server is to stop.
+    async fn settle(&mut self, found: Found, heartbeat: &Heartbeat) -> Result<Option<Stop>> {
+        let key = match found {
+            Found::Own => return Ok(None),
+            Found::Stop(stop) => return Ok(Some(stop)),
+            Found::Emptied(key) => key,
+        };
+        let said = self.options.said_of(self.server.role()).disconnect_strategy;
+        let strategy = said.unwrap_or_else(|| self.cluster.registry().disconnect_strategy());
+        let waits = matches!(strategy, DisconnectStrategy::Wait { .. });
+        let Some(entries) = self.entries.as_mut().filter(|_| waits) else { return Ok(Some(Stop::Emptied { key })) };
+        let stop = entries.put_again(heartbeat).await?;
+        if stop.is_none() {
+            let server = &self.server;
+            tracing::warn!(%server, key, "the registry's data were deleted, the server has registered anew");
+        }
+        Ok(stop)
     }
 }
 
@@ -211,7 +245,7 @@ async fn rounds(
                 again = None;
                 continue;
             }
-            Reason::Touched => beats.check().await,
+            Reason::Touched => beats.check(&heartbeat).await,
             Reason::Measured if heartbeat.status() == beats.last.status() => continue,
             Reason::Tick if again.is_none() && beats.can_wait(&heartbeat) => continue,
             Reason::Measured | Reason::Tick | Reason::Retry => beats.beat(heartbeat).await,

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use registry_host::{Error, ErrorKind, Registry, Result, SessionId, TxnBuilder};
 
-use super::Stop;
+use super::{Stop, looking::Found};
 use crate::{
     Heartbeat, Life, Member, Server,
     address::{Registered, folder, remove_if_empty},
+    era::Era,
     keys::mark_key,
     presence::is_there,
-    record::Record,
+    record::{RECORDS, Record},
+    witness,
 };
 
 /// How often in a row others may be faster.
@@ -26,26 +28,31 @@ pub(super) struct Entries {
     pub(super) registry: Registry,
     pub(super) server: Server,
     pub(super) life: Life,
-    mark: String,
-    record: At,
-    nodes: Vec<At>,
+    pub(super) mark: String,
+    /// Told apart from the data that are there once these were deleted.
+    pub(super) era: Era,
+    pub(super) record: At,
+    pub(super) nodes: Vec<At>,
+    /// What tells that the session lives, should the nodes be deleted.
+    pub(super) witness: String,
     /// The session that they were last seen or put in.
-    session: SessionId,
+    pub(super) session: SessionId,
 }
 
 #[derive(Debug)]
-struct At {
-    key: String,
+pub(super) struct At {
+    pub(super) key: String,
     /// The version that it was last known at; nothing if it went with its session.
-    version: Option<u64>,
+    pub(super) version: Option<u64>,
 }
 
-/// What came of a look.
-enum Found {
-    /// The entries are the server's own.
-    Own,
-    /// They are not.
-    Stop(Stop),
+/// What a server does with its own dead mark when it registers.
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    /// It begins a life: the mark was meant for another.
+    Clear,
+    /// It goes on living, unless there is a mark.
+    Heed,
 }
 
 impl Entries {
@@ -58,15 +65,53 @@ impl Entries {
         held: Option<&registry_host::Guard>,
         timeout: Duration,
     ) -> Result<Self> {
+        let put = Self::put_once(registry, server, life, heartbeat, held, timeout, Mark::Clear);
+        put.await?.map_err(|stop| Error::new(ErrorKind::ConditionFailed, stop.to_string()))
+    }
+
+    /// Puts them again after they were deleted; says if the server is to stop instead.
+    pub(super) async fn put_again(&mut self, heartbeat: &Heartbeat) -> Result<Option<Stop>> {
+        let timeout = self.registry.operation_timeout();
+        let put = Self::put_once(&self.registry, &self.server, self.life, heartbeat, None, timeout, Mark::Heed);
+        match put.await? {
+            Ok(entries) => *self = entries,
+            Err(stop) => return Ok(Some(stop)),
+        }
+        Ok(None)
+    }
+
+    async fn put_once(
+        registry: &Registry,
+        server: &Server,
+        life: Life,
+        heartbeat: &Heartbeat,
+        held: Option<&registry_host::Guard>,
+        timeout: Duration,
+        on_mark: Mark,
+    ) -> Result<std::result::Result<Self, Stop>> {
         let (mark, keys) = (mark_key(server.role(), server.address()), server.keys());
         let record = Record::new(server.role(), server.address(), keys.clone(), life);
         let (record_key, record_value, value) = (record.key(), record.write(), heartbeat.write());
         let folder = folder(server.role(), server.address());
+        let (witness, told) = (witness::key(server.role(), server.address()), witness::value(life));
         for _ in 0..TRIES {
+            let (era, version) = Era::begun(registry).await?;
             let registered = Registered::look(registry, folder.clone()).await?;
             let former = former(&registered, life);
             let session = registry.session().id();
-            let txn = registry.txn().timeout(timeout).delete(&mark).put(&record_key, &record_value).put(&folder, "");
+            let mut txn = registry.txn().timeout(timeout).check_version(RECORDS, version);
+            if on_mark == Mark::Heed {
+                if is_there(registry, &mark).await? {
+                    return Ok(Err(Stop::DeclaredDead));
+                }
+                match own_record(&registered, life, &keys[0]) {
+                    Ok(Some(version)) => txn = txn.check_version(&record_key, version),
+                    Ok(None) => txn = txn.check_absent(&record_key),
+                    Err(stop) => return Ok(Err(stop)),
+                }
+                txn = txn.check_absent(&mark);
+            }
+            txn = txn.put(&record_key, &record_value).put(&folder, "");
             // Nobody else has registered since the look. That a former process beats is no reason to look again.
             let mut txn = registered.check(txn);
             if let Some(held) = held {
@@ -79,6 +124,10 @@ impl Entries {
             for (key, version, value) in &former {
                 txn = txn.check_version(key, *version).put(key, value);
             }
+            txn = txn.put_ephemeral(&witness, &told);
+            if on_mark == Mark::Clear {
+                txn = txn.delete(&mark);
+            }
             let committed = match txn.commit().await {
                 Ok(committed) => committed,
                 Err(error) if error.kind() == ErrorKind::ConditionFailed && held.is_none_or(|held| !held.is_lost()) => {
@@ -87,21 +136,22 @@ impl Entries {
                 Err(error) => return Err(error),
             };
             let nodes = keys.iter().enumerate();
-            let nodes = nodes.map(|(at, key)| At { key: key.clone(), version: committed.version(3 + at) }).collect();
-            let record = At { version: committed.version(1), key: record_key };
+            let nodes = nodes.map(|(at, key)| At { key: key.clone(), version: committed.version(2 + at) }).collect();
+            let record = At { version: committed.version(0), key: record_key };
             let (registry, server) = (registry.clone(), server.clone());
-            return Ok(Entries { registry, server, life, mark, record, nodes, session });
+            return Ok(Ok(Entries { registry, server, life, mark, era, record, nodes, witness, session }));
         }
         Err(restless(server))
     }
 
-    /// The entries' keys.
+    /// The keys of the ephemeral entries.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.nodes.iter().map(|node| node.key.as_str())
+        self.nodes.iter().map(|node| node.key.as_str()).chain([self.witness.as_str()])
     }
 
-    /// Writes a heartbeat, if the entries are still the server's own and nobody has declared it dead; else says why it is to stop.
-    pub(super) async fn beat(&mut self, heartbeat: &Heartbeat) -> Result<Option<Stop>> {
+    /// Writes a heartbeat, if the entries are still the server's own and nobody has declared it dead; else says what
+    /// has become of them.
+    pub(super) async fn beat(&mut self, heartbeat: &Heartbeat) -> Result<Found> {
         let value = heartbeat.write();
         for _ in 0..TRIES {
             let session = self.registry.session().id();
@@ -109,25 +159,18 @@ impl Entries {
                 Ok(versions) => {
                     self.session = session;
                     self.nodes.iter_mut().zip(versions).for_each(|(node, version)| node.version = version);
-                    return Ok(None);
+                    return Ok(Found::Own);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::ConditionFailed | ErrorKind::VersionRace) => {}
                 Err(error) => return Err(error),
             }
             // Somebody has changed them: it may have been this registry, in the next session.
-            if let Found::Stop(stop) = self.look().await? {
-                return Ok(Some(stop));
+            match self.look().await? {
+                Found::Own => {}
+                found => return Ok(found),
             }
         }
         Err(restless(&self.server))
-    }
-
-    /// Whether the server is to stop, without writing.
-    pub(super) async fn check(&mut self) -> Result<Option<Stop>> {
-        match self.look().await? {
-            Found::Own => Ok(None),
-            Found::Stop(stop) => Ok(Some(stop)),
-        }
     }
 
     async fn write(&self, value: &[u8]) -> Result<Vec<Option<u64>>> {
@@ -143,59 +186,8 @@ impl Entries {
         Ok((0..self.nodes.len()).map(|at| committed.version(at)).collect())
     }
 
-    async fn look(&mut self) -> Result<Found> {
-        // Also a mark that this user may not read.
-        if is_there(&self.registry, &self.mark).await? {
-            return Ok(Found::Stop(Stop::DeclaredDead));
-        }
-        match self.registry.get(&self.record.key).await? {
-            Some(entry) => match Record::of(&entry) {
-                Some(Record { replaced_by: Some(by), .. }) => {
-                    return Ok(Found::Stop(Stop::Replaced { key: self.nodes[0].key.clone(), by: Some(by) }));
-                }
-                Some(Record { taken_over: None, .. }) => self.record.version = Some(entry.version),
-                _ => return Ok(Found::Stop(Stop::FailedOver)),
-            },
-            None => return Ok(Found::Stop(Stop::FailedOver)),
-        }
-        for at in 0..self.nodes.len() {
-            let key = self.nodes[at].key.clone();
-            // One that is missing is gone for good only if the session that it was put in lives after that was seen.
-            let session = self.registry.session().id();
-            let found = match self.registry.get(&key).await {
-                // Its own it could read.
-                Err(error) if error.kind() == ErrorKind::PermissionDenied && is_there(&self.registry, &key).await? => {
-                    return Ok(Found::Stop(Stop::Replaced { key, by: None }));
-                }
-                found => found?,
-            };
-            self.nodes[at].version = match found {
-                Some(entry) => {
-                    let member = Member::of(&entry);
-                    if member.as_ref().and_then(Member::life) != Some(self.life) {
-                        return Ok(Found::Stop(Stop::Replaced { key, by: member.and_then(|member| member.life()) }));
-                    }
-                    Some(entry.version)
-                }
-                None if session != self.session => None,
-                None if self.lives(session).await? => return Ok(Found::Stop(Stop::EntryGone { key })),
-                None => None,
-            };
-        }
-        Ok(Found::Own)
-    }
-
-    /// Whether a session still lives: it does if something can be put in it.
-    async fn lives(&self, session: SessionId) -> Result<bool> {
-        let probe = format!("{}/session", self.record.key);
-        self.registry.txn().check_present(&self.record.key).put_ephemeral(&probe, "").commit().await?;
-        let lives = self.registry.session().id() == session;
-        self.registry.delete(&probe).await?;
-        Ok(lives)
-    }
-
     /// Nobody who has registered since has told this server that it is replaced: its entries are its own.
-    fn check_record<'a>(&'a self, txn: TxnBuilder<'a>) -> TxnBuilder<'a> {
+    pub(super) fn check_record<'a>(&'a self, txn: TxnBuilder<'a>) -> TxnBuilder<'a> {
         match self.record.version {
             Some(version) => txn.check_version(&self.record.key, version),
             None => txn.check_present(&self.record.key),
@@ -217,16 +209,19 @@ impl Entries {
     async fn release_once(&self) -> Result<()> {
         let registered = Registered::look(&self.registry, folder(self.server.role(), self.server.address())).await?;
         let (mut txn, mut owns) = (registered.check(self.registry.txn()), false);
-        for node in &self.nodes {
-            txn = match self.registry.get(&node.key).await? {
-                None => txn.check_absent(&node.key),
-                Some(entry) if Member::of(&entry).and_then(|member| member.life()) == Some(self.life) => {
-                    txn.check_version(&node.key, entry.version)
+        for key in self.keys() {
+            txn = match self.registry.get(key).await? {
+                None => txn.check_absent(key),
+                Some(entry)
+                    if Member::of(&entry).and_then(|member| member.life()) == Some(self.life)
+                        || witness::tells_of(&entry, self.life) =>
+                {
+                    txn.check_version(key, entry.version)
                 }
                 Some(_) => continue,
             };
             // Also one that is missing: nor is it made anew then.
-            (txn, owns) = (txn.delete(&node.key), true);
+            (txn, owns) = (txn.delete(key), true);
         }
         if owns { txn.commit().await.map(drop) } else { Ok(()) }
     }
@@ -245,15 +240,19 @@ impl Entries {
                 Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
                 Err(error) => return Err(error),
             }
-            if let Found::Stop(stop) = self.look().await? {
-                return Ok(Some(stop));
+            match self.look().await? {
+                Found::Own => {}
+                Found::Stop(stop) => return Ok(Some(stop)),
+                // All is gone that there was to be removed.
+                Found::Emptied(_) => return self.release().await.map(|()| None),
             }
         }
         Err(restless(&self.server))
     }
 
     async fn remove(&self) -> Result<()> {
-        let mut txn = self.check_record(self.registry.txn()).delete(&self.record.key);
+        // Whoever has registered since has changed the record, so that what tells of the session is this life's own.
+        let mut txn = self.check_record(self.registry.txn()).delete(&self.record.key).delete(&self.witness);
         for node in &self.nodes {
             txn = match node.version {
                 Some(version) => txn.check_version(&node.key, version),
@@ -263,6 +262,28 @@ impl Entries {
         }
         txn.commit().await.map(drop)
     }
+}
+
+/// The version of a life's record, which goes on; or why it does not.
+fn own_record(registered: &Registered, life: Life, key: &str) -> std::result::Result<Option<u64>, Stop> {
+    let mut own = None;
+    for entry in &registered.records {
+        match Record::of(entry) {
+            Some(record) if record.life() == life => match record {
+                Record { replaced_by: Some(by), .. } => {
+                    return Err(Stop::Replaced { key: key.to_owned(), by: Some(by) });
+                }
+                Record { taken_over: Some(_), .. } => return Err(Stop::FailedOver),
+                _ => own = Some(entry.version),
+            },
+            // It has registered since: nobody has told it that it is replaced.
+            Some(record) if record.replaced_by.is_none() && record.taken_over.is_none() => {
+                return Err(Stop::Replaced { key: key.to_owned(), by: Some(record.life()) });
+            }
+            _ => {}
+        }
+    }
+    Ok(own)
 }
 
 /// The records of those who don't know yet that they are replaced: key, version, and the value that says so. One that leaves no

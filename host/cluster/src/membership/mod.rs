@@ -2,6 +2,7 @@
 
 mod beats;
 mod entries;
+mod looking;
 mod readers;
 mod registering;
 mod standing;
@@ -16,7 +17,7 @@ use tokio::{
 
 use self::entries::Entries;
 pub use self::standing::{Standing, Stop};
-use crate::{Cluster, Life, Server, Slot};
+use crate::{Cluster, Life, NoSlot, Server, Slot};
 
 /// A server that is registered, and beats.
 ///
@@ -123,15 +124,15 @@ impl Membership {
         }
     }
 
-    /// A master's slot.
+    /// A master's slot, or why it has none.
     ///
-    /// # Behavior
+    /// # Errors
     ///
-    /// As [`Cluster::slot`]; nothing once the server was told to stop.
-    pub fn slot(&self) -> Option<Slot> {
+    /// As [`Cluster::slot`]; [`NotServing`](NoSlot::NotServing) once the server was told to stop.
+    pub fn slot(&self) -> std::result::Result<Slot, NoSlot> {
         match self.standing() {
             Standing::Serving => self.cluster.slot(self.server.address()),
-            _ => None,
+            _ => Err(NoSlot::NotServing),
         }
     }
 

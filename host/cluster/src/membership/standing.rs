@@ -34,6 +34,11 @@ pub enum Stop {
         /// The entry's key.
         key: String,
     },
+    /// The registry's data were deleted, or a part of them that is not this server's alone, and its entries with them.
+    Emptied {
+        /// What is gone, or is another than before.
+        key: String,
+    },
     /// Another process is registered at its address.
     Replaced {
         /// The entry's key.
@@ -53,6 +58,11 @@ impl fmt::Display for Stop {
             Stop::DeclaredDead => f.write_str("the server was declared dead"),
             Stop::FailedOver => f.write_str("another server has taken over for this one"),
             Stop::EntryGone { key } => write!(f, "the server's entry {key} was deleted"),
+            Stop::Emptied { key } => write!(
+                f,
+                "the registry's data were deleted and this server's entries with them: {key} is gone, or another than before; \
+                 with registry.disconnect-strategy 'wait' it would register anew"
+            ),
             Stop::Replaced { key, by: Some(by) } => {
                 write!(f, "process {} has taken the server's entry {key}", by.process_id)
             }

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::{Member, Role, keys::NODES};
 
+/// What the keys of workers begin with.
+const WORKERS: &str = "/nodes/worker/";
+
 /// Which members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,7 +28,7 @@ pub enum Which {
     Masters,
     /// The workers of all groups.
     Workers,
-    /// The workers of a group.
+    /// The workers of a group, as [`Cluster::workers`](crate::Cluster::workers) has them.
     Group(String),
 }
 
@@ -51,17 +54,21 @@ impl Which {
             Which::All => true,
             Which::Masters => member.role == Role::Master,
             Which::Workers => member.role == Role::Worker,
-            Which::Group(group) => member.role == Role::Worker && member.group.as_ref() == Some(group),
+            Which::Group(group) => member.is_in(group),
         }
     }
 
-    /// What the keys of these members begin with.
-    fn prefix(&self) -> String {
+    /// What the keys of these members begin with; not all whose keys do are among them.
+    fn prefixes(&self) -> Vec<String> {
         match self {
-            Which::All => format!("{NODES}/"),
-            Which::Masters => format!("{NODES}/master/"),
-            Which::Workers => format!("{NODES}/worker/"),
-            Which::Group(group) => format!("{NODES}/worker/{group}/"),
+            Which::All => vec![format!("{NODES}/")],
+            Which::Masters => vec![format!("{NODES}/master/")],
+            Which::Workers => vec![WORKERS.to_owned()],
+            Which::Group(group) => {
+                let mut groups = vec![group.clone(), group.to_lowercase()];
+                groups.dedup();
+                groups.into_iter().map(|group| format!("{WORKERS}{group}/")).collect()
+            }
         }
     }
 }
@@ -87,24 +94,22 @@ impl Board {
     }
 
     pub(crate) fn members(&self, which: &Which) -> Vec<Arc<Member>> {
-        let state = self.lock();
-        state.below(&which.prefix()).map(|(_, member)| Arc::clone(member)).collect()
+        self.lock().of(which).map(|(_, member)| Arc::clone(member)).collect()
     }
 
     /// The groups that workers are in, sorted.
     pub(crate) fn groups(&self) -> Vec<String> {
         let state = self.lock();
-        let workers = Which::Workers.prefix();
         let mut groups = Vec::new();
-        let mut from = Bound::Included(workers.clone());
+        let mut from = Bound::Included(WORKERS.to_owned());
         // From group to group, however many are in each.
         while let Some((key, member)) = state.members.range((from, Bound::Unbounded)).next() {
-            if !key.starts_with(&workers) {
+            if !key.starts_with(WORKERS) {
                 break;
             }
             from = match &member.group {
                 // '0' follows '/'.
-                Some(group) => Bound::Included(format!("{workers}{group}0")),
+                Some(group) => Bound::Included(format!("{WORKERS}{group}0")),
                 None => Bound::Excluded(key.clone()),
             };
             groups.extend(member.group.clone());
@@ -119,7 +124,7 @@ impl Board {
     pub(crate) fn subscribe(&self, which: Which) -> Changes {
         let mut state = self.lock();
         let pending = Pending::new(which);
-        for (key, member) in state.below(&pending.which.prefix()) {
+        for (key, member) in state.of(&pending.which) {
             pending.change(key, None, Some(member));
         }
         if state.ended {
@@ -172,20 +177,22 @@ impl Mirror for Board {
 }
 
 impl State {
-    fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Arc<Member>)> + 'a {
-        self.members.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix))
+    fn of<'a>(&'a self, which: &'a Which) -> impl Iterator<Item = (&'a String, &'a Arc<Member>)> + 'a {
+        let below =
+            |prefix: String| self.members.range(prefix.clone()..).take_while(move |(key, _)| key.starts_with(&prefix));
+        which.prefixes().into_iter().flat_map(below).filter(|(_, member)| which.covers(member))
     }
 
     fn tell(&mut self, key: &str, before: Option<&Arc<Member>>, now: Option<&Arc<Member>>) {
         let mut gone = false;
         for reader in &self.readers {
-            match reader.upgrade() {
-                Some(reader) if before.or(now).is_some_and(|member| reader.which.covers(member)) => {
-                    reader.change(key, before, now);
-                }
-                Some(_) => {}
-                None => gone = true,
-            }
+            let Some(reader) = reader.upgrade() else {
+                gone = true;
+                continue;
+            };
+            // One that is upgraded in its place may belong to another group than before.
+            let among = |member: &&Arc<Member>| reader.which.covers(member);
+            reader.change(key, before.filter(among), now.filter(among));
         }
         if gone {
             self.readers.retain(|reader| reader.strong_count() > 0);

@@ -57,7 +57,7 @@ pub(crate) async fn stopped(membership: &Membership) -> Arc<Stop> {
 
 pub(crate) async fn keys_below(registry: &Registry, key: &str) -> Vec<String> {
     let entries = registry.list(key).await.expect("a list");
-    // The folders are persistent and empty.
-    let entries = entries.into_iter().filter(|entry| !entry.value.is_empty());
+    // The folders are persistent and empty, and the one that is asked for is none of those below it.
+    let entries = entries.into_iter().filter(|entry| !entry.value.is_empty() && entry.key != key);
     entries.map(|entry| entry.key).collect()
 }

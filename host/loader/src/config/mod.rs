@@ -46,7 +46,7 @@ pub use section::{PluginKey, Section};
 pub use source::Source;
 
 use environment::Variable;
-use host_keys::HostKeys;
+use host_keys::{HostKeys, NAMESPACE};
 use placeholder::Placeholders;
 use tree::Map;
 
@@ -110,6 +110,11 @@ impl Settings {
     /// `registry.<type>.namespace`, else `registry.namespace`: segments joined by `/`, or nothing.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// Where the namespace is written, by the full name of the key; `None` if it is nowhere.
+    pub fn namespace_origin(&self) -> Option<(String, &Source)> {
+        self.host_keys().consumed().find_map(|(name, origin)| (name == NAMESPACE).then_some(origin))
     }
 
     /// `registry.disconnect-strategy`, with the period that belongs to it.

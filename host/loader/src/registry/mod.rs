@@ -33,7 +33,7 @@ pub use self::{
 };
 use self::{ephemerals::Upkeep, session::Hearing};
 use crate::{
-    Plugin, PluginKey, Settings,
+    DisconnectStrategy, Plugin, PluginKey, Settings,
     layers::{Layers, Operation},
 };
 
@@ -78,6 +78,7 @@ struct Inner {
     namespace: String,
     capabilities: Capabilities,
     timeout: Duration,
+    disconnect_strategy: DisconnectStrategy,
     layers: Arc<Layers>,
     upkeep: Arc<Upkeep>,
 }
@@ -129,6 +130,7 @@ impl Registry {
             namespace: settings.namespace().to_owned(),
             capabilities,
             timeout: settings.operation_timeout(),
+            disconnect_strategy: settings.disconnect_strategy(),
             layers,
             upkeep: Upkeep::new(runtime, Weak::clone(registry)),
         })))
@@ -157,6 +159,11 @@ impl Registry {
     /// How long a call may take that is given no deadline of its own.
     pub fn operation_timeout(&self) -> Duration {
         self.0.timeout
+    }
+
+    /// What its host is to do without a session, `registry.disconnect-strategy`.
+    pub fn disconnect_strategy(&self) -> DisconnectStrategy {
+        self.0.disconnect_strategy
     }
 
     /// Asks the server for its name and version.

@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::text;
 
 /// What stands above the [cells](Said::cells).
-pub(crate) const HEADING: [&str; 7] = ["STATUS", "CPU", "MEMORY", "LOAD", "BEAT", "UP", "PROCESS"];
+pub(crate) const HEADING: [&str; 8] = ["STATUS", "CPU", "MEMORY", "LOAD", "BEAT", "UP", "PROCESS", "REASON"];
 
 /// What is known of a server from its heartbeat.
 #[derive(Serialize)]
 pub(crate) struct Said<'a> {
     status: &'static str,
-    /// Why there is no heartbeat that can be read.
+    /// Why the status is not normal, or why there is no heartbeat that can be read.
     reason: Option<String>,
     /// How long ago it was written, by the writer's clock; negative if that is ahead of ours.
     age_ms: Option<i64>,
@@ -34,7 +34,7 @@ impl<'a> Said<'a> {
                 Some(member) if member.is_silent() => "starting",
                 Some(member) => member.status().map_or("unreadable", |status| status.name()),
             },
-            reason: member.and_then(|member| member.heartbeat.as_ref().err()).map(ToString::to_string),
+            reason: member.and_then(reason),
             age_ms: age.map(Age::milliseconds),
             heartbeat,
         }
@@ -45,8 +45,8 @@ impl<'a> Said<'a> {
         let unknown = || "?".to_owned();
         let status = format!("{}{also}", self.status);
         let mut cells = vec![match &self.reason {
-            Some(reason) => format!("{status}: {}", text::one_line(reason)),
-            None => status,
+            Some(reason) if self.heartbeat.is_none() => format!("{status}: {}", text::one_line(reason)),
+            _ => status,
         }];
         match self.heartbeat {
             Some(heartbeat) => cells.extend([
@@ -57,8 +57,11 @@ impl<'a> Said<'a> {
                 heartbeat.started().map(Age::of).map_or_else(unknown, Age::uptime),
                 heartbeat.process_id.to_string(),
             ]),
-            None => cells.resize_with(HEADING.len(), unknown),
+            None => cells.resize_with(HEADING.len() - 1, unknown),
         }
+        // Beside figures it stands behind them: it may be long.
+        let reason = self.reason.as_deref().filter(|_| self.heartbeat.is_some());
+        cells.push(reason.map(text::one_line).unwrap_or_default());
         cells
     }
 }
@@ -129,4 +132,12 @@ impl Age {
 
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Why a member is not normal, as far as it tells.
+pub(crate) fn reason(member: &Member) -> Option<String> {
+    match &member.heartbeat {
+        Ok(heartbeat) => heartbeat.cause(),
+        Err(unreadable) => Some(unreadable.to_string()),
+    }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::sync::Arc;
 
-use registry_cluster::{Change as Seen, Life, Member, Standing, Stop};
+use registry_cluster::{Change as Seen, Life, Member, Standing, Status, Stop};
 use registry_host::SessionState;
+
+use crate::output::heartbeat::reason;
 
 /// What the servers of this process know.
 pub(super) struct Board {
@@ -41,8 +43,8 @@ pub(super) struct Change {
     pub(super) members: usize,
     /// Who has come or gone.
     pub(super) member: Option<Arc<Member>>,
-    /// Why it is to stop.
-    pub(super) cause: Option<Arc<Stop>>,
+    /// Why it is to stop, or has another status than before.
+    pub(super) cause: Option<String>,
 }
 
 impl Own {
@@ -96,13 +98,20 @@ impl Board {
     pub(super) fn seen(&mut self, number: usize, seen: Seen) -> Option<Change> {
         let own = self.living(number)?;
         let member = Arc::clone(seen.member());
-        let what = match seen {
-            Seen::Left(_) => own.sees.remove(&member.address).map(|_| "left"),
-            _ => own.sees.insert(member.address.clone(), Arc::clone(&member)).is_none().then_some("joined"),
+        let before = match seen {
+            Seen::Left(_) => own.sees.remove(&member.address),
+            _ => own.sees.insert(member.address.clone(), Arc::clone(&member)),
+        };
+        let what = match (seen, before) {
+            (Seen::Left(_), before) => before.map(|_| "left"),
+            (_, None) => Some("joined"),
+            (_, Some(before)) => member.status().filter(|now| before.status() != Some(*now)).map(Status::name),
         };
         let what = what.filter(|_| number == 0)?;
         let change = self.change(what, member.address.clone());
-        Some(Change { member: Some(member), ..change })
+        // Whoever has come or gone says the rest by itself.
+        let cause = reason(&member).filter(|_| !["joined", "left"].contains(&what));
+        Some(Change { cause, member: Some(member), ..change })
     }
 
     /// Takes in the state of a server's session; being connected is told only after it was not.
@@ -133,7 +142,7 @@ impl Board {
             Standing::Waiting => "waiting",
             _ => "stopped",
         };
-        let (address, cause) = (own.address.clone(), own.cause().cloned());
+        let (address, cause) = (own.address.clone(), own.cause().map(ToString::to_string));
         Some(Change { cause, ..self.change(what, address) })
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use futures_util::future::join_all;
 use registry_cluster::{Options, Stop};
-use registry_host::{Error, ErrorKind, Settings};
+use registry_host::{Error, ErrorKind, Settings, Source};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -29,6 +29,9 @@ const UNHEARD: usize = 256;
 
 /// Runs servers that register themselves and watch each other
 ///
+/// They are a cluster of their own, in the namespace <registry.namespace>-standalone, so that no host gives them work.
+/// With --join, or if --set names a namespace, they are in that of the hosts.
+///
 /// Each opens the configured registry with a session of its own, registers as a worker of the group default at a port of
 /// this machine, beats, and watches the others. Its heartbeat is that of any host: 'registry servers' and DolphinScheduler
 /// show it. It beats as often as registry.cluster.max-heartbeat-interval says; if that is not set, every second, or every ten
@@ -42,10 +45,14 @@ const UNHEARD: usize = 256;
 #[command(after_help = "\
 Examples:
   registry standalone
+  registry --set registry.namespace=dolphinscheduler-standalone servers
   registry standalone --kill-after 5s --set registry.session-timeout=6s
   registry standalone --set registry.cluster.max-heartbeat-interval=10s
   registry standalone --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379")]
 pub(crate) struct Standalone {
+    /// Joins the cluster of the hosts, in registry.namespace: they see these servers, and may give them work
+    #[arg(long)]
+    join: bool,
     /// How many servers
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..=500))]
     servers: u16,
@@ -66,8 +73,7 @@ impl Standalone {
                 "--kill-after needs --servers 2 or more, so that one is left to see it".to_owned(),
             ));
         }
-        // For a look at the thing itself, memory is right unless another is asked for.
-        let settings = context.layers().default_type("memory").build()?;
+        let settings = self.settings(context)?;
         let options = options::of(&settings, self.servers)?;
         let mut signals = Signals::listen()?;
         let mut servers = tokio::select! {
@@ -86,6 +92,24 @@ impl Standalone {
         closed.into_iter().collect::<registry_host::Result<()>>()?;
         let sessions = servers.iter().filter(|server| !server.abandoned).count();
         screen::closed(sessions, begun.elapsed(), &mut context.output).await
+    }
+
+    /// The configuration, with a namespace that no host is in unless one was asked for.
+    fn settings(&self, context: &Context) -> Result<Settings, Failure> {
+        // For a look at the thing itself, memory is right unless another is asked for.
+        let layers = || context.layers().default_type("memory");
+        let settings = layers().build()?;
+        let place = match settings.namespace_origin() {
+            _ if self.join => return Ok(settings),
+            Some((_, Source::Set(_))) => return Ok(settings),
+            Some((key, _)) => key,
+            None => "registry.namespace".to_owned(),
+        };
+        let own = match settings.namespace() {
+            "" => "standalone".to_owned(),
+            namespace => format!("{namespace}-standalone"),
+        };
+        Ok(layers().set_value(place, own).build()?)
     }
 
     /// Shows who is there until it is time to end.

@@ -86,7 +86,7 @@ fn line(change: &Change, after: Duration) -> String {
     let address = text::name(address);
     let line = format!("{:>7.1}s  {what:<9}  {address:<21}  {members} there", after.as_secs_f64());
     match &change.cause {
-        Some(cause) => format!("{line}: {}", text::one_line(&cause.to_string())),
+        Some(cause) => format!("{line}: {}", text::one_line(cause)),
         None => line,
     }
 }
@@ -97,8 +97,8 @@ struct ChangeObject<'a> {
     address: &'a str,
     members: usize,
     after_ms: u128,
-    /// Why it is to stop.
-    cause: Option<String>,
+    /// Why it is to stop, or is not normal.
+    cause: Option<&'a str>,
     /// What it says, if it has come or gone.
     server: Option<Said<'a>>,
 }
@@ -109,7 +109,7 @@ fn object(change: &Change, after: Duration) -> ChangeObject<'_> {
         address: &change.address,
         members: change.members,
         after_ms: after.as_millis(),
-        cause: change.cause.as_ref().map(ToString::to_string),
+        cause: change.cause.as_deref(),
         server: change.member.as_deref().map(|member| Said::of(Some(member))),
     }
 }

@@ -16,7 +16,7 @@ fn table(on: &On) -> Vec<String> {
 #[test]
 fn servers_are_shown_with_what_they_say_and_whether_they_are_marked_as_dead() {
     for on in On::each() {
-        assert_eq!(table(&on), ["ROLE GROUP ADDRESS STATUS CPU MEMORY LOAD BEAT UP PROCESS"]);
+        assert_eq!(table(&on), ["ROLE GROUP ADDRESS STATUS CPU MEMORY LOAD BEAT UP PROCESS REASON"]);
         let put = |key: &str, value: &str| {
             let put = on.start(&["put", key, value, "--ephemeral"]);
             put.line();
@@ -90,6 +90,91 @@ fn a_server_that_nobody_knows_is_not_marked() {
         let ran = on.run(&["servers", "mark-dead", "nobody"]);
         assert_eq!(ran.code, 2);
         assert!(ran.error().contains("accepted: host:port"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_normal_is_shown_with_the_reason() {
+    let beat =
+        |more: &str| format!(r#"{{"startupTime":1,"processId":7,"maxCpuloadAvg":4.0,"reservedMemory":0.3,{more}}}"#);
+    for on in On::each() {
+        let put = |key: &str, value: &str| {
+            let put = on.start(&["put", key, value, "--ephemeral"]);
+            put.line();
+            put
+        };
+        let _servers = [
+            put("/nodes/master/m:1", &beat(r#""loadAverage":9.1,"availablePhysicalMemorySize":0.2"#)),
+            put(
+                "/nodes/worker/a/w:1",
+                &beat(r#""workerWaitingTaskCount":9,"workerExecThreadCount":4,"serverStatus":2"#),
+            ),
+        ];
+        let lines = table(&on);
+        assert!(lines[1].starts_with("master - m:1 abnormal 0% "), "{lines:?}");
+        assert!(lines[1].ends_with(" 7 load 9.1 > 4, memory 0.2 GB < 0.3"), "{lines:?}");
+        assert!(lines[2].starts_with("worker a w:1 busy 0% "), "{lines:?}");
+        assert!(lines[2].ends_with(" 7 9 waiting tasks > 4"), "{lines:?}");
+        assert_eq!(on.objects(&["servers"])[0]["reason"], "load 9.1 > 4, memory 0.2 GB < 0.3");
+    }
+}
+
+#[test]
+fn what_is_left_of_dead_servers_is_forgotten_and_those_who_live_are_refused() {
+    for on in On::each() {
+        let lives = on.start(&["put", "/nodes/worker/gpu/w:1", WORKER, "--ephemeral"]);
+        lives.line();
+        let session = on.start(&["put", "/cluster/sessions/master_m:1", "1-7", "--ephemeral"]);
+        session.line();
+        let record = |role: &str, address: &str| {
+            let key = format!("/cluster/lives/{role}_{address}");
+            on.text(&[
+                "put",
+                &format!("{key}/1-7"),
+                &format!(r#"{{"role":"{role}","address":"{address}","keys":[],"startupTime":1,"processId":7}}"#),
+            ]);
+        };
+        for (role, address) in [("worker", "w:1"), ("worker", "w:2"), ("master", "w:2"), ("master", "m:1")] {
+            on.text(&["servers", "mark-dead", address, "--role", role]);
+            record(role, address);
+        }
+        let ran = on.run(&["servers", "forget", "w:1"]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.error().contains("the worker w:1 lives: it is registered in the group gpu"), "{ran:?}");
+        let ran = on.run(&["servers", "forget", "m:1"]);
+        assert!(ran.code == 1 && ran.error().contains("the master m:1 lives: its session "), "{ran:?}");
+        assert_eq!(
+            on.text(&["servers", "forget", "w:2", "--role=worker"]),
+            "worker w:2 is forgotten: a dead mark and the record of a life
+"
+        );
+        let ran = on.run(&["servers", "forget", "w:2", "--role=worker"]);
+        assert!(ran.code == 1 && ran.error().contains("nothing is left of a server at w:2"), "{ran:?}");
+        let all = on.objects(&["servers", "forget", "--all-gone"]);
+        assert_eq!(all, [json!({"role": "master", "address": "w:2", "dead_mark": true, "lives": 1})]);
+        assert_eq!(
+            on.text(&["children", "/dead-servers"]),
+            "master_m:1
+worker_w:1
+"
+        );
+        assert_eq!(
+            on.text(&["children", "/cluster/lives"]),
+            "master_m:1
+worker_w:1
+"
+        );
+        session.signal(Signal::INT);
+        assert_eq!(session.end().code, 0);
+        assert_eq!(
+            on.text(&["servers", "forget", "--all-gone"]),
+            "master m:1 is forgotten: a dead mark and the record of a life
+"
+        );
+    }
+    for wrong in [&["servers", "forget"][..], &["servers", "forget", "a:1", "--all-gone"], &["servers", "forget", "a"]]
+    {
+        assert_eq!(On::etcd().run(wrong).code, 2, "{wrong:?}");
     }
 }
 

@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{On, Running, args, memory, run};
+use crate::support::{On, Running, args, file, memory, run};
 
-/// The next change that is told.
+/// The next change that is told, but for how busy this machine is.
 fn change(running: &Running) -> (String, String, Value) {
-    let line = running.line();
-    let change: Value = serde_json::from_str(&line).unwrap();
-    let word = |name: &str| change[name].as_str().unwrap_or_default().to_owned();
-    (word("event"), word("address"), change)
+    loop {
+        let change: Value = serde_json::from_str(&running.line()).unwrap();
+        let word = |name: &str| change[name].as_str().unwrap_or_default().to_owned();
+        if !["normal", "abnormal"].contains(&&*word("event")) {
+            return (word("event"), word("address"), change);
+        }
+    }
 }
 
 /// Waits until so many have joined; gives their addresses.
@@ -43,7 +46,7 @@ fn has_left_a_record(on: &On, address: &str) -> bool {
 fn three_servers_find_each_other_on_memory_and_leave_together() {
     let running = Running::start(&mut args(memory(), ["standalone"]));
     for there in 1..=3 {
-        let line = running.line();
+        let line = running.line_where(|line| !line.contains("normal"));
         assert!(line.contains("joined") && line.ends_with(&format!("{there} there")), "{line}");
     }
     running.signal(Signal::INT);
@@ -191,6 +194,30 @@ fn when_all_are_told_to_stop_the_program_ends_with_3_and_says_why() {
         assert_eq!((ended.code, &error["error"]["message"]), (3, &json!("every server was told to stop")));
         assert!(error["error"]["causes"][0].as_str().unwrap().contains("the session was lost"), "{error}");
     }
+}
+
+#[test]
+fn its_servers_are_in_a_namespace_of_their_own_unless_told_otherwise() {
+    let on = On::etcd();
+    let written = format!("registry:\n  type: etcd\n  namespace: hosts\n  etcd:\n    endpoints: {}\n", on.address());
+    let (_folder, config) = file("registry.yaml", written);
+    let config = format!("--config={}", config.display());
+    let there = |namespace: &str| {
+        let set = format!("--set=registry.namespace={namespace}");
+        run(&mut args(memory(), [&config, &set, "servers"])).text().lines().count() - 1
+    };
+    let own = Running::start(&mut args(memory(), [&config, "standalone", "--servers=1", "--output=json"]));
+    joined(&own, 1);
+    assert_eq!((there("hosts"), there("hosts-standalone")), (0, 1));
+    for told in ["--join", "--set=registry.namespace=hosts"] {
+        let joins = Running::start(&mut args(memory(), [&config, "standalone", "--servers=1", "--output=json", told]));
+        joined(&joins, 1);
+        assert_eq!(there("hosts"), 1, "{told}");
+        joins.signal(Signal::TERM);
+        assert_eq!(joins.end().code, 0);
+    }
+    own.signal(Signal::TERM);
+    assert_eq!(own.end().code, 0);
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Builder {
         let members: Vec<Member> = members.collect::<Result<_>>()?;
         let processes = || members.iter().map(Member::process).collect();
         let network = wiring.map(|wiring| wiring.start(processes())).transpose()?;
-        let zookeeper = ZooKeeper { members, network, words, security, _folder: folder };
+        let zookeeper = ZooKeeper { members, network, words, security, folder };
         zookeeper.start_members()?;
         Ok(zookeeper)
     }

@@ -1,5 +1,6 @@
 //! `registry servers`.
 
+mod forget;
 mod mark_dead;
 mod row;
 mod watching;
@@ -7,6 +8,7 @@ mod watching;
 use clap::{Args, Subcommand, ValueEnum};
 use registry_cluster::{Cluster, Options, Which};
 
+use self::forget::Whom;
 use self::row::Row;
 use crate::context::Context;
 use crate::exit::{Done, OK};
@@ -26,7 +28,8 @@ Examples:
   registry servers
   registry servers --watch
   registry servers --output json
-  registry servers mark-dead 10.0.0.7:1234"
+  registry servers mark-dead 10.0.0.7:1234
+  registry servers forget --all-gone"
 )]
 pub(crate) struct Servers {
     /// Goes on: a live table on a terminal, else a line for every change, until Ctrl-C or SIGTERM
@@ -40,7 +43,8 @@ pub(crate) struct Servers {
 enum Command {
     /// Marks a server as dead: it is told to stop at its next beat
     ///
-    /// The mark stays until a server registers at that address. Exits with 1 if none is registered there and --role doesn't
+    /// The mark stays until a server registers at that address, it is forgotten, or it is older than
+    /// registry.cluster.dead-mark-retention. Exits with 1 if none is registered there and --role doesn't
     /// say which is meant.
     #[command(after_help = "Example:\n  registry servers mark-dead 10.0.0.7:1234")]
     MarkDead {
@@ -49,6 +53,27 @@ enum Command {
         /// What it is, where the address alone doesn't tell
         #[arg(long, value_enum)]
         role: Option<Role>,
+    },
+    /// Clears what is left of servers that are dead: dead marks, and the records of their lives
+    ///
+    /// A server's next process clears its mark, and a master that takes over for it removes the record. What has
+    /// another address with each start leaves its marks behind, and a cluster whose masters take over for nobody the
+    /// records. Nobody takes over any more for a server that is forgotten. Prints a line for each. Exits with 1 if the
+    /// server is registered or its session lives, and says so, or if nothing is left of it.
+    #[command(after_help = "\
+Examples:
+  registry servers forget 10.0.0.7:1234
+  registry servers forget --all-gone")]
+    Forget {
+        /// Where it was, host:port
+        #[arg(required_unless_present = "all_gone", conflicts_with = "all_gone")]
+        address: Option<String>,
+        /// What it was, where both may have been there [default: both]
+        #[arg(long, value_enum, conflicts_with = "all_gone")]
+        role: Option<Role>,
+        /// Forgets everybody who is not registered and whose session has ended
+        #[arg(long)]
+        all_gone: bool,
     },
 }
 
@@ -71,6 +96,10 @@ impl Servers {
     pub(super) async fn run(self, context: &mut Context) -> Done {
         match self.command {
             Some(Command::MarkDead { address, role }) => mark_dead::run(&address, role.map(Into::into), context).await,
+            Some(Command::Forget { address, role, .. }) => {
+                let whom = address.map_or(Whom::AllGone, |address| Whom::At(address, role.map(Into::into)));
+                forget::run(whom, context).await
+            }
             None if self.watch => watching::run(context).await,
             None => show(context).await,
         }

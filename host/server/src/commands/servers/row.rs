@@ -73,7 +73,7 @@ impl Row {
 
     /// On one line, with tabs between.
     pub(super) fn line(&self, event: &str) -> String {
-        format!("{event}\t{}", self.columns().join("\t"))
+        format!("{event}\t{}", self.columns().join("\t").trim_end())
     }
 
     pub(super) fn object(&self, event: Option<&'static str>) -> Object<'_> {

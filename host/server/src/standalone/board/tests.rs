@@ -38,7 +38,7 @@ fn a_server_that_is_to_stop_stays_in_the_table_and_its_cause_is_told() {
     let mut board = board(2);
     let told = board.standing(1, Standing::Stopped(Arc::new(Stop::DeclaredDead))).unwrap();
     assert_eq!((told.what, told.address.as_str(), told.members), ("stopped", "a:2", 2));
-    assert!(matches!(told.cause.as_deref(), Some(Stop::DeclaredDead)));
+    assert_eq!(told.cause.as_deref(), Some("the server was declared dead"));
     assert_eq!(rows(&board), [row("a:1", "connected", 2, true), row("a:2", "stopped", 2, false)]);
     board.seen(0, Seen::Left(member(2)));
     assert_eq!(rows(&board), [row("a:1", "connected", 2, true), row("a:2", "stopped", 0, false)]);
@@ -82,6 +82,32 @@ fn an_abandoned_server_says_nothing_more_and_is_shown_as_long_as_others_see_it()
         board.standing(number, Standing::Stopped(Arc::new(Stop::DeclaredDead)));
     }
     assert!(board.over().is_some());
+}
+
+#[test]
+fn that_a_server_is_not_normal_is_told_with_the_cause_and_that_it_is_again() {
+    let mut board = board(2);
+    let beat = |load_average| {
+        let Life { startup_time, process_id } = life(2);
+        let (max_cpuload_avg, reserved_memory, available_physical_memory_size) = (4.0, 0.3, 8.0);
+        let value = Heartbeat {
+            startup_time,
+            process_id,
+            load_average,
+            max_cpuload_avg,
+            reserved_memory,
+            available_physical_memory_size,
+            ..Heartbeat::default()
+        };
+        let entry = Entry::new("/nodes/worker/default/a:2", value.write(), 2, 1, Some(SessionId(1)));
+        Seen::Changed(Arc::new(Member::of(&entry).unwrap()))
+    };
+    assert!(board.seen(0, beat(1.0)).is_none(), "a mere beat");
+    let told = board.seen(0, beat(9.1)).unwrap();
+    assert_eq!((told.what, &*told.address, told.cause.as_deref()), ("abnormal", "a:2", Some("load 9.1 > 4")));
+    assert!(board.seen(1, beat(1.0)).is_none(), "the first one's eyes are the table's");
+    let told = board.seen(0, beat(1.0)).unwrap();
+    assert_eq!((told.what, told.cause), ("normal", None));
 }
 
 #[test]

@@ -148,13 +148,15 @@ impl Site {
     pub(crate) async fn has_nothing_left(&self, observer: &Cluster, marks: &[&str]) {
         let values = async |key: &str| match observer.registry().list(key).await {
             Ok(entries) => {
-                entries.into_iter().filter(|entry| !entry.value.is_empty()).map(|entry| entry.value).collect()
+                // Neither folders nor the one that is asked for.
+                let entries = entries.into_iter().filter(|entry| !entry.value.is_empty() && entry.key != key);
+                entries.map(|entry| entry.value).collect()
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => panic!("{error}"),
         };
         let settled =
-            async || (values("/cluster").await.len() == observer.members(Which::All).now().len()).then_some(());
+            async || (values("/cluster/lives").await.len() == observer.members(Which::All).now().len()).then_some(());
         eventually(format!("all is taken over for, on {}", self.server.name()), SOON * 2, settled).await;
         assert_eq!(values("/dead-servers").await, marks);
     }
