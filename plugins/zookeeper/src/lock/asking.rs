@@ -68,14 +68,20 @@ impl Asking {
         Ok((children, mine.map(|stat| number(stat.czxid))))
     }
 
-    /// When another's entry was made; nothing if it is gone.
+    /// When another's entry was made; nothing if it is gone, 0 if the server doesn't say so as it may not be read (1.5).
     ///
     /// # Errors
     ///
     /// `HasChildren` if it is no queue entry for all its name: it would never go by itself.
     pub(super) async fn made(&self, name: &str) -> Result<Option<u64>> {
         let path = self.path(name);
-        match self.ask(async |client| client.check_stat(&path).await).await? {
+        let asked = self.ask(async |client| match client.check_stat(&path).await {
+            // Newer servers don't even say that it is there; but they do say that it isn't.
+            Err(ZkError::NoAuth) => Ok(Err(ZkError::NoAuth)),
+            stat => stat.map(Ok),
+        });
+        let Ok(stat) = asked.await? else { return Ok(Some(0)) };
+        match stat {
             Some(stat) if owner(&stat).is_none() => Err(stranger(self.request.key(), name)),
             stat => Ok(stat.map(|stat| number(stat.czxid))),
         }

@@ -47,7 +47,11 @@ impl FromIterator<(String, Facts)> for Seen {
 }
 
 /// The paths that a Txn must look at to be judged.
-pub(super) struct Places(BTreeSet<String>);
+pub(super) struct Places {
+    paths: BTreeSet<String>,
+    /// How many bytes of a path come before the key.
+    before: usize,
+}
 
 impl Places {
     pub(super) fn of(txn: &Txn<'_>, paths: &Paths) -> Self {
@@ -67,16 +71,22 @@ impl Places {
             }
             places.insert(path);
         }
-        Places(places)
+        let before = if paths.root() == "/" { 0 } else { paths.root().len() };
+        Places { paths: places, before }
     }
 
     /// Asks for all of them in one flight, which leaves when this is called, not when what it gives is awaited.
     pub(super) fn ask(self, client: &Client) -> impl Future<Output = Result<Seen>> + Send + use<> {
-        let asked: Vec<_> = self.0.into_iter().map(|path| (client.check_stat(&path), path)).collect();
+        let Places { paths, before } = self;
+        let asked: Vec<_> = paths.into_iter().map(|path| (client.check_stat(&path), path)).collect();
         async move {
             let mut seen = HashMap::with_capacity(asked.len());
             for (answer, path) in asked {
-                if let Some(stat) = answer.await.map_err(of_read)? {
+                let named = |error| {
+                    let key = Some(&path[before.min(path.len())..]).filter(|key| !key.is_empty());
+                    of_read(error).with_key(key.unwrap_or("/"))
+                };
+                if let Some(stat) = answer.await.map_err(named)? {
                     seen.insert(path, Facts::from(&stat));
                 }
             }
