@@ -201,6 +201,17 @@ impl Error {
         self
     }
 
+    /// Has the [message](Error::message) name the key, too, for those who show nothing else of the error. An invalid key is named
+    /// by its message as far as it can be shown.
+    #[must_use]
+    pub fn with_key_in_message(mut self) -> Self {
+        let named = matches!(self.0.kind, ErrorKind::InvalidKey | ErrorKind::InvalidConfig) || self.0.said().1;
+        if let Some(key) = self.0.key.as_deref().filter(|_| !named) {
+            self.0.message = format!("{key}: {}", self.0.message);
+        }
+        self
+    }
+
     /// Names the plugin, unless one is named already.
     #[must_use]
     pub fn with_plugin(mut self, plugin: &str) -> Self {
@@ -282,6 +293,14 @@ impl Error {
     }
 }
 
+impl Parts {
+    /// The message without the key before it, and whether it had it.
+    fn said(&self) -> (&str, bool) {
+        let rest = self.key.as_deref().and_then(|key| self.message.strip_prefix(key)?.strip_prefix(": "));
+        (rest.unwrap_or(&self.message), rest.is_some())
+    }
+}
+
 impl From<InvalidKey> for Error {
     fn from(invalid: InvalidKey) -> Self {
         Error::new(ErrorKind::InvalidKey, invalid.to_string()).with_key(invalid.key())
@@ -300,7 +319,7 @@ impl fmt::Display for Error {
             (Some(about), None) | (None, Some(about)) => write!(f, "{about}: ")?,
             (None, None) => {}
         }
-        f.write_str(&parts.message)?;
+        f.write_str(if key.is_some() { parts.said().0 } else { &parts.message })?;
         for cause in &parts.causes {
             write!(f, ": {cause}")?;
         }
@@ -341,6 +360,9 @@ mod tests {
         assert_eq!(error.to_string(), "put /a: no endpoint answers, check that the server runs: connection refused");
         assert!(error.is_retryable());
         assert_eq!(error.outcome(), Outcome::Unknown);
+        let named = error.clone().with_key_in_message().with_key_in_message();
+        assert_eq!(named.message(), "/a: no endpoint answers, check that the server runs");
+        assert_eq!(named.to_string(), error.to_string(), "it is told once");
     }
 
     #[test]

@@ -133,7 +133,8 @@ impl Inner {
         txn: Txn<'_>,
         timeout: Option<Duration>,
     ) -> Result<Committed> {
-        txn.validate(&self.namespace).map_err(|error| failed(error, operation, key, self.plugin.name()))?;
+        txn.validate(&self.namespace)
+            .map_err(|error| at_first(failed(error, operation, key, self.plugin.name()), &txn))?;
         let sent = self.send(operation, key, txn, timeout);
         self.upkeep.remembering(self, txn, sent).await
     }
@@ -151,9 +152,9 @@ impl Inner {
         let applied = if let ([], [write]) = (txn.checks, txn.operations) {
             // By far the most Txns are one operation, and need no list.
             let raw = [RawOperation::from(*write)];
-            let txn = RawTxn { checks: RSlice::EMPTY, operations: RSlice::from_slice(&raw) };
-            let sent = self.connection.commit(txn, timeout.into());
-            self.layers.run(operation, key, Some(timeout), sent).await?
+            let raw = RawTxn { checks: RSlice::EMPTY, operations: RSlice::from_slice(&raw) };
+            let sent = self.connection.commit(raw, timeout.into());
+            self.layers.run(operation, key, Some(timeout), sent).await.map_err(|error| at_first(error, &txn))?
         } else {
             let checks: Vec<_> = txn.checks.iter().map(|check| RawCheck::from(*check)).collect();
             let operations: Vec<_> = txn.operations.iter().map(|write| RawOperation::from(*write)).collect();
@@ -162,7 +163,7 @@ impl Inner {
             self.layers
                 .run(operation, key, Some(timeout), sent)
                 .await
-                .map_err(|error| at_failed_check(error, txn.checks))?
+                .map_err(|error| at_first(at_failed_check(error, txn.checks), &txn))?
         };
         let applied = applied.into_iter().map(Applied::try_from).collect::<Result<Vec<_>>>();
         Ok(Committed::new(applied.map_err(|error| failed(error, operation, key, plugin))?))
@@ -183,8 +184,17 @@ fn at_failed_check(error: Error, checks: &[Check<'_>]) -> Error {
     match error.failed_checks().first().and_then(|failed| checks.get(*failed)) {
         Some(check) => {
             let key = check.key();
-            error.with_key(key)
+            error.with_key(key).with_key_in_message()
         }
+        None => error,
+    }
+}
+
+/// Names the first key of a Txn that has failed as a whole, unless a key is named already.
+fn at_first(error: Error, txn: &Txn<'_>) -> Error {
+    let first = txn.operations.first().map(Write::key).or_else(|| txn.checks.first().map(Check::key));
+    match first {
+        Some(key) => error.with_key(key).with_key_in_message(),
         None => error,
     }
 }

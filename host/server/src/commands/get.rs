@@ -28,7 +28,7 @@ impl Get {
                     // The default, and a riddle to whoever has just put the entry.
                     missing = missing.with_cause_text("registry.type is memory, which ends with each command");
                 }
-                return Err(missing.with_operation("get").with_key(&self.key).into());
+                return Err(missing.with_operation("get").with_key(&self.key).with_key_in_message().into());
             };
             match output.format {
                 Format::Json => output.line("", json::entry(&entry))?,

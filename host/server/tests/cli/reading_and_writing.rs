@@ -62,7 +62,7 @@ fn a_missing_entry_is_a_no_with_a_line() {
         let ran = on.run(&["get", "/a", "--output=json"]);
         let expected = json!({
             "kind": "NotFound", "outcome": "NotApplied", "operation": "get", "key": "/a",
-            "message": "there is no such entry", "causes": []
+            "message": "/a: there is no such entry", "causes": []
         });
         assert_eq!((ran.code, ran.error_object()), (1, expected));
         let ran = run(&mut args(memory(), ["get", "/a"]));

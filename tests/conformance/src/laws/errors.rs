@@ -33,6 +33,7 @@ fn named(case: &Case, error: &Error, operation: &str, key: &str) -> Verdict {
         format!("'{text}' begins with the operation and the key"),
         text.starts_with(&format!("{operation} {key}: ")),
     )?;
+    holds(format!("'{}' names the key by itself", error.message()), error.message().contains(key))?;
     holds(format!("'{text}' is one line"), !text.contains('\n'))?;
     holds(format!("'{text}' says what happened"), error.message().len() > 10)
 }
@@ -41,7 +42,7 @@ async fn an_error_names_operation_key_and_plugin(case: &Case) -> Verdict {
     let registry = case.client().await?;
     let (parent, child, ephemeral, below) = (&case.key("p"), &case.key("p/c"), &case.key("e"), &case.key("e/x"));
     let missing = &case.key("missing");
-    registry.put(child, "").await?;
+    let version = registry.put(child, "").await?;
     registry.put(ephemeral, "").ephemeral().await?;
     let (has_children, ephemeral_parent) = (ErrorKind::HasChildren, ErrorKind::EphemeralParent);
     let (failed, not_acquired) = (ErrorKind::ConditionFailed, ErrorKind::NotAcquired);
@@ -53,7 +54,7 @@ async fn an_error_names_operation_key_and_plugin(case: &Case) -> Verdict {
         (refused("put", registry.put(parent, "").ephemeral().await, has_children)?, "put", parent),
         (refused("put", registry.put(below, "").await, ephemeral_parent)?, "put", below),
         (refused("put", registry.put(child, "").if_absent().await, failed)?, "put", child),
-        (refused("delete", registry.delete(child).if_version(1).await, failed)?, "delete", child),
+        (refused("delete", registry.delete(child).if_version(version + 1).await, failed)?, "delete", child),
         (refused("children", registry.children(missing).await, ErrorKind::NotFound)?, "children", missing),
         (refused("put", registry.put(missing, &large).await, ErrorKind::ValueTooLarge)?, "put", missing),
         (refused("try_lock", registry.try_lock(lock).await, not_acquired)?, "try_lock", lock),
@@ -70,8 +71,23 @@ async fn an_error_names_operation_key_and_plugin(case: &Case) -> Verdict {
     for (error, operation, key) in &errors {
         named(case, error, operation, key)?;
     }
+    let too_many = (0..33).fold(registry.txn(), |txn, _| txn.check_absent(missing));
+    named(case, &refused("txn", too_many.commit().await, ErrorKind::InvalidTxn)?, "txn", missing)?;
+    // Some answer sooner than any time has passed.
+    let late = |error: Option<Error>, operation, key| error.map_or(Ok(()), |error| named(case, &error, operation, key));
+    late(registry.put(missing, "").timeout(Duration::ZERO).await.err(), "put", missing)?;
+    late(registry.delete(missing).timeout(Duration::ZERO).await.err(), "delete", missing)?;
+    late(registry.txn().put(child, "").put(missing, "").timeout(Duration::ZERO).commit().await.err(), "txn", child)?;
     guard.release().await?;
+    let (guard, mut watch) = (registry.lock(lock).await?, registry.watch(child, Scope::Node).await?);
     registry.close().await?;
+    named(case, &guard.lost().await, "lock", lock)?;
+    named(case, &refused("release", guard.release().await, ErrorKind::Closed)?, "release", lock)?;
+    while let Some(event) = watch.next().await {
+        late(event.err(), "watch", child)?;
+    }
+    let closed = registry.txn().put(child, "").put(missing, "").commit().await;
+    named(case, &refused("txn", closed, ErrorKind::Closed)?, "txn", child)?;
     named(case, &refused("get", registry.get(child).await, ErrorKind::Closed)?, "get", child)?;
     named(case, &refused("list", registry.list(child).await, ErrorKind::Closed)?, "list", child)?;
     let watch = registry.watch(child, Scope::Node).await;
