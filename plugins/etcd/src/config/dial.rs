@@ -84,7 +84,7 @@ impl Retry {
             ("retry-max-delay", config.retry_max_delay),
         ] {
             if duration.is_zero() {
-                return Err(invalid(context, name, "is 0, it must be longer"));
+                return Err(invalid(context, name, "is 0s; accepted: any longer duration"));
             }
         }
         Ok(Retry {

@@ -73,7 +73,8 @@ impl Settings {
             ("retry-policy.max-sleep", retry.max_sleep, Duration::from_millis(1)),
         ] {
             if !(shortest..=LONGEST).contains(&duration) {
-                let what = format_args!("is {duration:?}; accepted: from {shortest:?} to 24h");
+                let shown = if duration.is_zero() { "0s".to_owned() } else { format!("{duration:?}") };
+                let what = format_args!("is {shown}; accepted: from {shortest:?} to 24h");
                 return Err(invalid(context, name, what));
             }
         }
@@ -94,7 +95,7 @@ impl Settings {
         let paths = Paths::new(&chroot, context.namespace());
         if paths.root() == "/zookeeper" || paths.root().starts_with("/zookeeper/") {
             let what = format_args!(
-                "and registry.namespace put the keys below {}, which is ZooKeeper's own; accepted: another path",
+                "puts the keys, with registry.namespace, below {}, which is ZooKeeper's own; accepted: another path",
                 paths.root()
             );
             return Err(invalid(context, "connect-string", what));

@@ -261,7 +261,7 @@ async fn other_wrong_values_are_named() {
     for (section, named) in [
         (json!({ "connectstring": "a:1" }), "registry.zookeeper.connectstring"),
         (json!({ "connection-timeout": "60" }), "registry.zookeeper.connection-timeout"),
-        (json!({ "connection-timeout": "0s" }), "registry.zookeeper.connection-timeout is 0ns; accepted: from 100ms"),
+        (json!({ "connection-timeout": "0s" }), "registry.zookeeper.connection-timeout is 0s; accepted: from 100ms"),
         (json!({ "connection-timeout": "365d" }), "registry.zookeeper.connection-timeout"),
         (json!({ "block-until-connected": "0ms" }), "registry.zookeeper.block-until-connected"),
         (json!({ "retry-policy": { "base-sleep-time": "0s" } }), "registry.zookeeper.retry-policy.base-sleep-time"),

@@ -14,6 +14,9 @@ use crate::{
     word,
 };
 
+/// How long a server may take to end a connection that it doesn't want.
+const TURN: Duration = Duration::from_secs(1);
+
 /// What was found out about each server.
 pub(super) struct Diagnosis {
     findings: Vec<(String, Finding)>,
@@ -27,7 +30,9 @@ enum Finding {
     Lost(Duration),
     /// It takes connections and says nothing.
     Silent,
-    /// It ends the connection without a word.
+    /// It ends every connection at once.
+    TurnsAway,
+    /// It ends the connection without a word once it is asked something.
     Closes,
     /// It answers in TLS what was asked in plain text.
     WantsTls,
@@ -66,6 +71,8 @@ impl Diagnosis {
                 ", whether {} signed their certificate, and whether they want another than {cert} and {key} give",
                 context.config_key("tls.ca-file")
             )
+        } else if any(|finding| matches!(finding, Finding::TurnsAway)) {
+            ", and whether this host has as many connections to them as their maxClientCnxns allows".to_owned()
         } else if !self.in_tls && any(|finding| matches!(finding, Finding::Closes | Finding::WantsTls)) {
             format!(", and whether they want TLS ({key})")
         } else {
@@ -78,8 +85,9 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Finding::Unreachable(error) => write!(f, "can't be connected to: {error}"),
-            Finding::Lost(within) => write!(f, "lets no connection come about within {within:?}"),
+            Finding::Lost(within) => write!(f, "accepts no connection within {within:?}"),
             Finding::Silent => f.write_str("takes connections and stays silent"),
+            Finding::TurnsAway => f.write_str("closes connections at once, before anything is asked"),
             Finding::Closes => f.write_str("closes connections in plain text without an answer"),
             Finding::WantsTls => f.write_str("answers plain text in TLS"),
             Finding::PlainText => f.write_str("answers in plain text, not in TLS"),
@@ -97,7 +105,7 @@ async fn look(dial: &Dial, server: &Server, within: Duration) -> Finding {
     match (in_tls, plain) {
         (Ok(Ok(answer)), _) => understand(&answer),
         (_, Finding::Answers(_)) => Finding::PlainText,
-        (_, plain @ (Finding::Unreachable(_) | Finding::Lost(_))) => plain,
+        (_, plain @ (Finding::Unreachable(_) | Finding::Lost(_) | Finding::TurnsAway)) => plain,
         (Ok(Err(error)), _) => Finding::Handshake(error),
         (Err(_), _) => Finding::Silent,
     }
@@ -112,9 +120,20 @@ async fn look_in_plain_text(server: &Server, within: Duration) -> Finding {
     };
     match timeout_at(deadline, word::ask(stream)).await {
         Ok(Ok(answer)) => understand(&answer),
+        Ok(Err(_)) if turns_away(server, deadline).await => Finding::TurnsAway,
         Ok(Err(_)) => Finding::Closes,
         Err(_) => Finding::Silent,
     }
+}
+
+/// Whether a server ends a connection on which nothing is said. One that speaks TLS waits for that to begin.
+async fn turns_away(server: &Server, deadline: Instant) -> bool {
+    let ended = async {
+        let stream = word::connect(server).await?;
+        stream.peek(&mut [0]).await
+    };
+    let patience = TURN.min(deadline.saturating_duration_since(Instant::now()) / 2);
+    matches!(timeout(patience, ended).await, Ok(Ok(0) | Err(_)))
 }
 
 fn understand(answer: &str) -> Finding {

@@ -72,18 +72,17 @@ impl LockRequest {
 
     /// The error for a lock that was not acquired in time: `NotAcquired`, or `Timeout` if it is contact that was lacking.
     pub fn not_acquired(&self) -> Error {
-        let limit = self.limit.unwrap_or_default();
+        let limit = match self.limit.filter(|limit| !limit.is_zero()) {
+            Some(limit) => format!("within {limit:?}"),
+            None => "at once".to_owned(),
+        };
         let error = if !self.context.session().may_send() {
-            let message =
-                format!("the lock was not acquired within {limit:?}, the session is out of contact with the server");
+            let message = format!("the lock was not acquired {limit}, the session is out of contact with the server");
             Error::new(ErrorKind::Timeout, message).with_outcome(Outcome::NotApplied)
         } else if self.wait {
-            Error::new(
-                ErrorKind::NotAcquired,
-                format!("the lock was not acquired within {limit:?}, others hold or wait for it"),
-            )
+            Error::new(ErrorKind::NotAcquired, format!("the lock was not acquired {limit}, others hold or wait for it"))
         } else {
-            let message = format!("whether the lock is free could not be told within {limit:?}");
+            let message = format!("whether the lock is free was not known {limit}");
             Error::new(ErrorKind::Timeout, message).with_outcome(Outcome::NotApplied)
         };
         error.with_key(&self.key)
