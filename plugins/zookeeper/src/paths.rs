@@ -20,12 +20,6 @@ impl Paths {
         if self.root.is_empty() { "/" } else { &self.root }
     }
 
-    /// The paths that must be there for the root key to be, from the shortest.
-    pub(crate) fn above(&self) -> impl Iterator<Item = &str> {
-        let ends = self.root.match_indices('/').map(|(at, _)| at).skip(1).chain([self.root.len()]);
-        ends.map(|end| &self.root[..end]).filter(|path| !path.is_empty())
-    }
-
     /// The key's path.
     pub(crate) fn path(&self, key: Key<'_>) -> String {
         if key.is_root() { self.root().to_owned() } else { [&*self.root, key.as_str()].concat() }
@@ -69,11 +63,5 @@ mod tests {
         for path in ["/nsx", "/nsx/a", "/other", "/", "/ns/."] {
             assert_eq!(paths.key(path), None, "{path}");
         }
-    }
-
-    #[test]
-    fn what_must_be_there_is_told_from_the_top() {
-        assert_eq!(Paths::new("/c/d", "n/s").above().collect::<Vec<_>>(), ["/c", "/c/d", "/c/d/n", "/c/d/n/s"]);
-        assert_eq!(Paths::new("", "").above().count(), 0);
     }
 }

@@ -122,6 +122,8 @@ async fn on_zookeeper_paths_too_long_for_a_key_are_not_shown_and_go_with_what_is
 #[tokio::test]
 async fn on_zookeeper_containers_and_entries_with_a_time_to_live_are_entries_like_others_while_they_are_there() {
     let (registry, client) = on_zookeeper().await;
+    // What the keys lie below is made by the first write.
+    registry.put("/ours", "").await.unwrap();
     let mut mirror = Mirror::of(&registry, "/").await;
     let namespace = registry.namespace().to_owned();
     let at = |key: &str| format!("/{namespace}{key}");

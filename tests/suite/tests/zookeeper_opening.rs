@@ -6,7 +6,7 @@ use std::{
 };
 
 use registry_host::{Capability, Error, ErrorKind, Outcome, Registry, SettingsBuilder};
-use registry_suite::{SOON, open, settings, unique, within, zookeeper};
+use registry_suite::{Mirror, SOON, open, settings, unique, within, zookeeper};
 use registry_test_servers::{Certificates, Tls, ZooKeeper};
 use tokio::task::JoinHandle;
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
@@ -90,7 +90,7 @@ async fn no_server_is_named_with_what_each_does() {
 async fn servers_that_are_no_zookeeper_are_told_apart() {
     for (answer, closes, what) in [
         (&b""[..], false, "takes connections and stays silent"),
-        (b"", true, "closes connections"),
+        (b"", true, "maxClientCnxns"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", true, "does not answer as ZooKeeper does"),
         (b"This ZooKeeper instance is not currently serving requests\n", true, "not currently serving requests"),
     ] {
@@ -98,6 +98,7 @@ async fn servers_that_are_no_zookeeper_are_told_apart() {
         let error = refused(at(address.to_string())).await;
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         says(&error, &[CONNECT_STRING, &address.to_string(), what]);
+        assert!(!text(&error).contains("TLS"), "that is not what is wrong: {}", text(&error));
         serving.abort();
     }
 }
@@ -151,7 +152,7 @@ async fn as_many_attempts_are_made_as_configured() {
         () = counted => unreachable!("it takes connections for ever"),
     };
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert_eq!(taken, 1 + 2 + 1, "the first, its retries, and the look at what is wrong");
+    assert_eq!(taken, 1 + 2 + 2, "the first, its retries, and two looks at what is wrong");
 }
 
 #[tokio::test]
@@ -171,25 +172,48 @@ async fn tls_to_a_plain_port_and_plain_text_to_a_port_of_tls_are_told() {
 }
 
 #[tokio::test]
-async fn a_chroot_that_is_missing_is_made() {
-    let (chroot, namespace) = (unique("chroot"), unique("suite"));
-    let settings = at(format!("{}/{chroot}/below", server().connect_string()));
-    let registry = open(settings.set_value("registry.namespace", &namespace)).await.unwrap();
-    registry.put("/a", "1").await.unwrap();
-    let (value, _) = client().await.get_data(&format!("/{chroot}/below/{namespace}/a")).await.unwrap();
-    assert_eq!(value, b"1");
+async fn a_chroot_that_is_missing_is_made_by_the_first_write_and_by_no_read() {
+    let client = client().await;
+    for ephemeral in [false, true] {
+        let (chroot, namespace) = (unique("chroot"), unique("suite"));
+        let settings = at(format!("{}/{chroot}/below", server().connect_string()));
+        let registry = open(settings.set_value("registry.namespace", &namespace)).await.unwrap();
+        assert_eq!(registry.get("/a").await.unwrap(), None);
+        assert_eq!(registry.list("/a").await.unwrap().len(), 0);
+        assert_eq!(registry.children("/").await.unwrap(), [""; 0]);
+        assert_eq!(registry.children("/a").await.unwrap_err().kind(), ErrorKind::NotFound);
+        let mut mirror = Mirror::of(&registry, "/a").await;
+        // What writes nothing makes nothing, either.
+        assert_eq!(registry.delete("/a").await.unwrap(), 0);
+        assert_eq!(registry.delete_recursive("/a").await.unwrap(), 0);
+        registry.txn().check_absent("/a").commit().await.unwrap();
+        registry.txn().check_absent("/a/b").delete("/a").commit().await.unwrap();
+        let failed = registry.txn().check_present("/a").delete("/a").commit().await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::ConditionFailed, "{failed}");
+        assert_eq!(client.check_stat(&format!("/{chroot}")).await.unwrap(), None);
+        let put = registry.put("/a/b", "1");
+        if ephemeral { put.ephemeral().await } else { put.await }.unwrap();
+        let (value, _) = client.get_data(&format!("/{chroot}/below/{namespace}/a/b")).await.unwrap();
+        assert_eq!(value, b"1");
+        mirror.until("the watch tells it", |mirror| mirror.has("/a/b", "1")).await;
+        registry.close().await.unwrap();
+    }
+    let registry = open(at(format!("{}/{}", server().connect_string(), unique("chroot")))).await.unwrap();
+    registry.try_lock("/lock").await.unwrap().release().await.unwrap();
+    registry.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_chroot_that_may_not_be_made_is_named() {
+async fn a_chroot_that_may_not_be_made_is_named_by_the_first_write() {
     let (client, locked, namespace) = (client().await, unique("locked"), unique("suite"));
     let readable = [Acl::new(Permission::READ, anyone())];
     let options = CreateMode::Persistent.with_acls(Acls::from(&readable[..]));
     client.create(&format!("/{locked}"), b"", &options).await.unwrap();
     let settings = at(format!("{}/{locked}/mine", server().connect_string()));
-    let error = refused(settings.set_value("registry.namespace", namespace)).await;
+    let registry = open(settings.set_value("registry.namespace", namespace)).await.unwrap();
+    let error = registry.put("/a", "1").await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::PermissionDenied, Outcome::NotApplied), "{error}");
-    says(&error, &[&format!("/{locked}/mine, which the keys lie below, may not be made"), "registry.zookeeper.digest"]);
+    says(&error, &[&format!("/{locked}/mine"), "digest", "/a"]);
 }
 
 #[tokio::test]

@@ -94,7 +94,8 @@ async fn what_a_digest_puts_only_its_user_may_see_and_change() {
 #[tokio::test]
 async fn a_wrong_digest_is_noticed_when_opening() {
     let namespace = unique("wrong");
-    open(digest(&namespace, &format!("{USER}:{PASSWORD}"))).await.unwrap();
+    let right = open(digest(&namespace, &format!("{USER}:{PASSWORD}"))).await.unwrap();
+    right.put("/a", "1").await.unwrap();
     let nobody = zookeeper(plain()).set_value("registry.namespace", &namespace);
     let wrong = [digest(&namespace, &format!("{USER}:{PASSWORD}-not")), digest(&namespace, "other:x"), nobody];
     for settings in wrong {

@@ -159,7 +159,7 @@ pub(crate) fn id(client: &Client) -> SessionId {
     SessionId(client.session_id().0.cast_unsigned())
 }
 
-/// Opens a session that can be relied on: it has seen what was written before, and what the keys lie below is there.
+/// Opens a session that can be relied on: it has seen what was written before.
 async fn open(dial: &Dial, paths: &Paths) -> Result<Opened> {
     let sent = Moment::now();
     let link = dial.link().await.map_err(|error| prepare::refused(dial, error))?;

@@ -1,12 +1,12 @@
 //! Making sure that a session can be used before anybody relies on it.
 
 use registry_plugin::{Error, ErrorKind, Outcome, Result};
-use zookeeper_client::{Client, CreateMode, Error as ZkError};
+use zookeeper_client::{Client, Error as ZkError};
 
 use crate::{config::Dial, error::of_read, paths::Paths};
 
-/// Makes sure that the session has seen what was written before, that it acts as the configured user, that this user may read, and
-/// that what the keys lie below is there.
+/// Makes sure that the session has seen what was written before, that it acts as the configured user, and that this user may read.
+/// What the keys lie below need not be there: the first write makes it.
 ///
 /// # Errors
 ///
@@ -28,10 +28,9 @@ pub(super) async fn prepare(client: &Client, dial: &Dial, paths: &Paths) -> Resu
         }
     }
     match read.await {
-        Ok(_) => Ok(()),
-        Err(ZkError::NoNode) => make(client, dial, paths).await,
+        Ok(_) | Err(ZkError::NoNode) => Ok(()),
         // The digest scheme knows no wrong password: it only makes another user of it.
-        Err(error @ ZkError::NoAuth) => Err(denied(dial, paths.root(), "may not be read", error)),
+        Err(error @ ZkError::NoAuth) => Err(denied(dial, paths.root(), error)),
         Err(error) => Err(refused(dial, error)),
     }
 }
@@ -44,25 +43,6 @@ pub(super) fn refused(dial: &Dial, error: ZkError) -> Error {
     }
 }
 
-/// Makes the paths that the keys lie below.
-async fn make(client: &Client, dial: &Dial, paths: &Paths) -> Result<()> {
-    for path in paths.above() {
-        match client.create(path, b"", &CreateMode::Persistent.with_acls(dial.acls())).await {
-            Ok(_) | Err(ZkError::NodeExists) => {}
-            // Who may not make it may still use it.
-            Err(ZkError::NoAuth) if matches!(client.check_stat(path).await, Ok(Some(_))) => {}
-            Err(error @ ZkError::NoAuth) => return Err(denied(dial, path, "may not be made", error)),
-            Err(ZkError::InvalidAcl) => return Err(unknown(dial)),
-            Err(error) => {
-                let refused = of_read(error);
-                let message = format!("{path}, which the keys lie below, is not there and can't be made");
-                return Err(Error::new(refused.kind(), message).with_outcome(refused.outcome()).with_cause(&refused));
-            }
-        }
-    }
-    Ok(())
-}
-
 /// The servers don't know the user.
 fn unknown(dial: &Dial) -> Error {
     let message = match dial.is_nobody() {
@@ -72,11 +52,11 @@ fn unknown(dial: &Dial) -> Error {
     Error::new(ErrorKind::Unauthenticated, message).with_outcome(Outcome::NotApplied)
 }
 
-/// The servers don't let the user at a path.
-fn denied(dial: &Dial, path: &str, what: &str, cause: ZkError) -> Error {
+/// The servers don't let the user read a path.
+fn denied(dial: &Dial, path: &str, cause: ZkError) -> Error {
     let set = if dial.is_nobody() { "set" } else { "check" };
     let message = format!(
-        "{path}, which the keys lie below, {what} by this user; {set} {} and its access list",
+        "{path}, which the keys lie below, may not be read by this user; {set} {} and its access list",
         dial.user_keys()
     );
     Error::new(ErrorKind::PermissionDenied, message).with_outcome(Outcome::NotApplied).with_cause(&cause)

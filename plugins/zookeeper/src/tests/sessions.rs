@@ -3,7 +3,6 @@ use std::time::Duration;
 use registry_plugin::{Backend, ErrorKind, Key, SessionState};
 use registry_test_servers::{Proxy, ZooKeeper};
 use serde_json::json;
-use zookeeper_client::{Acls, CreateMode};
 
 use super::support::*;
 
@@ -22,9 +21,7 @@ async fn connect_for(timeout: Duration, servers: &str, namespace: &str) -> Clien
 
 /// Makes an ephemeral entry of the client's own.
 async fn own(client: &Client, at: &str) {
-    let session = client.session.client().expect("it is open");
-    let options = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
-    session.create(&client.paths.path(key(at)), b"", &options).await.expect("an entry");
+    client.write(&[ephemeral(at, "")]).await.expect("an entry");
 }
 
 async fn names(client: &Client) -> Vec<String> {

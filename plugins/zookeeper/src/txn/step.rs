@@ -93,6 +93,10 @@ pub(super) async fn send(
     match answer {
         Ok(stats) => Ok(Answer::Done(stats)),
         Err((index, error)) if of_the_tree(&error) => Ok(Answer::Refused(index, error)),
+        // What the keys lie below is made by the first write, too.
+        Err((index, error @ ZkError::NoAuth)) => {
+            Err((index, translate(error, effect).with_cause_text(format!("at {}", steps[index].path))))
+        }
         Err((index, error)) => Err((index, translate(error, effect))),
     }
 }
