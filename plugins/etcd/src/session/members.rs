@@ -6,15 +6,21 @@
 
 use std::time::Duration;
 
-use etcd_client::{Member, ResponseHeader};
+use etcd_client::Member;
 use registry_plugin::Result;
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use super::Session;
 use crate::{
     endpoints::Endpoint,
     error::{Effect, is_refused},
 };
+
+/// How soon a member is asked again that has not heard of the present term.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// What an endpoint has to say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,17 +60,20 @@ impl Session {
 
 async fn ask(endpoint: &Endpoint, term: u64, limit: Duration) -> Heard {
     let asked = timeout(limit, async {
-        let mut client = endpoint.connection().await.ok()?.maintenance.clone();
-        Some(client.status().await)
+        loop {
+            let Ok(connection) = endpoint.connection().await else { return Heard::Nothing };
+            match connection.maintenance.clone().status().await {
+                Ok(status) => match status.header() {
+                    Some(header) if header.raft_term() >= term => return Heard::Present(header.member_id()),
+                    // It may be about to hear of it.
+                    _ => sleep(AGAIN).await,
+                },
+                Err(error) if is_refused(&error) => return Heard::Refused(endpoint.address().to_owned()),
+                Err(_) => return Heard::Nothing,
+            }
+        }
     });
-    match asked.await {
-        Ok(Some(Ok(status))) => match status.header() {
-            Some(header) if header.raft_term() >= term => Heard::Present(ResponseHeader::member_id(header)),
-            _ => Heard::Nothing,
-        },
-        Ok(Some(Err(error))) if is_refused(&error) => Heard::Refused(endpoint.address().to_owned()),
-        _ => Heard::Nothing,
-    }
+    asked.await.unwrap_or(Heard::Nothing)
 }
 
 fn follows(id: u64, urls: &[String], heard: &[Heard]) -> bool {
