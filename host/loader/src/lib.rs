@@ -8,8 +8,8 @@ mod registry;
 pub use config::{DisconnectStrategy, PluginKey, Section, Setting, Settings, SettingsBuilder, Source};
 pub use plugin::Plugin;
 pub use registry::{
-    Delete, EphemeralEvent, Ephemerals, Guard, Leader, Lock, Observer, Put, Registry, Session, States, TxnBuilder,
-    Watch,
+    Attempt, Delete, EphemeralEvent, Ephemerals, Guard, Leader, Lock, Observer, Opening, Progress, Put, Registry,
+    Session, States, TxnBuilder, Watch,
 };
 pub use registry_api::{
     Applied, Capabilities, Capability, Committed, Entry, Error, ErrorKind, Event, Held, Key, Outcome, Result, Scope,

@@ -3,11 +3,12 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 
-use crate::commands::Command;
+use crate::commands::{Command, duration};
 use crate::exit::USAGE;
 use crate::output::Format;
 
@@ -23,6 +24,13 @@ Configuration:
   Unless it is set registry.type is memory, which lives within one process: good for trying host
   servers and 'registry standalone', but of one command the next sees nothing, so a warning says so.
   ${NAME} and ${NAME:default} in a value stand for an environment variable, or for another key.
+
+Waiting:
+  A server that is silent is waited for as long as the configuration of its plugin says, and a call
+  as long as registry.operation-timeout. --timeout ends both together: 'registry --timeout 2s get /a'
+  has an answer in about 2 s. If opening takes longer than a second, a line on standard error says
+  what is tried and why it failed so far. Commands that stay (watch, put --ephemeral, standalone,
+  servers --watch, the command under a lock) are limited only until they have begun.
 
 Exit codes:
   0   done
@@ -58,6 +66,9 @@ pub(crate) struct Options {
     /// Looks for plugins in this directory before all others; may be repeated
     #[arg(long, value_name = "DIR", action = ArgAction::Append)]
     pub(crate) plugin_dir: Vec<PathBuf>,
+    /// Gives up after this long, opening the registry included: with 3, or with 1 if only a lock was waited for
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
     /// The form of the output: lines of text, or a JSON object a line, errors included [default: text]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) output: Option<Format>,
@@ -74,6 +85,7 @@ impl Options {
             let later = Options::gather(below)?;
             options.config = later.config.or(options.config);
             options.output = later.output.or(options.output);
+            options.timeout = later.timeout.or(options.timeout);
             options.set.extend(later.set);
             options.plugin_dir.extend(later.plugin_dir);
             options.verbose = options.verbose.saturating_add(later.verbose);

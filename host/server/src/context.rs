@@ -1,19 +1,26 @@
 //! What every command is given: the options, the output, and a registry that is opened and closed round it.
 
+use std::future::pending;
 use std::time::Duration;
 
-use registry_host::{Error, Key, Registry, Settings, SettingsBuilder};
+use registry_host::{Error, ErrorKind, Key, Opening, Outcome, Registry, Settings, SettingsBuilder};
+use tokio::time::{Instant, sleep_until};
 
 use crate::cli::Options;
 use crate::exit::{Done, Failure, LOST, OK, UNAVAILABLE};
-use crate::output::Output;
+use crate::output::{Output, report_progress};
 use crate::signals::Signals;
 
 /// How long a registry that may not answer is asked to end the session; its timeout ends it anyway.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How much later than its limit a command is given up: a call that ends by itself can say more.
+const GRACE: Duration = Duration::from_millis(200);
+
 /// The surroundings of one command.
 pub(crate) struct Context {
+    /// When the command was begun.
+    pub(crate) begun: Instant,
     pub(crate) options: Options,
     pub(crate) output: Output,
 }
@@ -37,15 +44,49 @@ impl Context {
         Ok(self.layers().build()?)
     }
 
-    /// Runs something on a registry of its own; a signal ends it. The session is closed before this returns.
+    /// When the command is to be given up, if --timeout says so.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.begun.checked_add(self.options.timeout?)
+    }
+
+    /// The same for a command that opens a registry: no call takes longer than the command may.
+    fn settings_to_open(&self) -> Result<Settings, Failure> {
+        let settings = self.settings()?;
+        match self.options.timeout {
+            Some(limit) if limit < settings.operation_timeout() => {
+                let limit = format!("{}ms", limit.as_millis().max(1));
+                Ok(self.layers().set_value("registry.operation-timeout", limit).build()?)
+            }
+            _ => Ok(settings),
+        }
+    }
+
+    /// A registry that is about to be opened, in the time that is left; how that goes is told on standard error.
+    pub(crate) fn opening(&self, settings: Settings) -> Opening {
+        let format = self.output.format;
+        let opening = Registry::opening(settings).on_progress(move |progress| report_progress(format, progress));
+        match self.deadline() {
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                // In whole milliseconds, as it is told to the user.
+                opening.within(Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1)))
+            }
+            None => opening,
+        }
+    }
+
+    /// Runs something on a registry of its own; a signal or --timeout ends it. The session is closed before this returns.
     pub(crate) async fn session(&mut self, work: impl AsyncFnOnce(&Registry, &mut Output) -> Done) -> Done {
+        let limit = self.options.timeout.unwrap_or_default();
+        let late = self.deadline().map(|deadline| deadline + GRACE);
         let work = async |registry: &Registry, output: &mut Output, signals: &mut Signals| {
             tokio::select! {
                 done = work(registry, output) => done,
                 ending = signals.next() => Ok(ending.code()),
+                () = at(late) => Err(given_up(limit).into()),
             }
         };
-        let (done, closed) = self.run(work).await;
+        let (done, closed) = self.run(work, late).await;
         if let Err(error) = closed {
             // Such a session owns nothing that anyone could miss or trip over.
             tracing::info!(%error, "the session was not closed, it ends with its timeout");
@@ -58,7 +99,7 @@ impl Context {
         &mut self,
         work: impl AsyncFnOnce(&Registry, &mut Output, &mut Signals) -> Done,
     ) -> Done {
-        match self.run(work).await {
+        match self.run(work, None).await {
             (Ok(OK), Err(error)) => Err(error.into()),
             (Ok(code), Err(error)) => {
                 tracing::warn!(%error, "the session was not closed, its entries stay until it times out");
@@ -71,12 +112,13 @@ impl Context {
     async fn run(
         &mut self,
         work: impl AsyncFnOnce(&Registry, &mut Output, &mut Signals) -> Done,
+        late: Option<Instant>,
     ) -> (Done, Result<(), Error>) {
         let opened = async {
-            let settings = self.settings()?;
+            let settings = self.settings_to_open()?;
             let mut signals = Signals::listen()?;
             tokio::select! {
-                opened = Registry::open(settings) => Ok(Ok((opened?, signals))),
+                opened = self.opening(settings).into_future() => Ok(Ok((opened?, signals))),
                 ending = signals.next() => Ok(Err(ending.code())),
             }
         };
@@ -92,9 +134,22 @@ impl Context {
             // Whoever asks a second time does not want to wait.
             _ = signals.next() => Ok(()),
             () = tokio::time::sleep(PATIENCE), if !answers => Ok(()),
+            () = at(late) => Ok(()),
         };
         (done, closed)
     }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
+    }
+}
+
+fn given_up(limit: Duration) -> Error {
+    let message = format!("not done within {limit:?}, as long as --timeout allows");
+    Error::new(ErrorKind::Timeout, message).with_outcome(Outcome::Unknown)
 }
 
 /// Checks a key's form, before anything is opened.

@@ -18,6 +18,7 @@ use context::Context;
 use exit::{Done, Failure};
 use output::Output;
 use registry_host::{Error, ErrorKind};
+use tokio::time::Instant;
 
 fn main() -> ExitCode {
     if let Some(code) = commands::lock::supervisor_main() {
@@ -40,12 +41,13 @@ fn main() -> ExitCode {
 }
 
 fn run(invocation: Invocation) -> Done {
+    let begun = Instant::now();
     logging::start(invocation.options.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         Failure::from(Error::new(ErrorKind::Other, "the threads can't be started").with_cause(&error))
     })?;
     let output = Output::new(invocation.options.output.unwrap_or_default());
-    let mut context = Context { options: invocation.options, output };
+    let mut context = Context { begun, options: invocation.options, output };
     let done = runtime.block_on(invocation.command.run(&mut context));
     // A thread that waits for a slow reader of standard output must not keep the program.
     runtime.shutdown_background();

@@ -106,13 +106,13 @@ struct Allowed {
 }
 
 async fn allowed(endpoints: &Endpoints, user: &str) -> Result<Allowed> {
-    let roles = endpoints.call(Effect::Repeatable, |connection| {
+    let roles = endpoints.call(Effect::Read, |connection| {
         let mut client = connection.auth.clone();
         async move { client.user_get(user).await }
     });
     let mut allowed = Allowed::default();
     for role in roles.await?.roles() {
-        let role = endpoints.call(Effect::Repeatable, |connection| {
+        let role = endpoints.call(Effect::Read, |connection| {
             let mut client = connection.auth.clone();
             async move { client.role_get(role.as_str()).await }
         });

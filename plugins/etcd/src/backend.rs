@@ -24,7 +24,7 @@ use crate::{
 ///
 /// # Behavior
 ///
-/// One server is used until it fails, then the next. Dropped without [`close`](Backend::close), as when its client
+/// One server is used until it fails, or another answers while it is silent. Dropped without [`close`](Backend::close), as when its client
 /// crashes, nothing more is sent, and what the session owns goes when its timeout has passed.
 pub struct Etcd {
     pub(crate) endpoints: Arc<Endpoints>,
@@ -56,13 +56,13 @@ impl Backend for Etcd {
 
     async fn connect(config: Config, context: Context) -> Result<Self> {
         let settings = Settings::new(config, &context)?;
-        let (endpoints, within) = (Arc::new(settings.endpoints), settings.connection_timeout);
+        let (endpoints, within) = (Arc::new(settings.endpoints), context.opening().within(settings.connection_timeout));
         let advice = settings.advice;
         let namespace = Namespace::new(context.namespace());
         let access = Access::new(settings.user);
         let open = async {
-            // Whether the server lets this client in at all: etcd grants a lease to anybody.
-            endpoints.look().await?;
+            // It shows also whether the server lets this client in at all: etcd grants a lease to anybody.
+            Box::pin(endpoints.find(context.opening())).await?;
             Session::open(endpoints.clone(), &context).await
         };
         let opened = timeout(within, open).await.unwrap_or_else(|_| {
@@ -74,7 +74,7 @@ impl Backend for Etcd {
     }
 
     async fn server(&self) -> Result<String> {
-        let status = self.endpoints.call(Effect::Repeatable, |connection| {
+        let status = self.endpoints.call(Effect::Read, |connection| {
             let mut client = connection.maintenance.clone();
             async move { client.status().await }
         });
@@ -139,8 +139,12 @@ fn unreachable(error: Error, endpoints: &Endpoints, advice: &str, context: &Cont
         context.config_key("endpoints"),
         if error.message() == NO_CONNECTION { "" } else { advice },
     );
-    let causes = std::iter::once(error.message()).chain(error.causes().iter().map(String::as_str));
-    causes
+    let servers = context.opening().servers();
+    // What the servers' own lines say is not said again.
+    let causes = error.causes().iter().filter(|cause| !servers.iter().any(|line| line.ends_with(cause.as_str())));
+    [error.message()]
+        .into_iter()
+        .chain(servers.iter().chain(causes).map(String::as_str))
         .fold(Error::new(ErrorKind::Unavailable, message), |error, cause| error.with_cause_text(cause))
         .with_outcome(Outcome::NotApplied)
 }

@@ -7,7 +7,9 @@ use tonic::{Code, ConnectError, Status};
 /// Whether a request may be sent a second time when nobody knows what became of the first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Effect {
-    /// It changes nothing, or nothing more than the first did.
+    /// It changes nothing.
+    Read,
+    /// It changes nothing more than the first did.
     Repeatable,
     /// It writes.
     Write,
@@ -171,7 +173,7 @@ fn lost_on_the_way(effect: Effect) -> Error {
 
 fn unknown(effect: Effect) -> Outcome {
     match effect {
-        Effect::Repeatable => Outcome::NotApplied,
+        Effect::Read | Effect::Repeatable => Outcome::NotApplied,
         Effect::Write => Outcome::Unknown,
     }
 }
@@ -208,7 +210,7 @@ mod tests {
     #[test]
     fn a_read_is_never_of_unknown_outcome() {
         for code in [Code::Unavailable, Code::Unknown, Code::DeadlineExceeded, Code::Internal] {
-            assert_eq!(translated(code, "anything", Effect::Repeatable).1, Outcome::NotApplied);
+            assert_eq!(translated(code, "anything", Effect::Read).1, Outcome::NotApplied);
         }
     }
 

@@ -175,7 +175,7 @@ impl Reader<'_> {
     /// The key's own place, at the newest revision.
     async fn own(self, key: Key<'_>, want: Want) -> Result<(Option<PbKeyValue>, Mark)> {
         let (raw, asked) = (self.namespace.raw(key), self.endpoints.history().mark());
-        let answer = self.endpoints.call(Effect::Repeatable, |connection| {
+        let answer = self.endpoints.call(Effect::Read, |connection| {
             let (mut client, raw) = (connection.kv.clone(), raw.clone());
             async move { client.get(raw, Some(options(1, want))).await }
         });
@@ -192,7 +192,7 @@ impl Reader<'_> {
             return self.part(below, None, limit, want).await;
         }
         let asked = self.endpoints.history().mark();
-        let answer = self.endpoints.call(Effect::Repeatable, |connection| {
+        let answer = self.endpoints.call(Effect::Read, |connection| {
             let own = TxnOp::get(self.namespace.raw(key), Some(options(1, want)));
             let below = TxnOp::get(below.start.clone(), Some(options(limit, want).with_range(below.end.clone())));
             let mut client = connection.kv.clone();
@@ -263,7 +263,7 @@ impl Reader<'_> {
             return Ok(None);
         }
         let revision = at.map_or(0, Mark::revision);
-        let answer = self.endpoints.call(Effect::Repeatable, |connection| {
+        let answer = self.endpoints.call(Effect::Read, |connection| {
             let options = options(limit, want).with_range(range.end.clone()).with_revision(revision);
             let (mut client, start) = (connection.kv.clone(), range.start.clone());
             async move {

@@ -179,13 +179,13 @@ impl Watch<'_> {
         let mut idle = pin!(sleep(self.patience()));
         loop {
             let answer = select! {
-                answer = stream.message() => answer.map_err(|error| translate(error, Effect::Repeatable))?,
+                answer = stream.message() => answer.map_err(|error| translate(error, Effect::Read))?,
                 () = &mut idle => {
                     if asked {
                         return Err(silent());
                     }
                     let request = stream.request_progress().await;
-                    request.map_err(|error| translate(error, Effect::Repeatable))?;
+                    request.map_err(|error| translate(error, Effect::Read))?;
                     asked = true;
                     idle.as_mut().reset(Instant::now() + self.patience().min(self.endpoints.patience()));
                     continue;

@@ -19,6 +19,9 @@ use crate::config::{Dial, Server, Trust};
 /// Every server since 3.5 answers it, if nobody has forbidden it. TLS takes five bytes to tell that they are none of its own.
 const WORD: &[u8] = b"srvr\n";
 
+/// How a server answers that looks for a leader, or for others to elect one with.
+const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
+
 /// What a server says of itself is a few lines.
 const LONGEST: u64 = 4096;
 
@@ -51,6 +54,23 @@ pub(crate) async fn ask_in_tls(stream: TcpStream, server: &Server, trust: &Trust
 /// If it doesn't come about.
 pub(crate) async fn connect(server: &Server) -> Result<TcpStream> {
     TcpStream::connect((&*server.host, server.port)).await
+}
+
+/// Sees whether a server takes a connection and says anything on it, or ends it, as a server may that knows no such words.
+///
+/// # Errors
+///
+/// If the connection doesn't come about, or the server says that it serves nobody now.
+pub(crate) async fn speaks(dial: &Dial, server: &Server) -> Result<()> {
+    let stream = connect(server).await?;
+    let answer = match dial.trust() {
+        Some(trust) => ask_in_tls(stream, server, trust).await,
+        None => ask(stream).await,
+    };
+    match answer {
+        Ok(answer) if answer.starts_with(NOT_SERVING) => Err(Error::other("it serves nobody now")),
+        _ => Ok(()),
+    }
 }
 
 /// The version that the servers say they have, whichever answers first; nothing if none does.

@@ -4,7 +4,7 @@
 
 use abi_stable::{
     StableAbi, sabi_trait,
-    std_types::{RBox, RSlice, RStr, Tuple2},
+    std_types::{RBox, ROption, RSlice, RStr, Tuple2},
 };
 
 use crate::RawSession;
@@ -53,6 +53,9 @@ pub trait RawHost: Send + Sync {
     /// A log line of the plugin.
     #[sabi(last_prefix_field)]
     fn log(&self, log: RawLog<'_>);
+
+    /// A server is tried while a connection is opened, or, with a reason, has given none. Hosts older than 1.2 don't hear of it.
+    fn tried(&self, _server: RStr<'_>, _failure: ROption<RStr<'_>>) {}
 }
 
 /// An owned [`RawHost`].

@@ -72,6 +72,9 @@ pub struct RawOptions {
     pub more: RVec<Tuple2<RString, RString>>,
 }
 
+/// What [`RawOptions::more`] has the longest time that opening may take under, in nanoseconds; since 1.2.
+pub const OPENING_TIMEOUT: &str = "opening-timeout";
+
 /// The root module.
 #[repr(C)]
 #[derive(StableAbi)]

@@ -71,7 +71,9 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// # Behavior
     ///
     /// [`SessionReporter::connected`](crate::SessionReporter::connected) has been called before this returns. Background work goes
-    /// through [`Context::spawn`], so that it ends with the connection.
+    /// through [`Context::spawn`], so that it ends with the connection. What it waits for is told to
+    /// [`Context::opening`](Context::opening), which also says how long the host will wait. Several servers are best
+    /// tried by a [`race`](crate::race::race).
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use registry_api::Result;
 use tokio::runtime::Handle;
 
 use crate::{
-    Backend, SessionReporter,
+    Backend, Opening, SessionReporter,
     call::{Effect, call},
     tasks::Tasks,
 };
@@ -49,12 +49,13 @@ impl Options {
 pub struct Context {
     options: Arc<Options>,
     session: SessionReporter,
+    opening: Opening,
     tasks: Tasks,
 }
 
 impl Context {
-    pub(crate) fn new(options: Options, session: SessionReporter, tasks: Tasks) -> Self {
-        Context { options: Arc::new(options), session, tasks }
+    pub(crate) fn new(options: Options, session: SessionReporter, opening: Opening, tasks: Tasks) -> Self {
+        Context { options: Arc::new(options), session, opening, tasks }
     }
 
     /// A context without a host, for tests of a backend: nobody hears of the session, and no clock is kept.
@@ -63,7 +64,8 @@ impl Context {
     ///
     /// The tasks end when the last clone of the context is dropped; a test keeps one for as long as its connection is open.
     pub fn detached<B: Backend>(options: Options, runtime: Handle) -> Self {
-        Context::new(options, SessionReporter::new(Box::new(|_| ()), B::MARGIN), Tasks::new(runtime))
+        let session = SessionReporter::new(Box::new(|_| ()), B::MARGIN);
+        Context::new(options, session, Opening::unheard(), Tasks::new(runtime))
     }
 
     /// The namespace: segments joined by `/`, no slash at either end; may be empty. The backend prepends it to every key.
@@ -94,6 +96,11 @@ impl Context {
     /// Where the backend reports what it learns of its session.
     pub fn session(&self) -> &SessionReporter {
         &self.session
+    }
+
+    /// Where the backend reports which servers it tries while it connects, and how long that may take.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
     }
 
     /// Runs a request of work that has no deadline from outside: once the session is connected, for at most the operation

@@ -7,8 +7,10 @@ use metrics_util::{
     MetricKind,
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
-use registry_host::{ErrorKind, Plugin, Registry, Scope};
-use registry_suite::{Logs, Mirror, SOON, beside, etcd, eventually, memory, open, settings, wait_until, zookeeper};
+use registry_host::{ErrorKind, Outcome, Plugin, Registry, Scope};
+use registry_suite::{
+    Logs, Mirror, SOON, beside, etcd, eventually, memory, open, proxied, settings, wait_until, within, zookeeper,
+};
 use registry_test_servers::{Etcd, Proxy, ZooKeeper};
 use tokio::sync::Mutex;
 
@@ -156,4 +158,20 @@ async fn a_plugins_panics_reach_the_hosts_subscriber_with_their_place() {
     // One in a task, of which no call tells.
     assert!(registry.put("/bad/drop", "1").timeout(Duration::from_secs(60)).into_future().now_or_never().is_none());
     wait_until("the panic is told", SOON, || !LOGS.with("commit panics in its drop").is_empty()).await;
+}
+
+#[tokio::test]
+async fn an_opening_that_takes_long_is_warned_of_with_what_is_tried() {
+    let logs = LOGS.clone();
+    for (settings, proxy) in proxied() {
+        proxy.silent();
+        let address = proxy.address().to_string();
+        let opening = Registry::opening(settings.build().unwrap()).within(Duration::from_millis(1500));
+        let error =
+            within("the opening ends", SOON, opening.into_future()).await.map(drop).expect_err("nobody answers");
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied), "{error}");
+        let warned = logs.with(&format!("after 1s: {address}: no answer yet; still trying"));
+        assert_eq!(warned.len(), 1, "{warned:?}");
+        assert!(warned[0].starts_with("WARN registry "), "{warned:?}");
+    }
 }

@@ -152,7 +152,7 @@ async fn as_many_attempts_are_made_as_configured() {
         () = counted => unreachable!("it takes connections for ever"),
     };
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert_eq!(taken, 1 + 2 + 2, "the first, its retries, and two looks at what is wrong");
+    assert_eq!(taken, 2 * (1 + 2) + 2, "the first and its retries, each with a look at why, and two looks at the end");
 }
 
 #[tokio::test]

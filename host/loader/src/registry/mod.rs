@@ -5,6 +5,7 @@ mod ephemerals;
 mod guard;
 mod leader;
 mod lock;
+mod opening;
 mod put;
 mod read;
 mod session;
@@ -16,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use registry_abi::{Connection, RVec, RawOptions};
+use registry_abi::{Connection, OPENING_TIMEOUT, RawOptions, Tuple2};
 use registry_api::{Capabilities, Capability, Error, ErrorKind, Key, Result};
 use tokio::runtime::Handle;
 
@@ -26,12 +27,13 @@ pub use self::{
     guard::Guard,
     leader::{Leader, Observer},
     lock::Lock,
+    opening::{Attempt, Opening, Progress},
     put::Put,
     session::{Session, States},
     txn::TxnBuilder,
     watch::Watch,
 };
-use self::{ephemerals::Upkeep, session::Hearing};
+use self::{ephemerals::Upkeep, opening::Tried, session::Hearing};
 use crate::{
     DisconnectStrategy, Plugin, PluginKey, Settings,
     layers::{Layers, Operation},
@@ -91,8 +93,12 @@ impl Registry {
     /// `PluginRejected` when no plugin could be loaded, `InvalidConfig` before any connection is tried, and what the
     /// server says: `Unavailable`, `Unauthenticated` and so on.
     pub async fn open(settings: Settings) -> Result<Self> {
-        let (settings, plugin) = load(settings).await?;
-        Self::connect(plugin, settings).await
+        Self::opening(settings).await
+    }
+
+    /// The same as [`open`](Registry::open), for a host that limits how long it may take, or wants to hear how it goes.
+    pub fn opening(settings: Settings) -> Opening {
+        Opening::new(settings)
     }
 
     /// Opens a session with a plugin that is loaded already.
@@ -101,6 +107,10 @@ impl Registry {
     ///
     /// As [`open`](Registry::open), but for loading.
     pub async fn connect(plugin: Plugin, settings: Settings) -> Result<Self> {
+        Self::opening(settings).with(plugin).await
+    }
+
+    async fn establish(plugin: Plugin, settings: Settings, limit: Option<Duration>, tried: Arc<Tried>) -> Result<Self> {
         let keys: Vec<_> =
             plugin.metadata().keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
         let section = settings.section(&keys)?;
@@ -112,15 +122,15 @@ impl Registry {
             namespace: settings.namespace().into(),
             session_timeout: settings.session_timeout().into(),
             operation_timeout: settings.operation_timeout().into(),
-            more: RVec::new(),
+            more: limit.map(asked).into_iter().collect(),
         };
         let session = Arc::new(Hearing::new(settings.disconnect_strategy().limit()));
         let layers = Arc::new(Layers::new(plugin.name()));
-        let opening = plugin.root().connect()(options, session::host_end(plugin.name(), Arc::clone(&session)));
-        let connection = layers
-            .run(Operation::Open, None, Some(opening_timeout(&settings)), opening)
-            .await
-            .map_err(|error| section.locate(error))?;
+        let opening = plugin.root().connect()(options, session::host_end(plugin.name(), Arc::clone(&session), tried));
+        let within = opening_timeout(&settings);
+        let within = limit.map_or(within, |limit| limit.min(within));
+        let connection =
+            layers.run(Operation::Open, None, Some(within), opening).await.map_err(|error| section.locate(error))?;
         let capabilities = capabilities(&connection);
         let runtime = Handle::current();
         Ok(Registry(Arc::new_cyclic(|registry| Inner {
@@ -282,6 +292,11 @@ async fn load(settings: Settings) -> Result<(Settings, Plugin)> {
 /// contact, and longer than a minute, is not worth waiting for.
 fn opening_timeout(settings: &Settings) -> Duration {
     (settings.session_timeout() + settings.operation_timeout()).max(Duration::from_secs(60))
+}
+
+/// How long opening may take, as a plugin is told.
+fn asked(limit: Duration) -> Tuple2<registry_abi::RString, registry_abi::RString> {
+    Tuple2(OPENING_TIMEOUT.into(), limit.as_nanos().min(u128::from(u64::MAX)).to_string().into())
 }
 
 fn capabilities(connection: &Connection) -> Capabilities {

@@ -10,10 +10,11 @@ use std::{
 };
 
 use futures_core::Stream;
-use registry_abi::{Host, RawHost, RawHost_TO, RawLevel, RawLog, RawSession, TD_Opaque};
+use registry_abi::{Host, ROption, RStr, RawHost, RawHost_TO, RawLevel, RawLog, RawSession, TD_Opaque};
 use registry_api::{Error, ErrorKind, SessionId, SessionState};
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use super::opening::Tried;
 use crate::{DisconnectStrategy, layers::logging};
 
 /// How many transitions a reader of [`States`] may be behind before it is told of the newest ones only.
@@ -259,13 +260,14 @@ impl Session {
 }
 
 /// The host's end that a plugin is given.
-pub(super) fn host_end(plugin: &str, hearing: Arc<Hearing>) -> Host {
-    RawHost_TO::from_value(HostEnd { plugin: plugin.to_owned(), hearing }, TD_Opaque)
+pub(super) fn host_end(plugin: &str, hearing: Arc<Hearing>, tried: Arc<Tried>) -> Host {
+    RawHost_TO::from_value(HostEnd { plugin: plugin.to_owned(), hearing, tried }, TD_Opaque)
 }
 
 struct HostEnd {
     plugin: String,
     hearing: Arc<Hearing>,
+    tried: Arc<Tried>,
 }
 
 impl RawHost for HostEnd {
@@ -287,5 +289,9 @@ impl RawHost for HostEnd {
 
     fn log(&self, log: RawLog<'_>) {
         logging::quietly(|| logging::forward(&self.plugin, &log));
+    }
+
+    fn tried(&self, server: RStr<'_>, failure: ROption<RStr<'_>>) {
+        logging::quietly(|| self.tried.hear(server.as_str(), failure.into_option().map(|failure| failure.as_str())));
     }
 }

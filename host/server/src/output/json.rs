@@ -2,8 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use registry_host::{Entry, Error, Event};
+use registry_host::{Entry, Error, Event, Progress};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::exit::Failure;
 
@@ -37,6 +38,15 @@ pub(crate) fn entry(entry: &Entry) -> EntryObject<'_> {
         created: entry.created,
         ephemeral: entry.ephemeral.map(|session| session.to_string()),
     }
+}
+
+/// Why there is no session yet.
+pub(crate) fn progress(progress: &Progress) -> Value {
+    let attempts = progress.servers.iter();
+    let servers: Vec<_> =
+        attempts.map(|attempt| json!({"server": attempt.server, "failure": attempt.failure})).collect();
+    let elapsed = u64::try_from(progress.elapsed.as_millis()).unwrap_or(u64::MAX);
+    json!({"opening": {"plugin": progress.plugin, "elapsed_ms": elapsed, "servers": servers}})
 }
 
 /// An event of a watch.

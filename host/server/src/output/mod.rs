@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
+use registry_host::Progress;
 use serde::Serialize;
 use tokio::io::{AsyncWriteExt as _, Stdout};
 
@@ -109,6 +110,16 @@ impl Output {
 pub(crate) fn wants_colour(terminal: bool) -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     terminal && !refused && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+/// Says on standard error why there is no session yet: in one line, or as an object.
+pub(crate) fn report_progress(format: Format, progress: &Progress) {
+    let line = match format {
+        Format::Text => format!("registry: {}", text::one_line(&progress.to_string())),
+        Format::Json => json::progress(progress).to_string(),
+    };
+    // Where standard error is gone, there is nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Says on standard error why a command failed: in one line, or as an object.

@@ -77,7 +77,7 @@ impl Standalone {
         let options = options::of(&settings, self.servers)?;
         let mut signals = Signals::listen()?;
         let mut servers = tokio::select! {
-            servers = open(&settings, &options, self.servers) => servers?,
+            servers = open(context, &settings, &options, self.servers) => servers?,
             ending = signals.next() => return Ok(ending.code()),
         };
         let begun = Instant::now();
@@ -179,8 +179,14 @@ fn over(stop: &Stop) -> Error {
 }
 
 /// Opens all servers, or closes those that could be opened.
-async fn open(settings: &Settings, options: &Options, count: u16) -> Result<Vec<Server>, Failure> {
-    let opened = join_all((0..count).map(|_| Server::open(settings.clone(), options.clone()))).await;
+async fn open(context: &Context, settings: &Settings, options: &Options, count: u16) -> Result<Vec<Server>, Failure> {
+    let opening = (0..count).map(|number| {
+        let opening = context.opening(settings.clone());
+        // All wait for the same: one of them tells of it.
+        let opening = if number == 0 { opening } else { opening.on_progress(|_| ()) };
+        Server::open(opening, options.clone())
+    });
+    let opened = join_all(opening).await;
     let (good, bad): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
     let mut servers: Vec<Server> = good.into_iter().flatten().collect();
     match bad.into_iter().find_map(Result::err) {

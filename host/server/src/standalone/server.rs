@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use registry_cluster::{Change, Cluster, DEFAULT_GROUP, Life, Membership, Options, Standing};
-use registry_host::{Error, ErrorKind, Registry, Result, SessionState, Settings};
+use registry_host::{Error, ErrorKind, Opening, Registry, Result, SessionState};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -34,11 +34,11 @@ pub(super) struct Server {
 
 impl Server {
     /// Takes an address, opens a session and registers.
-    pub(super) async fn open(settings: Settings, options: Options) -> Result<Self> {
+    pub(super) async fn open(opening: Opening, options: Options) -> Result<Self> {
         let refused = |error| Error::new(ErrorKind::Other, "no port of 127.0.0.1 can be had").with_cause(&error);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?.to_string();
-        let registry = Registry::open(settings).await?;
+        let registry = opening.await?;
         let membership = match register(&registry, options, &address).await {
             Ok(membership) => membership,
             Err(error) => {

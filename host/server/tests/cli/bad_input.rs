@@ -15,7 +15,6 @@ fn wrong_usage_is_one_line_and_2() {
         (&["watch", "/a", "--count", "0"], "--count"),
         (&["put", "/a", "x", "--if-absent", "--if-version", "1"], "--if-version"),
         (&["lock", "/a", "--timeout", "30", "--", "true"], "60s"),
-        (&["lock", "/a", "--timeout", "1s", "--try", "--", "true"], "--try"),
         (&["standalone", "--servers", "1", "--kill-after", "1s"], "--servers 2"),
         (&["--output", "xml", "get", "/a"], "json"),
     ] {

@@ -25,7 +25,7 @@ fn a_held_lock_is_not_had_by_try_nor_within_a_limit() {
     for on in On::each() {
         let holder = on.start(&["lock", "/l", "--", "sh", "-c", "echo held; exec sleep 600"]);
         assert_eq!(holder.line(), "held");
-        for limit in [&["--try"][..], &["--timeout", "100ms"]] {
+        for limit in [&["--try"][..], &["--timeout", "1s"]] {
             let ran = on.run(&[&["lock", "/l", "--output", "json"], limit, &["--", "echo", "had"]].concat());
             assert_eq!((ran.code, ran.stdout.len(), &ran.error_object()["kind"]), (1, 0, &json!("NotAcquired")));
             let holding = format!("process {}, since 2", holder.id());

@@ -3,6 +3,7 @@
 mod bad_input;
 mod jobs;
 mod locking;
+mod opening;
 mod plugins;
 mod reading_and_writing;
 mod servers;

@@ -98,6 +98,11 @@ impl On {
         On { options }
     }
 
+    /// The backend's name.
+    pub(crate) fn backend(&self) -> &str {
+        self.options[0].strip_prefix("--set=registry.type=").unwrap()
+    }
+
     /// The program in this namespace.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = memory();
@@ -133,10 +138,21 @@ impl On {
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: Vec<u8>,
+    /// Without what it said while it was opening the registry: on a busy machine that may take long.
     pub(crate) stderr: String,
+    pub(crate) opening: Vec<String>,
 }
 
 impl Ran {
+    fn new(code: i32, stdout: Vec<u8>, stderr: Vec<u8>) -> Self {
+        let stderr = String::from_utf8(stderr).unwrap();
+        let is_progress =
+            |line: &&str| line.starts_with("registry: no session with ") || line.starts_with("{\"opening\":");
+        let (opening, others): (Vec<_>, Vec<_>) = stderr.split_inclusive('\n').partition(is_progress);
+        let opening = opening.into_iter().map(|line| line.trim_end().to_owned()).collect();
+        Ran { code, stdout, stderr: others.concat(), opening }
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.stdout.clone()).unwrap()
     }
@@ -177,8 +193,7 @@ pub(crate) fn run_with_input(command: &mut Command, input: Option<Vec<u8>>) -> R
     }
     let (stdout, stderr) = (reader(child.stdout.take().unwrap()), reader(child.stderr.take().unwrap()));
     let code = exit_code(wait(&mut child));
-    let stderr = String::from_utf8(stderr.recv_timeout(LONG).unwrap()).unwrap();
-    Ran { code, stdout: stdout.recv_timeout(LONG).unwrap(), stderr }
+    Ran::new(code, stdout.recv_timeout(LONG).unwrap(), stderr.recv_timeout(LONG).unwrap())
 }
 
 fn reader(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
@@ -272,7 +287,7 @@ impl Running {
             }
         }
         let stderr = self.errors.take().unwrap().recv_timeout(LONG).unwrap();
-        Ran { code, stdout: rest.into_bytes(), stderr: String::from_utf8(stderr).unwrap() }
+        Ran::new(code, rest.into_bytes(), stderr)
     }
 }
 

@@ -51,7 +51,7 @@ impl Settings {
             tracing::warn!(
                 key = context.config_key("load-balancer-policy"),
                 policy,
-                "this policy has no effect: one server is used until it fails, then the next"
+                "this policy has no effect: one server is used until it fails, or another answers while it is silent"
             );
         }
         let retry = Retry::new(&config, context)?;

@@ -39,7 +39,7 @@ pub struct Config {
     pub password: Option<Secret>,
     /// The name that requests call the server by (HTTP/2's `:authority`), where it is not the endpoint's own.
     pub authority: Option<String>,
-    /// Read for DolphinScheduler's sake and without effect: one server is used until it fails, then the next.
+    /// Read for DolphinScheduler's sake and without effect: one server is used until it fails or is silent, then another.
     pub load_balancer_policy: Option<String>,
     /// TLS; it is used if anything is set here or the endpoints begin with `https://`.
     pub tls: Tls,
@@ -89,7 +89,7 @@ impl Config {
             "load-balancer-policy",
             "text",
             "",
-            "without effect: one server is used until it fails, then the next",
+            "without effect: one server is used until it fails or is silent, then another",
         ),
         ConfigKey::new("tls.ca-file", "path", "", "the certificates to trust, PEM; the system's without it"),
         ConfigKey::new("tls.cert-file", "path", "", "the certificate to show, PEM; needs tls.key-file"),

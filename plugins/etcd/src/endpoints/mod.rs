@@ -1,6 +1,8 @@
-//! The servers of one cluster: one is used until it fails, then the next (contract 3.6).
+//! The servers of one cluster: one is used until it fails or another answers while it is silent (contract 3.6).
 
+mod choice;
 mod endpoint;
+mod retry;
 
 use std::{
     pin::pin,
@@ -11,15 +13,16 @@ use std::{
     time::Duration,
 };
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use etcd_client::GetOptions;
 use registry_plugin::{Error, ErrorKind, Outcome, Result, config::Secret};
 use tokio::{
-    sync::Notify,
-    time::{sleep, timeout},
+    select,
+    sync::{Notify, Semaphore},
+    time::{Instant, sleep, timeout},
 };
 
 pub(crate) use endpoint::{Connection, Endpoint};
+pub(crate) use retry::Retry;
 
 use crate::{
     error::{Effect, silent, translate},
@@ -33,58 +36,33 @@ pub(crate) struct Credentials {
     pub(crate) password: Secret,
 }
 
-/// How often and how long a request is tried again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Retry {
-    /// The first pause, after every endpoint was tried once.
-    pub(crate) delay: Duration,
-    /// The longest pause; jitter of up to the first comes on top.
-    pub(crate) max_delay: Duration,
-    /// All pauses together.
-    pub(crate) max_duration: Duration,
-}
-
-impl Retry {
-    /// Growing pauses with jitter, until their sum is reached.
-    fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
-        let max_duration = self.max_duration;
-        self.endless().scan(Duration::ZERO, move |sum, pause| {
-            *sum += pause;
-            (*sum <= max_duration).then_some(pause)
-        })
-    }
-
-    /// Growing pauses with jitter, for ever.
-    pub(crate) fn endless(&self) -> impl Iterator<Item = Duration> + use<> {
-        ExponentialBuilder::default()
-            .with_min_delay(self.delay)
-            .with_max_delay(self.max_delay)
-            .with_jitter()
-            .without_max_times()
-            .build()
-    }
-}
-
 /// The endpoints, and which of them is in use.
 pub(crate) struct Endpoints {
+    /// In the order in which they are tried, which is another one for each connection.
     endpoints: Vec<Endpoint>,
+    /// All addresses as they are configured, for messages.
+    addresses: String,
     current: AtomicUsize,
     /// Another endpoint is in use.
     moved: Notify,
     /// Why the last attempt failed that was tried again.
     trouble: Mutex<Option<Error>>,
     retry: Retry,
-    /// How long one endpoint may be silent before the next is tried.
+    /// How long one endpoint may be silent before the next is tried, whether that one answers or not.
     patience: Duration,
-    /// The key that is asked for where only the answer's header matters.
+    /// The key that is asked for where only it matters that there is an answer, or its header.
     place: Vec<u8>,
     history: History,
+    /// One call at a time compares the endpoints.
+    comparing: Semaphore,
+    /// When the endpoint in use last answered sooner than the others.
+    vouched: Mutex<Option<Instant>>,
 }
 
 impl Endpoints {
     /// `endpoints` must not be empty; `place` is a key that may be asked for, whether it is there or not.
     pub(crate) fn new(
-        endpoints: Vec<Endpoint>,
+        mut endpoints: Vec<Endpoint>,
         retry: Retry,
         operation_timeout: Duration,
         place: Vec<u8>,
@@ -92,8 +70,12 @@ impl Endpoints {
     ) -> Self {
         // The second endpoint gets as much of a call's time as the first.
         let patience = if endpoints.len() == 1 { operation_timeout } else { operation_timeout / 2 };
+        let addresses = endpoints.iter().map(Endpoint::address).collect::<Vec<_>>().join(", ");
+        // Else all clients of a cluster would use its first server.
+        fastrand::shuffle(&mut endpoints);
         Endpoints {
             endpoints,
+            addresses,
             current: AtomicUsize::new(0),
             moved: Notify::new(),
             trouble: Mutex::new(None),
@@ -101,6 +83,8 @@ impl Endpoints {
             patience,
             place,
             history,
+            comparing: Semaphore::new(1),
+            vouched: Mutex::new(None),
         }
     }
 
@@ -131,13 +115,17 @@ impl Endpoints {
 
     /// Goes on to the next endpoint, unless somebody did so already.
     pub(crate) fn failed(&self, number: usize) {
-        let next = (number + 1) % self.endpoints.len();
-        if next != number && self.current.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        self.go_on(number, (number + 1) % self.endpoints.len());
+    }
+
+    /// Goes on from one endpoint to another, unless somebody did so already.
+    fn go_on(&self, from: usize, to: usize) {
+        if from != to && self.current.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             self.moved.notify_waiters();
             tracing::warn!(
-                from = self.endpoints[number].address(),
-                to = self.endpoints[next].address(),
-                "an etcd server does not serve, going on to the next"
+                from = self.endpoints[from].address(),
+                to = self.endpoints[to].address(),
+                "an etcd server does not serve, going on to another"
             );
         }
     }
@@ -161,8 +149,8 @@ impl Endpoints {
     }
 
     /// All addresses, for messages.
-    pub(crate) fn addresses(&self) -> String {
-        self.endpoints.iter().map(Endpoint::address).collect::<Vec<_>>().join(", ")
+    pub(crate) fn addresses(&self) -> &str {
+        &self.addresses
     }
 
     /// Why the last attempt failed that was tried again, for whoever gives up on the call.
@@ -177,7 +165,7 @@ impl Endpoints {
     ///
     /// As [`call`](Endpoints::call).
     pub(crate) async fn look(&self) -> Result<()> {
-        let look = self.call(Effect::Repeatable, |connection| {
+        let look = self.call(Effect::Read, |connection| {
             let (mut client, place) = (connection.kv.clone(), self.place.clone());
             async move { client.get(place, Some(GetOptions::new().with_count_only())).await }
         });
@@ -227,6 +215,12 @@ impl Endpoints {
         }
     }
 
+    /// Sends a request to one endpoint.
+    ///
+    /// # Behavior
+    ///
+    /// While it is silent a small question goes to it and to the others: only a read follows to one that answers sooner, which
+    /// later calls go to as well.
     async fn attempt<T, F, R>(&self, number: usize, endpoint: &Endpoint, effect: Effect, request: &mut F) -> Result<T>
     where
         F: FnMut(&Connection) -> R,
@@ -244,14 +238,18 @@ impl Endpoints {
         let send =
             async { send.await.map_err(|error: Error| error.with_cause_text(format!("at {}", endpoint.address()))) };
         let mut send = pin!(send);
-        match timeout(self.patience, &mut send).await {
-            Ok(answer) => answer,
-            Err(_) if effect == Effect::Repeatable => Err(silent(effect)),
-            Err(_) => {
+        if effect == Effect::Repeatable {
+            // A second lease while the first may be granted is worth some patience.
+            return timeout(self.patience, send).await.unwrap_or_else(|_| Err(silent(effect)));
+        }
+        select! {
+            biased;
+            answer = &mut send => answer,
+            () = self.left(number) => match effect {
                 // Nobody knows what becomes of it, so that it can only be waited for; others needn't.
-                self.failed(number);
-                send.await
-            }
+                Effect::Write => send.await,
+                _ => Err(silent(effect)),
+            },
         }
     }
 }

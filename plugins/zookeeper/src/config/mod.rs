@@ -1,5 +1,6 @@
 //! What stands under `registry.zookeeper`, under DolphinScheduler's names.
 
+mod choice;
 mod dial;
 mod servers;
 #[cfg(test)]

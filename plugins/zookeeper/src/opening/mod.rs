@@ -31,7 +31,7 @@ const KEPT: Duration = Duration::from_secs(2);
 ///
 /// `Unavailable`, with what was found out about each server; `Unauthenticated` and `PermissionDenied` at once.
 pub(crate) async fn open(settings: &Settings, context: &Context) -> Result<Arc<Session>> {
-    let (dial, within) = (&settings.dial, settings.block_until_connected);
+    let (dial, within) = (&settings.dial, context.opening().within(settings.block_until_connected));
     let (deadline, kept) = (Instant::now() + within, KEPT.min(within / 4));
     let mut last = None;
     let attempt = || Session::open(dial.clone(), settings.paths.clone(), context);

@@ -158,7 +158,7 @@ impl Session {
     async fn reopen(&self) -> Opened {
         let (mut pauses, mut attempts) = (self.dial.pauses(), Attempts::default());
         loop {
-            match open(&self.dial, &self.paths).await {
+            match open(&self.dial, &self.paths, None).await {
                 Ok(opened) => return opened,
                 Err(error) => attempts.failed(&error),
             }

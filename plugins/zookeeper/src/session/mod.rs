@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use registry_plugin::{Contact, Context, Error, ErrorKind, Moment, Result, SessionId, SessionReporter};
+use registry_plugin::{Contact, Context, Error, ErrorKind, Moment, Opening, Result, SessionId, SessionReporter};
 use tokio::sync::{Notify, watch};
 use zookeeper_client::Client;
 
@@ -47,7 +47,7 @@ impl Session {
     ///
     /// Those of the last attempt, of which there is one only.
     pub(crate) async fn open(dial: Arc<Dial>, paths: Arc<Paths>, context: &Context) -> Result<Arc<Self>> {
-        let opened = open(&dial, &paths).await?;
+        let opened = open(&dial, &paths, Some(context.opening())).await?;
         let (link, sent) = (Arc::new(opened.link), opened.sent);
         let session = Arc::new(Session {
             dial,
@@ -160,9 +160,9 @@ pub(crate) fn id(client: &Client) -> SessionId {
 }
 
 /// Opens a session that can be relied on: it has seen what was written before.
-async fn open(dial: &Dial, paths: &Paths) -> Result<Opened> {
+async fn open(dial: &Dial, paths: &Paths, opening: Option<&Opening>) -> Result<Opened> {
     let sent = Moment::now();
-    let link = dial.link().await.map_err(|error| prepare::refused(dial, error))?;
+    let link = dial.link(opening).await.map_err(|error| prepare::refused(dial, error))?;
     match prepare::prepare(&link, dial, paths).await {
         Ok(()) => Ok(Opened { link, sent }),
         Err(error) => {

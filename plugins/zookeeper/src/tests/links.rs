@@ -82,7 +82,7 @@ async fn a_client_that_has_lost_its_connection_is_never_served_again() {
     let client = connect_with(section, options(&namespace)).await.expect("a connection");
     let other = connect_to(&namespace).await;
     other.write(&[put("/early", "")]).await.expect("an entry");
-    let (link, path) = (client.session.dial().link().await.expect("a link"), client.paths.path(key("/late")));
+    let (link, path) = (client.session.dial().link(None).await.expect("a link"), client.paths.path(key("/late")));
     let mut watch = link.watch("/", AddWatchMode::PersistentRecursive).await.expect("a watch");
     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
     proxy.silent();

@@ -1,8 +1,9 @@
-//! Txns through a member of an ensemble that hears of other members' writes late.
+//! Members of an ensemble that are silent, and Txns through one that hears of other members' writes late.
 
 use std::time::Duration;
 
-use registry_plugin::{Check, Operation};
+use futures_util::future::join_all;
+use registry_plugin::{Backend, Check, Operation};
 use registry_test_servers::ZooKeeper as Server;
 use serde_json::json;
 
@@ -36,4 +37,38 @@ async fn a_refusal_rests_on_what_others_have_written_before() {
         client.write(&[delete("/e")]).await.expect("a delete");
         other.write(&[put("/e", "")]).await.expect("a put");
     }
+}
+
+/// A client with so much patience that a test fails if it waits for a silent member.
+async fn connect_patiently(servers: &str) -> Client {
+    let hour = Duration::from_secs(3600);
+    let mut options = options("ns");
+    (options.session_timeout, options.operation_timeout) = (hour, hour);
+    let section = json!({ "connect-string": servers, "connection-timeout": "15m", "block-until-connected": "1h" });
+    connect_with(section, options).await.expect("a connection")
+}
+
+/// The sessions that there are.
+fn sessions(server: &Server) -> usize {
+    let answer = server.ask("mntr").expect("an answer");
+    let count = answer.lines().find_map(|line| line.strip_prefix("zk_global_sessions"));
+    count.and_then(|count| count.trim().parse().ok()).expect("a count")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_is_silent_keeps_nobody_waiting() {
+    let server = Server::builder().members(3).start().expect("an ensemble");
+    let leader = server.leader().expect("a leader").number();
+    // The first is asked for what it knows.
+    let member = server.members().iter().skip(1).find(|member| member.number() != leader).expect("a follower");
+    member.stop().expect("a stop");
+    let servers = server.connect_string();
+    let opening = join_all((0..16).map(|_| connect_patiently(&servers)));
+    let clients = tokio::time::timeout(LIMIT, opening).await.expect("all are opened in time");
+    until("no session was opened in vain", async || sessions(&server) == clients.len()).await;
+    let closing = join_all(clients.iter().map(|client| client.close()));
+    for closed in tokio::time::timeout(LIMIT, closing).await.expect("all are closed in time") {
+        closed.expect("a close");
+    }
+    until("none is left", async || sessions(&server) == 0).await;
 }

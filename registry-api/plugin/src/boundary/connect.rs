@@ -3,9 +3,13 @@
 use std::{
     path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
-use registry_abi::{Connection, FfiFuture, Host, RResult, RawConnection_TO, RawError, RawOptions, RawSession};
+use registry_abi::{
+    Connection, FfiFuture, Host, OPENING_TIMEOUT, RResult, RString, RVec, RawConnection_TO, RawError, RawOptions,
+    RawSession, Tuple2,
+};
 use registry_api::Result;
 use serde_json::Value;
 
@@ -16,7 +20,7 @@ use super::{
     logging,
     runtime::PluginRuntime,
 };
-use crate::{Backend, Context, Options, SessionReporter, config, session::Snapshot, tasks::Tasks};
+use crate::{Backend, Context, Opening, Options, SessionReporter, config, session::Snapshot, tasks::Tasks};
 
 /// Opens a connection of backend `B`; its log lines go to the host where `forward` says so.
 pub(super) fn connect<B: Backend>(
@@ -53,6 +57,7 @@ async fn open<B: Backend>(
     runtime: Arc<PluginRuntime>,
 ) -> Result<Arc<Live<B>>> {
     let config: B::Config = config::from_value(section, &options.prefix)?;
+    let opening = opening(&options.more, &host);
     let options = Options {
         namespace: options.namespace.into(),
         session_timeout: options.session_timeout.into(),
@@ -69,11 +74,23 @@ async fn open<B: Backend>(
     // Until there is a connection to own them, whatever was started ends with this call.
     let mut owned = EndOnDrop(Some(tasks.clone()));
     tasks.spawn(session.clone().keep_clock());
-    let context = Context::new(options, session, tasks);
-    let backend = B::connect(config, context.clone()).await?;
+    let context = Context::new(options, session, opening.clone(), tasks);
+    let backend = opening.run(B::connect(config, context.clone())).await?;
     owned.0 = None;
     let backend = Kept::new(runtime.handle().clone(), Arc::new(backend));
     Ok(Arc::new(Live { backend, context, requests: AtomicU64::new(0), runtime }))
+}
+
+/// Tells the host how opening goes, for as long as it has not given it up.
+fn opening(more: &RVec<Tuple2<RString, RString>>, host: &Arc<Host>) -> Opening {
+    let limit = more.iter().find(|asked| asked.0 == OPENING_TIMEOUT).and_then(|asked| asked.1.parse().ok());
+    let host = Arc::downgrade(host);
+    let listener = move |server: &str, why: Option<&str>| {
+        if let Some(host) = host.upgrade() {
+            host.tried(server.into(), why.map(Into::into).into());
+        }
+    };
+    Opening::new(limit.map(Duration::from_nanos), Box::new(listener))
 }
 
 struct EndOnDrop(Option<Tasks>);

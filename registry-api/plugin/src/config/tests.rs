@@ -11,7 +11,8 @@ use crate::{Context, Options, SessionReporter, tasks::Tasks};
 
 /// A context without a host and of no backend.
 pub(super) fn context(options: Options) -> Context {
-    Context::new(options, SessionReporter::new(Box::new(|_| ()), 10), Tasks::new(tokio::runtime::Handle::current()))
+    let session = SessionReporter::new(Box::new(|_| ()), 10);
+    Context::new(options, session, crate::Opening::unheard(), Tasks::new(tokio::runtime::Handle::current()))
 }
 
 #[derive(Debug, Default, Deserialize, PartialEq)]

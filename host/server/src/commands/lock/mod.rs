@@ -13,12 +13,11 @@ use std::time::Duration;
 use clap::Args;
 use registry_host::{Error, ErrorKind, Guard, Registry};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use self::job::{Job, not_run};
 use self::messages::Report;
 pub(crate) use self::supervisor::supervisor_main;
-use super::duration;
 use crate::context::{Context, check_key};
 use crate::exit::{Done, Failure, LOST};
 use crate::signals::Signals;
@@ -26,11 +25,12 @@ use crate::signals::Signals;
 /// Runs a command while holding a lock
 ///
 /// It waits in the lock's queue, without a limit unless --timeout or --try gives one (then it
-/// exits with 1). Once the command and all that it has started have ended the lock is released,
-/// and the exit code is the command's own, 128 + n if signal n ended it. What has a session of
-/// its own (setsid, a daemon) is not waited for. Signals that would end this program are passed
-/// on to the command, which runs in a process group of its own, except in a pipeline or a script
-/// on a terminal.
+/// exits with 1). What --timeout gives counts from the start until the lock is acquired, opening
+/// the registry included. Once the command and all that it has started have ended the lock is
+/// released, and the exit code is the command's own, 128 + n if signal n ended it. What has a
+/// session of its own (setsid, a daemon) is not waited for. Signals that would end this program
+/// are passed on to the command, which runs in a process group of its own, except in a pipeline
+/// or a script on a terminal.
 ///
 /// If the lock is lost meanwhile, because the session ended or somebody deleted the entry in the
 /// queue, everything that the command has started gets SIGTERM, and SIGKILL before the lock can
@@ -57,9 +57,6 @@ Examples:
 pub(crate) struct Lock {
     /// The lock's key
     key: String,
-    /// Waits no longer than this
-    #[arg(long, value_parser = duration, value_name = "DURATION", conflicts_with = "try_once")]
-    timeout: Option<Duration>,
     /// Does not wait: takes the lock only if nobody holds it or waits for it
     #[arg(long = "try")]
     try_once: bool,
@@ -74,9 +71,10 @@ const UNREMARKABLE: Duration = Duration::from_secs(1);
 impl Lock {
     pub(super) async fn run(self, context: &mut Context) -> Done {
         check_key("lock", &self.key)?;
+        let deadline = context.deadline();
         let work = context.standing(async |registry, _, signals| {
             let guard = tokio::select! {
-                guard = self.acquire(registry) => guard?,
+                guard = self.acquire(registry, deadline) => guard?,
                 ending = signals.next() => return Ok(ending.code()),
             };
             let done = self.hold(&guard, patience(registry.session().timeout()), signals).await;
@@ -91,12 +89,12 @@ impl Lock {
         work.await
     }
 
-    async fn acquire(&self, registry: &Registry) -> registry_host::Result<Guard> {
+    async fn acquire(&self, registry: &Registry, deadline: Option<Instant>) -> registry_host::Result<Guard> {
         let value = holder::describe_this();
         let lock = if self.try_once { registry.try_lock(&self.key) } else { registry.lock(&self.key) };
         let mut lock = lock.value(&value);
-        if let Some(limit) = self.timeout {
-            lock = lock.within(limit);
+        if let Some(deadline) = deadline.filter(|_| !self.try_once) {
+            lock = lock.within(deadline.saturating_duration_since(Instant::now()));
         }
         match lock.await {
             Err(error) if error.kind() == ErrorKind::NotAcquired => Err(holder::name(registry, &self.key, error).await),

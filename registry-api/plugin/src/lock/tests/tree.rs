@@ -163,7 +163,7 @@ impl Tree {
         let reporter = SessionReporter::new(Box::new(|_| {}), 10);
         reporter.connected(SessionId(session), Duration::from_secs(30), Contact::Always);
         let options = Options { operation_timeout, ..Options::new("registry.tree") };
-        let context = Context::new(options, reporter, Tasks::new(Handle::current()));
+        let context = Context::new(options, reporter, crate::Opening::unheard(), Tasks::new(Handle::current()));
         Arc::new(Tree { server: server.clone(), context, fault: Mutex::new((Fault::None, 0)) })
     }
 
