@@ -35,7 +35,7 @@ run: install-build ## Build host and plugins, then run three servers on the memo
 
 test: install-build install-servers lint ## Run every check and every test, on real servers
 	$(BUILD)
-	$(CARGO) test --locked --workspace
+	CARGO=$(CARGO) scripts/run-tests
 
 chaos: install-build install-servers ## Play random histories, then clients and faults on clusters (SECONDS=3600 says for how long, ARGS='...' adds arguments)
 	$(BUILD)

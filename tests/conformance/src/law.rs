@@ -3,16 +3,16 @@
 use std::{fmt, pin::Pin, sync::LazyLock, time::Duration};
 
 use registry_host::Capability;
-use tokio::time::timeout;
 
 use crate::{
     Court,
     case::Case,
     laws::CHAPTERS,
+    pace::timeout,
     verdict::{Failure, Verdict},
 };
 
-/// How long a law may take.
+/// How long a law may take on a machine that does nothing else.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// How long the cleaning up after a law may take.
@@ -87,7 +87,7 @@ pub async fn try_law(court: &Court, law: &Law) -> Outcome {
     let verdict = judge(law, case.clone()).await;
     let cleaned = timeout(CLEANING, case.clean_up())
         .await
-        .unwrap_or_else(|_| Err(Failure::new(format_args!("{} is not cleaned up within {CLEANING:?}", case.root()))));
+        .unwrap_or_else(|| Err(Failure::new(format_args!("{} is not cleaned up within {CLEANING:?}", case.root()))));
     match verdict.and(cleaned) {
         Ok(()) => Outcome::Held,
         Err(Failure::Broken(why)) => Outcome::Broken(why),
@@ -100,15 +100,15 @@ async fn judge(law: &Law, case: Case) -> Verdict {
     // In a task of its own a panic is caught.
     let mut trial = AbortOnDrop(tokio::spawn(async move { run(&case).await }));
     match timeout(DEADLINE, &mut trial.0).await {
-        Ok(Ok(verdict)) => verdict,
-        Ok(Err(error)) if error.is_panic() => {
+        Some(Ok(verdict)) => verdict,
+        Some(Err(error)) if error.is_panic() => {
             let panic = error.into_panic();
             let message = panic.downcast_ref::<&str>().copied().map(str::to_owned);
             let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             Err(Failure::new(format_args!("it panicked: {message}")))
         }
-        Ok(Err(error)) => Err(Failure::new(error)),
-        Err(_) => Err(Failure::new(format_args!("it is not through within {DEADLINE:?}"))),
+        Some(Err(error)) => Err(Failure::new(error)),
+        None => Err(Failure::new(format_args!("it is not through within {DEADLINE:?}"))),
     }
 }
 

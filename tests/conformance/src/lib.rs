@@ -30,6 +30,7 @@ mod court;
 mod follower;
 mod law;
 mod laws;
+pub mod pace;
 mod verdict;
 
 pub use clause::{CLAUSES, Clause};

@@ -1,11 +1,18 @@
 //! What a law finds: that it holds, or what was expected and what came.
 
-use std::{fmt, fmt::Debug, panic::Location, time::Duration};
+use std::{
+    fmt,
+    fmt::Debug,
+    panic::Location,
+    time::{Duration, Instant},
+};
 
 use registry_host::{Error, ErrorKind, Outcome};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::sleep;
 
-/// How long a law waits for what must come soon.
+use crate::pace;
+
+/// How long a law waits for what must come soon, on a machine that does nothing else.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// What a law, or a step of it, finds.
@@ -80,7 +87,7 @@ pub(crate) fn within<F: Future>(
     future: F,
 ) -> impl Future<Output = Verdict<F::Output>> {
     let late = Failure::new(format_args!("{what}: not within {limit:?}"));
-    async move { timeout(limit, future).await.map_err(|_| late) }
+    async move { pace::timeout(limit, future).await.ok_or(late) }
 }
 
 /// The question is answered with yes before the time is up; it is asked again and again.
@@ -92,9 +99,9 @@ pub(crate) fn eventually<F: Future<Output = Verdict<bool>>>(
 ) -> impl Future<Output = Verdict> {
     let late = Failure::new(format_args!("expected that {what} within {limit:?}"));
     async move {
-        let end = Instant::now() + limit;
+        let began = Instant::now();
         while !question().await? {
-            if Instant::now() >= end {
+            if !pace::is_within(limit, began).await {
                 return Err(late);
             }
             sleep(Duration::from_millis(10)).await;

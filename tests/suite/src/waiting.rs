@@ -1,10 +1,14 @@
 //! Waiting for a condition, up to a deadline.
 
-use std::{fmt::Display, time::Duration};
+use std::{
+    fmt::Display,
+    time::{Duration, Instant},
+};
 
-use tokio::time::{Instant, sleep, timeout};
+use registry_conformance::pace;
+use tokio::time::sleep;
 
-/// How long something may take that should happen at once, on a busy machine.
+/// How long something may take that should happen at once. As with every limit here, a busy machine stretches it.
 pub const SOON: Duration = Duration::from_secs(15);
 
 const PAUSE: Duration = Duration::from_millis(10);
@@ -24,12 +28,12 @@ pub async fn wait_until(what: impl Display, limit: Duration, mut condition: impl
 ///
 /// If there is none within `limit`.
 pub async fn eventually<T>(what: impl Display, limit: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + limit;
+    let began = Instant::now();
     loop {
         if let Some(answer) = within(&what, limit, ask()).await {
             return answer;
         }
-        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        assert!(pace::is_within(limit, began).await, "not within {limit:?}: {what}");
         sleep(PAUSE).await;
     }
 }
@@ -40,8 +44,8 @@ pub async fn eventually<T>(what: impl Display, limit: Duration, mut ask: impl As
 ///
 /// If it is not ready within `limit`.
 pub async fn within<T>(what: impl Display, limit: Duration, future: impl Future<Output = T>) -> T {
-    match timeout(limit, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("not within {limit:?}: {what}"),
+    match pace::timeout(limit, future).await {
+        Some(value) => value,
+        None => panic!("not within {limit:?}: {what}"),
     }
 }
