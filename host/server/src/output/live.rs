@@ -3,23 +3,34 @@
 use anstyle::AnsiColor;
 
 use super::{Output, table};
-use crate::exit::Failure;
+use crate::{exit::Failure, logging};
 
-/// What has been drawn.
-#[derive(Default)]
+/// What has been drawn. While there is one, log lines are printed above it.
 pub(crate) struct Canvas {
     /// How many lines it has.
     drawn: usize,
 }
 
 impl Canvas {
+    pub(crate) fn new() -> Self {
+        logging::hold();
+        Canvas { drawn: 0 }
+    }
+
     /// Draws lines over those before; none may be wider than the terminal.
     pub(crate) fn draw(&mut self, lines: Vec<String>, output: &mut Output) -> Result<(), Failure> {
         if self.drawn > 0 {
             output.bytes(format!("\x1b[{}A\x1b[J", self.drawn).as_bytes());
         }
+        logging::take().iter().for_each(|line| output.bytes(line.as_bytes()));
         self.drawn = lines.len();
         lines.into_iter().try_for_each(|line| output.line(line, ()))
+    }
+}
+
+impl Drop for Canvas {
+    fn drop(&mut self) {
+        logging::release();
     }
 }
 

@@ -20,8 +20,8 @@ const RECENT: usize = 5;
 /// Where changes are shown.
 pub(super) struct Screen {
     title: String,
-    live: bool,
-    canvas: Canvas,
+    /// Where the table is drawn, on a terminal.
+    canvas: Option<Canvas>,
     recent: VecDeque<String>,
 }
 
@@ -35,7 +35,7 @@ impl Screen {
             humantime::format_duration(timeout)
         );
         let live = output.format == Format::Text && output.is_terminal();
-        Screen { title, live, canvas: Canvas::default(), recent: VecDeque::new() }
+        Screen { title, canvas: live.then(Canvas::new), recent: VecDeque::new() }
     }
 
     /// Shows a change, or on a terminal merely that time has passed.
@@ -47,7 +47,7 @@ impl Screen {
         output: &mut Output,
     ) -> Result<(), Failure> {
         let line = change.map(|change| line(change, after));
-        if self.live {
+        if self.canvas.is_some() {
             self.recent.extend(line);
             let old = self.recent.len().saturating_sub(RECENT);
             self.recent.drain(..old);
@@ -77,7 +77,7 @@ impl Screen {
         lines.push(String::new());
         lines.extend(self.recent.iter().map(|line| live::fitting(line, columns)));
 
-        self.canvas.draw(lines, output)
+        self.canvas.as_mut().map_or(Ok(()), |canvas| canvas.draw(lines, output))
     }
 }
 

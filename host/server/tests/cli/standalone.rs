@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{On, Running, args, file, memory, run};
+use crate::support::{On, Running, args, file, memory, program, run};
 
 /// The next change that is told, but for how busy this machine is.
 fn change(running: &Running) -> (String, String, Value) {
@@ -204,13 +204,13 @@ fn its_servers_are_in_a_namespace_of_their_own_unless_told_otherwise() {
     let config = format!("--config={}", config.display());
     let there = |namespace: &str| {
         let set = format!("--set=registry.namespace={namespace}");
-        run(&mut args(memory(), [&config, &set, "servers"])).text().lines().count() - 1
+        run(&mut args(program(), [&config, &set, "servers"])).text().lines().count() - 1
     };
-    let own = Running::start(&mut args(memory(), [&config, "standalone", "--servers=1", "--output=json"]));
+    let own = Running::start(&mut args(program(), [&config, "standalone", "--servers=1", "--output=json"]));
     joined(&own, 1);
     assert_eq!((there("hosts"), there("hosts-standalone")), (0, 1));
     for told in ["--join", "--set=registry.namespace=hosts"] {
-        let joins = Running::start(&mut args(memory(), [&config, "standalone", "--servers=1", "--output=json", told]));
+        let joins = Running::start(&mut args(program(), [&config, "standalone", "--servers=1", "--output=json", told]));
         joined(&joins, 1);
         assert_eq!(there("hosts"), 1, "{told}");
         joins.signal(Signal::TERM);

@@ -165,10 +165,11 @@ impl Ran {
         line.strip_prefix("registry: ").unwrap_or_else(|| panic!("not from the registry: {line}"))
     }
 
-    /// Its error as an object.
+    /// Its error as an object, after what the log says.
     #[track_caller]
     pub(crate) fn error_object(&self) -> Value {
-        let mut object: Value = serde_json::from_str(&self.stderr).unwrap_or_else(|_| panic!("no object: {self:?}"));
+        let last = self.stderr.lines().last().unwrap_or_default();
+        let mut object: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("no object: {self:?}"));
         object["error"].take()
     }
 }

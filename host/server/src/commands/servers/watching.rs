@@ -42,7 +42,7 @@ async fn watch(registry: &Registry, output: &mut Output) -> Done {
 
 /// Draws a table whenever something has changed, and every second: it tells how long ago things were.
 async fn draw(cluster: &Cluster, mut board: Board, output: &mut Output) -> Done {
-    let mut canvas = Canvas::default();
+    let mut canvas = Canvas::new();
     let mut clock = interval(Duration::from_secs(1));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
