@@ -86,15 +86,26 @@ impl Reading {
         let (gauge, first) = measured(Gauge::new()?).await;
         let (tell, figures) = watch::channel(first?);
         let pause = at_least_every.min(MEASURE_EVERY);
-        let measuring = Task::spawn(async move {
-            let mut gauge = gauge;
-            while let Some(there) = gauge.take() {
-                sleep(pause).await;
-                let (back, read) = measured(there).await;
-                gauge = back;
-                match read {
-                    Ok(figures) => drop(tell.send_replace(figures)),
-                    Err(error) => tracing::warn!(%error, "the machine can't be measured, the last figures stand"),
+        let mut gauge = gauge;
+        let measuring = Task::spawn("measuring the machine", move || {
+            let (mut gauge, tell) = (gauge.take(), tell.clone());
+            async move {
+                loop {
+                    sleep(pause).await;
+                    // One that panicked is lost.
+                    let there = match gauge.take().map_or_else(Gauge::new, Ok) {
+                        Ok(there) => there,
+                        Err(error) => {
+                            tracing::warn!(%error, "the machine can't be measured, the last figures stand");
+                            continue;
+                        }
+                    };
+                    let (back, read) = measured(there).await;
+                    gauge = back;
+                    match read {
+                        Ok(figures) => drop(tell.send_replace(figures)),
+                        Err(error) => tracing::warn!(%error, "the machine can't be measured, the last figures stand"),
+                    }
                 }
             }
         });
@@ -105,7 +116,10 @@ impl Reading {
     #[cfg(test)]
     pub(crate) fn fixed(figures: Figures) -> Self {
         let (tell, figures) = watch::channel(figures);
-        let _measuring = Task::spawn(async move { tell.closed().await });
+        let _measuring = Task::spawn("nothing", move || {
+            let tell = tell.clone();
+            async move { tell.closed().await }
+        });
         Reading { figures, _measuring }
     }
 

@@ -134,6 +134,7 @@
 mod address;
 pub mod balance;
 mod cluster;
+mod counts;
 mod era;
 mod failover;
 mod forget;

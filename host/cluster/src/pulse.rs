@@ -34,7 +34,8 @@ pub(crate) struct Pulse {
 impl Pulse {
     pub(crate) fn begin(registry: &Registry) -> Self {
         let last = Arc::new(AtomicU64::new(now()));
-        let _beating = Task::spawn(beat(registry.clone(), Arc::clone(&last)));
+        let (registry, beaten) = (registry.clone(), Arc::clone(&last));
+        let _beating = Task::spawn("looking at the clock", move || beat(registry.clone(), Arc::clone(&beaten)));
         Pulse { last, _beating }
     }
 

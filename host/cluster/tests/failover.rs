@@ -30,6 +30,7 @@ struct Pages {
     /// Of those who are to hang the first so many.
     hanging: AtomicUsize,
     failing: AtomicUsize,
+    panicking: AtomicUsize,
     hangs: Notify,
 }
 
@@ -86,6 +87,7 @@ impl TakeOver for Host {
             return Err("it fails at first".into());
         }
         tokio::task::yield_now().await;
+        assert!(!takes(&pages.panicking), "it panics at first");
         let key = (departed.role, departed.address.clone(), departed.life);
         *pages.done.lock().unwrap().entry(key).or_default() += 1;
         Ok(())
@@ -250,10 +252,11 @@ async fn what_a_dying_master_leaves_unfinished_another_does_and_nobody_does_it_t
 }
 
 #[tokio::test]
-async fn what_fails_is_done_again() {
+async fn what_fails_or_panics_is_done_again() {
     for settings in every() {
         let book = Book::default();
-        book.0.failing.store(2, Ordering::SeqCst);
+        book.0.failing.store(1, Ordering::SeqCst);
+        book.0.panicking.store(1, Ordering::SeqCst);
         let master = start(&settings, "m:1", &book, &[]).await;
         let gone = register(&master.cluster, &worker("w:1", &[])).await;
         drop(gone);

@@ -1,9 +1,11 @@
 //! Loads a registry plugin at run time and hands its host a [`Registry`].
 
+pub mod blocking;
 mod config;
 mod layers;
 pub mod plugin;
 mod registry;
+mod supervised;
 
 pub use config::{DisconnectStrategy, PluginKey, Section, Setting, Settings, SettingsBuilder, Source};
 pub use plugin::Plugin;
@@ -11,6 +13,8 @@ pub use registry::{
     Attempt, Delete, EphemeralEvent, Ephemerals, Guard, Leader, Lock, Observer, Opening, Progress, Put, Registry,
     Session, States, TxnBuilder, Watch,
 };
+pub use supervised::{panic_message, supervised};
+
 pub use registry_api::{
     Applied, Capabilities, Capability, Committed, Entry, Error, ErrorKind, Event, Held, Key, Outcome, Result, Scope,
     SessionId, SessionState, limits,

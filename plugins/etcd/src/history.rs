@@ -117,7 +117,7 @@ impl History {
             *seen = Seen { cluster: header.cluster, revision: header.revision };
             self.terms.send_replace(header.term);
             // Before anything else can be asked of the new one.
-            self.reporter.lost();
+            self.reporter.lost_by(&"the etcd server's data is not what it was");
             self.turn.send_modify(|turn| *turn += 1);
         }
         let outcome = if effect == Effect::Write { Outcome::Unknown } else { Outcome::NotApplied };

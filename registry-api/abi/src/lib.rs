@@ -34,7 +34,7 @@ pub use crate::connection::{Connection, RawConnection, RawConnection_TO, RawLock
 pub use crate::entry::RawEntry;
 pub use crate::error::{RawError, RawErrorKind, RawOutcome};
 pub use crate::guard::{Guard, RawGuard, RawGuard_TO};
-pub use crate::host::{Host, RawHost, RawHost_TO, RawLevel, RawLog};
+pub use crate::host::{DEPENDENCY_FIELD, Host, RawHost, RawHost_TO, RawLevel, RawLog};
 pub use crate::root::{OPENING_TIMEOUT, RawAbout, RawConfigKey, RawOptions, Root, RootRef, construct, header};
 pub use crate::session::{RawSession, RawSessionState};
 pub use crate::txn::{RawApplied, RawCheck, RawCheckKind, RawMode, RawOperation, RawOperationKind, RawTxn};

@@ -98,7 +98,7 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(5);
 
     fn session() -> SessionReporter {
-        let session = SessionReporter::new(Box::new(|_| ()), 10);
+        let session = SessionReporter::new(Box::new(|_, _| ()), 10);
         session.connected(SessionId(1), TIMEOUT, Contact::Always);
         session
     }

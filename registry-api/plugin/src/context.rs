@@ -64,7 +64,7 @@ impl Context {
     ///
     /// The tasks end when the last clone of the context is dropped; a test keeps one for as long as its connection is open.
     pub fn detached<B: Backend>(options: Options, runtime: Handle) -> Self {
-        let session = SessionReporter::new(Box::new(|_| ()), B::MARGIN);
+        let session = SessionReporter::new(Box::new(|_, _| ()), B::MARGIN);
         Context::new(options, session, Opening::unheard(), Tasks::new(runtime))
     }
 
@@ -116,13 +116,31 @@ impl Context {
         call(&self.session, self.operation_timeout(), effect, request)
     }
 
-    /// Runs a task on the plugin's runtime until it ends or the connection does.
+    /// Runs a task on the plugin's runtime until it ends or the connection does. A panic in it is logged and ends it; for
+    /// what must go on there is [`keep`](Context::keep).
     ///
     /// # Cancellation
     ///
     /// The task is dropped at an await when the connection closes.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
+    }
+
+    /// Runs work that must go on for as long as the connection does, such as the keepalives of its session.
+    ///
+    /// # Behavior
+    ///
+    /// `begin` makes a task. If that panics, the panic is logged as an error and `begin` is asked for another task after a
+    /// pause of 20 ms to 2 s. The work ends when a task ends by itself, or with the connection.
+    ///
+    /// # Cancellation
+    ///
+    /// The task is dropped at an await when the connection closes.
+    pub fn keep<F>(&self, work: &'static str, begin: impl FnMut() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.keep(work, begin);
     }
 
     pub(crate) fn tasks(&self) -> &Tasks {

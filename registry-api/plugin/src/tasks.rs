@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, JoinSet},
+    time::sleep,
 };
+
+use crate::{boundary::guarded::InRuntime, lock::pauses};
 
 /// Owns every task of a connection.
 #[derive(Clone)]
@@ -28,6 +31,27 @@ impl Tasks {
         Some(set.spawn_on(task, &self.runtime))
     }
 
+    /// Starts a task that goes on for as long as the connection: if it panics it is begun again after a pause.
+    pub(crate) fn keep<F>(&self, work: &'static str, mut begin: impl FnMut() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn(async move {
+            let mut pauses = pauses();
+            let mut run = async || {
+                let running = async {
+                    begin().await;
+                    Ok(())
+                };
+                InRuntime::new(Handle::current(), running).await
+            };
+            while let Err(error) = run().await {
+                tracing::error!(work, %error, "background work of the plugin panicked, it is begun again");
+                sleep(pauses.next().unwrap_or_default()).await;
+            }
+        });
+    }
+
     /// Ends all tasks at once, without waiting for them, and refuses new ones.
     pub(crate) fn abort(&self) {
         drop(self.take());
@@ -42,5 +66,31 @@ impl Tasks {
 
     fn take(&self) -> Option<JoinSet<()>> {
         self.set.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn kept_work_that_panics_is_begun_again_and_ends_with_the_connection() {
+        let tasks = Tasks::new(Handle::current());
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (counted, reached) = (begun.clone(), Arc::new(tokio::sync::Notify::new()));
+        let reaches = reached.clone();
+        tasks.keep("a test", move || {
+            let (number, reaches) = (counted.fetch_add(1, Ordering::Relaxed), reaches.clone());
+            async move {
+                assert!(number >= 2, "the first two panic");
+                reaches.notify_one();
+                std::future::pending().await
+            }
+        });
+        reached.notified().await;
+        tasks.shutdown().await;
+        assert_eq!((begun.load(Ordering::Relaxed), Arc::strong_count(&begun)), (3, 1));
     }
 }

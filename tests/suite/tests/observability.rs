@@ -7,7 +7,7 @@ use metrics_util::{
     MetricKind,
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
-use registry_host::{ErrorKind, Outcome, Plugin, Registry, Scope};
+use registry_host::{ErrorKind, Outcome, Plugin, Registry, Scope, SessionId, SessionState};
 use registry_suite::{
     Logs, Mirror, SOON, beside, etcd, eventually, memory, open, proxied, settings, wait_until, within, zookeeper,
 };
@@ -38,6 +38,8 @@ fn look(snapshotter: &Snapshotter) -> Vec<(String, Vec<String>, usize)> {
         let (kind, key) = key.into_parts();
         let count = match (kind, value) {
             (MetricKind::Counter, DebugValue::Counter(count)) => usize::try_from(count).expect("it is small"),
+            // Nobody counts these.
+            (MetricKind::Gauge, DebugValue::Gauge(_)) => 0,
             (MetricKind::Histogram, DebugValue::Histogram(measured)) => {
                 assert!(measured.iter().all(|seconds| (0.0..60.0).contains(&seconds.into_inner())));
                 measured.len()
@@ -140,6 +142,67 @@ async fn the_plugins_log_lines_reach_the_hosts_subscriber() {
     mirror.until("the watch is open", |mirror| mirror.has("/a", "1")).await;
     proxy.reset();
     wait_until("the break is told", SOON, || has(&["the watch broke off", "registry_plugin"])).await;
+}
+
+#[tokio::test]
+async fn what_becomes_of_the_session_is_told_once_with_its_cause_and_counted() {
+    LazyLock::force(&LOGS);
+    let snapshotter = METRICS.lock().await;
+    for (settings, proxy) in proxied() {
+        look(&snapshotter);
+        let registry = open(settings.set("registry.session-timeout=2s")).await.unwrap();
+        registry.put("/mine", "1").ephemeral().await.unwrap();
+        let (plugin, former) = (registry.plugin().name().to_owned(), registry.session().id());
+        let told = |level: &str, id: &SessionId, what: &str| {
+            let start = format!("{level} registry ");
+            let (plugin, id) = (format!("plugin={plugin}"), format!("session={id}"));
+            let is_it = |line: &String| line.starts_with(&start) && line.contains(&plugin) && line.contains(&id);
+            LOGS.with(what).into_iter().filter(is_it).collect::<Vec<_>>()
+        };
+        proxy.cut();
+        wait_until("the session is lost", SOON, || registry.session().state() == SessionState::Lost).await;
+        let suspended = told("WARN", &former, "no contact with the registry");
+        assert!(suspended.len() == 1 && suspended[0].contains("cause="), "{suspended:?}");
+        assert!(!suspended[0].contains("does not say why"), "{suspended:?}");
+        let lost = told("ERROR", &former, "the session is lost");
+        assert!(lost.len() == 1 && lost[0].contains("no request was answered"), "{lost:?}");
+        proxy.heal();
+        wait_until("another is open", SOON, || registry.session().state() == SessionState::Connected).await;
+        let next = registry.session().id();
+        let open = told("INFO", &next, "another session is open");
+        assert!(open.len() == 1 && open[0].contains("after="), "{open:?}");
+        // The report follows the entry.
+        let owner = async || registry.get("/mine").await.ok().flatten().filter(|entry| entry.ephemeral == Some(next));
+        eventually("the entry is recreated", SOON, owner).await;
+        let mut seen = Vec::new();
+        let backend = format!("backend={plugin}");
+        let recreated = || {
+            seen.extend(look(&snapshotter));
+            count(&seen, "registry_ephemerals_total", &[&backend, "event=recreated"]) == 1
+        };
+        wait_until("that is counted", SOON, recreated).await;
+        registry.close().await.unwrap();
+        seen.extend(look(&snapshotter));
+        for (state, times) in [("connected", 2), ("suspended", 1), ("lost", 1), ("closed", 1)] {
+            let labels = [backend.as_str(), &format!("state={state}")];
+            assert_eq!(count(&seen, "registry_session_changes_total", &labels), times, "{labels:?} in {seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn lines_of_a_plugins_dependencies_have_a_target_of_their_own() {
+    LazyLock::force(&LOGS);
+    let _turn = METRICS.lock().await;
+    let registry = open(etcd(Etcd::shared().unwrap())).await.unwrap();
+    registry.put("/a", "1").await.unwrap();
+    let of_dependencies = || LOGS.with("DEBUG registry_plugin::dependency ");
+    wait_until("HTTP/2 says something", SOON, || !of_dependencies().is_empty()).await;
+    for line in of_dependencies() {
+        assert!(!line.contains("module=registry_"), "{line}");
+    }
+    let own = LOGS.with(" registry_plugin ");
+    assert!(own.iter().all(|line| line.contains("module=registry_") || line.contains("module=panic")), "{own:?}");
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub trait TakeOver: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being done; it is run again after a pause.
+    /// Whatever keeps it from being done; it is run again after a pause, also if it panics.
     ///
     /// # Cancellation
     ///
@@ -110,8 +110,11 @@ impl Membership {
             lives,
             host,
         });
-        let roles = Role::ALL.map(|role| Task::spawn(watching::watch(Arc::clone(&shared), role)));
-        let marks = Task::spawn(marks::watch(shared));
+        let roles = Role::ALL.map(|role| {
+            let shared = Arc::clone(&shared);
+            Task::spawn("taking over for others", move || watching::watch(Arc::clone(&shared), role))
+        });
+        let marks = Task::spawn("removing old dead marks", move || marks::watch(Arc::clone(&shared)));
         Ok(Failover { _watching: watching, _roles: roles, _marks: marks })
     }
 }

@@ -1,15 +1,17 @@
 //! Taking over for one server: written down, done, crossed out.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::{Entry, Error, ErrorKind, Guard, Registry, Result};
+use futures_util::FutureExt as _;
+use registry_host::{Entry, Error, ErrorKind, Guard, Registry, Result, panic_message};
 use tokio::time::sleep;
 
 use super::{Departed, Shared, TakeOver, due::which};
 use crate::{
     Member, Role, Standing,
     address::{Registered, folder, remove_if_empty},
+    counts,
     keys::{mark_key, mark_name},
     presence::is_there,
     record::{Record, TakenOver, now},
@@ -33,12 +35,19 @@ impl<T: TakeOver> Shared<T> {
             _ = standing.wait_for(|standing| !matches!(standing, Standing::Serving)) => {
                 return Err(Error::new(ErrorKind::SessionLost, "this master is to stop"));
             }
-            taken = self.host.take_over(&departed, guard) => taken,
+            // The host's own code: a panic in it must not end the failover of this master.
+            taken = AssertUnwindSafe(async { self.host.take_over(&departed, guard).await }).catch_unwind() => taken,
         };
-        taken.map_err(|error| {
+        let failed = match taken {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
+            Err(panic) => Some(format!("it panicked: {}", panic_message(&*panic)).into()),
+        };
+        counts::take_over(*role, failed.is_none());
+        if let Some(error) = failed {
             let message = format!("the host could not take over for the {role} {address}");
-            Error::new(ErrorKind::Other, message).with_cause(&*error).with_retryable(true)
-        })?;
+            return Err(Error::new(ErrorKind::Other, message).with_cause(&*error).with_retryable(true));
+        }
         self.finish(key, version, guard).await?;
         if let Err(error) = remove_if_empty(self.cluster.registry(), &folder(*role, address)).await {
             tracing::debug!(%role, address, %error, "an empty folder is left behind");

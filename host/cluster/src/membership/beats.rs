@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{Entries, Standing, Stop, Tasks, looking::Found};
 use crate::{
-    Cluster, Figures, Heartbeat, Life, Limits, Options, Role, RoleOptions, Server, Status, gauge::Reading,
+    Cluster, Figures, Heartbeat, Life, Limits, Options, Role, RoleOptions, Server, Status, counts, gauge::Reading,
     heartbeat::dates, record::now,
 };
 
@@ -254,9 +254,10 @@ async fn rounds(
         match done {
             Ok(Some(stop)) => break stop,
             Ok(None) => {
+                counts::heartbeat(true);
                 pauses = self::pauses(period);
                 if failing.send_replace(None).is_some() {
-                    tracing::info!(server = %beats.server, "beats again");
+                    tracing::info!(server = %beats.server, "heartbeats are written again");
                 }
                 let serves = beats.is_connected() && registry.session().id() == session;
                 standing.send_if_modified(|standing| {
@@ -268,10 +269,11 @@ async fn rounds(
                 });
             }
             Err(error) => {
+                counts::heartbeat(false);
                 again = Some(Instant::now() + pauses.next().unwrap_or(period));
                 // It is told once, not with every attempt.
                 if failing.borrow().is_none() {
-                    tracing::warn!(server = %beats.server, %error, "can't beat, tries on");
+                    tracing::warn!(server = %beats.server, %error, "heartbeat failed, retrying");
                 }
                 failing.send_replace(Some(error));
             }

@@ -7,9 +7,10 @@ mod readers;
 mod registering;
 mod standing;
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use registry_host::{Error, ErrorKind, Result};
+use futures_util::FutureExt as _;
+use registry_host::{Error, ErrorKind, Result, panic_message};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -63,7 +64,14 @@ impl Membership {
         let (tasks, counts) = watch::channel(Tasks::default());
         let (leaving, asked) = mpsc::channel(1);
         // Its owner is the membership: it ends, after having released the entries, when that is dropped.
-        let beating = tokio::spawn(beats::beat(beats, figures, counts, standing, failing, asked));
+        let (beating, tell) = (beats::beat(beats, figures, counts, standing.clone(), failing, asked), standing);
+        let beating = tokio::spawn(async move {
+            if let Err(panic) = AssertUnwindSafe(beating).catch_unwind().await {
+                let message = panic_message(&*panic).to_owned();
+                tracing::error!(panic = message, "the heartbeats panicked, the server is told to stop");
+                tell.send_replace(Standing::Stopped(Arc::new(Stop::Panicked { message })));
+            }
+        });
         Ok(Membership { cluster, server, life, standing: told, failure, tasks, leaving, beating })
     }
 

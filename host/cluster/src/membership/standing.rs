@@ -48,6 +48,11 @@ pub enum Stop {
     },
     /// It has been without a session for longer than `registry.disconnect-strategy` allows, or its registry was closed.
     Disconnected(Error),
+    /// The task that sends its heartbeats panicked, so that nobody looks after its entries any more.
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
     /// It has left by itself.
     Left,
 }
@@ -68,6 +73,7 @@ impl fmt::Display for Stop {
             }
             Stop::Replaced { key, by: None } => write!(f, "somebody else has taken the server's entry {key}"),
             Stop::Disconnected(error) => error.fmt(f),
+            Stop::Panicked { message } => write!(f, "the server's heartbeats panicked, report it: {message}"),
             Stop::Left => f.write_str("the server has left"),
         }
     }

@@ -13,7 +13,7 @@ use super::{
     changes::{Changes, Pending},
     watching::Mirror,
 };
-use crate::{Member, Role, keys::NODES};
+use crate::{Member, Role, counts, keys::NODES};
 
 /// What the keys of workers begin with.
 const WORKERS: &str = "/nodes/worker/";
@@ -44,6 +44,8 @@ pub(crate) struct Board {
 struct State {
     /// By the keys of their entries.
     members: BTreeMap<String, Arc<Member>>,
+    /// How many of them are of masters, and of workers.
+    entries: [usize; 2],
     readers: Vec<Weak<Pending>>,
     ended: bool,
 }
@@ -148,6 +150,9 @@ impl Mirror for Board {
         let member = Arc::new(member);
         let mut state = self.lock();
         let before = state.members.insert(key.to_owned(), Arc::clone(&member));
+        if before.is_none() {
+            state.count(member.role, |entries| entries + 1);
+        }
         state.tell(key, before.as_ref(), Some(&member));
         drop(state);
         if before.is_none_or(|before| before.life() != member.life()) {
@@ -158,6 +163,7 @@ impl Mirror for Board {
     fn remove(&self, key: &str) {
         let mut state = self.lock();
         let Some(before) = state.members.remove(key) else { return };
+        state.count(before.role, |entries| entries.saturating_sub(1));
         state.tell(key, Some(&before), None);
         drop(state);
         self.moved.send_modify(|number| *number += 1);
@@ -177,6 +183,12 @@ impl Mirror for Board {
 }
 
 impl State {
+    fn count(&mut self, role: Role, change: impl FnOnce(usize) -> usize) {
+        let entries = &mut self.entries[usize::from(role == Role::Worker)];
+        *entries = change(*entries);
+        counts::members(role, *entries);
+    }
+
     fn of<'a>(&'a self, which: &'a Which) -> impl Iterator<Item = (&'a String, &'a Arc<Member>)> + 'a {
         let below =
             |prefix: String| self.members.range(prefix.clone()..).take_while(move |(key, _)| key.starts_with(&prefix));

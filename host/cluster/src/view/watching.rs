@@ -32,7 +32,8 @@ pub(crate) trait Mirror: Send + Sync + 'static {
 /// As [`Registry::watch`].
 pub(crate) async fn mirror(registry: &Registry, key: &'static str, mirror: Arc<impl Mirror>) -> Result<Task> {
     let (complete, seen) = oneshot::channel();
-    let watching = Task::spawn(keep(registry.clone(), key, mirror, complete));
+    let (watched, mut complete) = (registry.clone(), Some(complete));
+    let watching = Task::spawn("watching", move || keep(watched.clone(), key, Arc::clone(&mirror), complete.take()));
     let limit = registry.operation_timeout();
     match timeout(limit, seen).await {
         Ok(Ok(seen)) => seen.map(|()| watching),
@@ -44,8 +45,12 @@ pub(crate) async fn mirror(registry: &Registry, key: &'static str, mirror: Arc<i
     }
 }
 
-async fn keep(registry: Registry, key: &str, mirror: Arc<impl Mirror>, complete: oneshot::Sender<Result<()>>) {
-    let mut complete = Some(complete);
+async fn keep(
+    registry: Registry,
+    key: &str,
+    mirror: Arc<impl Mirror>,
+    mut complete: Option<oneshot::Sender<Result<()>>>,
+) {
     let mut pauses = pauses();
     loop {
         let ended = match registry.watch(key, Scope::Subtree).await {

@@ -9,7 +9,7 @@ use std::{
 use pin_project_lite::pin_project;
 use registry_abi::{RErr, ROk, RResult, RawError};
 use registry_api::{Error, ErrorKind, Outcome, Result};
-use tokio::time::Sleep;
+use tokio::{runtime::Handle, time::Sleep};
 
 use super::Operation;
 
@@ -17,7 +17,8 @@ use super::Operation;
 const GRACE: Duration = Duration::from_millis(500);
 
 pin_project! {
-    pub(super) struct Deadline<F> {
+    pub(super) struct Deadline<'a, F> {
+        runtime: &'a Handle,
         timeout: Option<Duration>,
         operation: Operation,
         // Made at the first pending poll: a call that is ready at once costs no timer, nor room for one.
@@ -27,13 +28,13 @@ pin_project! {
     }
 }
 
-impl<F> Deadline<F> {
-    pub(super) fn new(call: F, timeout: Option<Duration>, operation: Operation) -> Self {
-        Deadline { timeout, operation, timer: None, call }
+impl<'a, F> Deadline<'a, F> {
+    pub(super) fn new(runtime: &'a Handle, call: F, timeout: Option<Duration>, operation: Operation) -> Self {
+        Deadline { runtime, timeout, operation, timer: None, call }
     }
 }
 
-impl<T, F: Future<Output = RResult<T, RawError>>> Future for Deadline<F> {
+impl<T, F: Future<Output = RResult<T, RawError>>> Future for Deadline<'_, F> {
     type Output = Result<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
@@ -44,10 +45,16 @@ impl<T, F: Future<Output = RResult<T, RawError>>> Future for Deadline<F> {
             Poll::Pending => {}
         }
         let Some(timeout) = *this.timeout else { return Poll::Pending };
-        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout.saturating_add(GRACE))));
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(this.runtime, timeout.saturating_add(GRACE))));
         ready!(timer.as_mut().poll(cx));
         let outcome = if this.operation.writes() { Outcome::Unknown } else { Outcome::NotApplied };
         let message = format!("the plugin gave no answer within {timeout:?} nor in the {GRACE:?} after");
         Poll::Ready(Err(Error::new(ErrorKind::Timeout, message).with_outcome(outcome)))
     }
+}
+
+/// A timer, also for a caller whose executor is not tokio: it is then one of the runtime that the registry was opened on.
+pub(crate) fn sleep(runtime: &Handle, duration: Duration) -> Sleep {
+    let _entered = Handle::try_current().is_err().then(|| runtime.enter());
+    tokio::time::sleep(duration)
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use registry_abi::{RawLevel, RawLog};
+use registry_abi::{DEPENDENCY_FIELD, RawLevel, RawLog};
 use tracing::Level;
 
 /// Runs the host's code for a plugin; a panic must not reach it.
@@ -11,27 +11,50 @@ pub(crate) fn quietly(code: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(code));
 }
 
+/// The target of what a plugin says, and its SDK. A call site's target is fixed, so that the module is a field.
+const OWN: &str = "registry_plugin";
+
+/// The target of what the libraries that a plugin is built with say.
+const DEPENDENCY: &str = "registry_plugin::dependency";
+
+/// Whether a line of this level may be wanted, whoever says it.
 pub(crate) fn enabled(level: RawLevel) -> bool {
+    macro_rules! enabled {
+        ($level:ident) => {
+            tracing::enabled!(target: OWN, Level::$level) || tracing::enabled!(target: DEPENDENCY, Level::$level)
+        };
+    }
     catch_unwind(|| match read(level) {
-        Level::ERROR => tracing::enabled!(target: "registry_plugin", Level::ERROR),
-        Level::WARN => tracing::enabled!(target: "registry_plugin", Level::WARN),
-        Level::INFO => tracing::enabled!(target: "registry_plugin", Level::INFO),
-        Level::DEBUG => tracing::enabled!(target: "registry_plugin", Level::DEBUG),
-        Level::TRACE => tracing::enabled!(target: "registry_plugin", Level::TRACE),
+        Level::ERROR => enabled!(ERROR),
+        Level::WARN => enabled!(WARN),
+        Level::INFO => enabled!(INFO),
+        Level::DEBUG => enabled!(DEBUG),
+        Level::TRACE => enabled!(TRACE),
     })
     .unwrap_or(false)
 }
 
-/// Every line has the target `registry_plugin`: a call site's target is fixed, and the plugin's own goes with it as a field.
+/// Hands a line to the host's subscriber.
 pub(crate) fn forward(plugin: &str, log: &RawLog<'_>) {
     let (module, message) = (log.target.as_str(), log.message.as_str());
-    let fields: String = log.fields.iter().map(|field| format!(" {}={}", field.0, field.1)).collect();
+    let dependency = log.fields.iter().any(|field| field.0 == DEPENDENCY_FIELD);
+    let fields = log.fields.iter().filter(|field| field.0 != DEPENDENCY_FIELD);
+    let fields: String = fields.map(|field| format!(" {}={}", field.0, field.1)).collect();
+    macro_rules! say {
+        ($level:ident) => {
+            if dependency {
+                tracing::event!(target: DEPENDENCY, Level::$level, plugin, module, "{message}{fields}")
+            } else {
+                tracing::event!(target: OWN, Level::$level, plugin, module, "{message}{fields}")
+            }
+        };
+    }
     match read(log.level) {
-        Level::ERROR => tracing::error!(target: "registry_plugin", plugin, module, "{message}{fields}"),
-        Level::WARN => tracing::warn!(target: "registry_plugin", plugin, module, "{message}{fields}"),
-        Level::INFO => tracing::info!(target: "registry_plugin", plugin, module, "{message}{fields}"),
-        Level::DEBUG => tracing::debug!(target: "registry_plugin", plugin, module, "{message}{fields}"),
-        Level::TRACE => tracing::trace!(target: "registry_plugin", plugin, module, "{message}{fields}"),
+        Level::ERROR => say!(ERROR),
+        Level::WARN => say!(WARN),
+        Level::INFO => say!(INFO),
+        Level::DEBUG => say!(DEBUG),
+        Level::TRACE => say!(TRACE),
     }
 }
 

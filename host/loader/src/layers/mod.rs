@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use registry_abi::{RErr, RNone, ROk, ROption, RResult, RSome, RawError};
 use registry_api::{Error, Key, Result};
+use tokio::runtime::Handle;
 use tracing::Instrument as _;
 
+pub(crate) use self::deadline::sleep;
 pub(crate) use self::operation::Operation;
 use self::{deadline::Deadline, metrics::Metrics};
 
@@ -18,11 +20,13 @@ use self::{deadline::Deadline, metrics::Metrics};
 pub(crate) struct Layers {
     plugin: String,
     metrics: Metrics,
+    /// What the registry was opened on.
+    runtime: Handle,
 }
 
 impl Layers {
-    pub(crate) fn new(plugin: &str) -> Self {
-        Layers { plugin: plugin.to_owned(), metrics: Metrics::new(plugin) }
+    pub(crate) fn new(plugin: &str, runtime: Handle) -> Self {
+        Layers { plugin: plugin.to_owned(), metrics: Metrics::new(plugin), runtime }
     }
 
     /// The name of the plugin that is called.
@@ -41,7 +45,7 @@ impl Layers {
         // A plugin that is always ready would else starve the tasks beside this one.
         tokio::task::coop::consume_budget().await;
         let measured = self.metrics.start(operation);
-        let call = Deadline::new(call, timeout, operation);
+        let call = Deadline::new(&self.runtime, call, timeout, operation);
         let result = if tracing::enabled!(target: "registry", tracing::Level::DEBUG) {
             let key = key.map_or("", Key::as_str);
             let span = tracing::debug_span!(target: "registry", "call", operation = operation.name(), key, plugin = self.plugin);

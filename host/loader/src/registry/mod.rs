@@ -9,6 +9,7 @@ mod opening;
 mod put;
 mod read;
 mod session;
+mod telling;
 mod txn;
 mod watch;
 
@@ -18,7 +19,7 @@ use std::{
 };
 
 use registry_abi::{Connection, OPENING_TIMEOUT, RawOptions, Tuple2};
-use registry_api::{Capabilities, Capability, Error, ErrorKind, Key, Result};
+use registry_api::{Capabilities, Capability, Error, ErrorKind, Key, Outcome, Result};
 use tokio::runtime::Handle;
 
 pub use self::{
@@ -91,7 +92,7 @@ impl Registry {
     /// # Errors
     ///
     /// `PluginRejected` when no plugin could be loaded, `InvalidConfig` before any connection is tried, and what the
-    /// server says: `Unavailable`, `Unauthenticated` and so on.
+    /// server says: `Unavailable`, `Unauthenticated` and so on; `Other` outside of a tokio runtime.
     pub async fn open(settings: Settings) -> Result<Self> {
         Self::opening(settings).await
     }
@@ -111,6 +112,7 @@ impl Registry {
     }
 
     async fn establish(plugin: Plugin, settings: Settings, limit: Option<Duration>, tried: Arc<Tried>) -> Result<Self> {
+        let runtime = runtime()?;
         let keys: Vec<_> =
             plugin.metadata().keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
         let section = settings.section(&keys)?;
@@ -124,16 +126,16 @@ impl Registry {
             operation_timeout: settings.operation_timeout().into(),
             more: limit.map(asked).into_iter().collect(),
         };
-        let session = Arc::new(Hearing::new(settings.disconnect_strategy().limit()));
-        let layers = Arc::new(Layers::new(plugin.name()));
+        let session = Arc::new(Hearing::new(plugin.name(), settings.disconnect_strategy().limit(), runtime.clone()));
+        let layers = Arc::new(Layers::new(plugin.name(), runtime.clone()));
         let opening = plugin.root().connect()(options, session::host_end(plugin.name(), Arc::clone(&session), tried));
         let within = opening_timeout(&settings);
         let within = limit.map_or(within, |limit| limit.min(within));
         let connection =
             layers.run(Operation::Open, None, Some(within), opening).await.map_err(|error| section.locate(error))?;
         let capabilities = capabilities(&connection);
-        let runtime = Handle::current();
         Ok(Registry(Arc::new_cyclic(|registry| Inner {
+            upkeep: Upkeep::new(plugin.name(), runtime, Weak::clone(registry)),
             connection,
             plugin,
             session,
@@ -142,7 +144,6 @@ impl Registry {
             timeout: settings.operation_timeout(),
             disconnect_strategy: settings.disconnect_strategy(),
             layers,
-            upkeep: Upkeep::new(runtime, Weak::clone(registry)),
         })))
     }
 
@@ -271,6 +272,17 @@ fn warn(settings: &Settings, keys: &[PluginKey<'_>]) {
     for warning in settings.warnings(keys) {
         tracing::warn!(target: "registry", "{warning}");
     }
+}
+
+/// The runtime that the caller is on: timers and the upkeep of ephemeral entries are left to it.
+fn runtime() -> Result<Handle> {
+    Handle::try_current().map_err(|error| {
+        let message = "there is no tokio runtime here: open the registry inside one, or use registry_host::blocking";
+        Error::new(ErrorKind::Other, message)
+            .with_outcome(Outcome::NotApplied)
+            .with_operation("open")
+            .with_cause(&error)
+    })
 }
 
 async fn load(settings: Settings) -> Result<(Settings, Plugin)> {

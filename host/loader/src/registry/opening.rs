@@ -10,7 +10,7 @@ use std::{
 use registry_api::Result;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Registry, load};
+use super::{Registry, load, runtime};
 use crate::{Plugin, Settings};
 
 /// How long opening may take before anything is told of it; then it is told again at twice the time, if there is news.
@@ -123,6 +123,8 @@ impl IntoFuture for Opening {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Opening { settings, plugin, limit, tell } = self;
+            // Loading and waiting need one, too.
+            runtime()?;
             let (settings, plugin) = match plugin {
                 Some(plugin) => (settings, plugin),
                 None => load(settings).await?,

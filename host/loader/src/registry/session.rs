@@ -12,10 +12,16 @@ use std::{
 use futures_core::Stream;
 use registry_abi::{Host, ROption, RStr, RawHost, RawHost_TO, RawLevel, RawLog, RawSession, TD_Opaque};
 use registry_api::{Error, ErrorKind, SessionId, SessionState};
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::{
+    runtime::Handle,
+    sync::broadcast::{self, error::RecvError},
+};
 
-use super::opening::Tried;
-use crate::{DisconnectStrategy, layers::logging};
+use super::{opening::Tried, telling::Telling};
+use crate::{
+    DisconnectStrategy,
+    layers::{logging, sleep},
+};
 
 /// How many transitions a reader of [`States`] may be behind before it is told of the newest ones only.
 const BEHIND: usize = 256;
@@ -134,6 +140,9 @@ async fn receive(later: &mut broadcast::Receiver<SessionState>) -> Option<Sessio
 pub(super) struct Hearing {
     /// How long the host may be without a session.
     limit: Duration,
+    /// What the registry was opened on.
+    runtime: Handle,
+    telling: Telling,
     heard: Mutex<Heard>,
 }
 
@@ -141,6 +150,8 @@ struct Heard {
     now: Now,
     /// Since when there has been no session.
     lost: Option<Instant>,
+    /// Why the next transition comes about.
+    cause: Option<String>,
     /// The longest time that there was none.
     longest: Option<Duration>,
     /// The sessions before, the latest last.
@@ -156,16 +167,17 @@ struct Now {
 }
 
 impl Hearing {
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(super) fn new(plugin: &str, limit: Duration, runtime: Handle) -> Self {
         let heard = Heard {
             // A connection is handed out only after its plugin has told of `Connected`.
             now: Now { state: SessionState::Suspended, id: SessionId(0), timeout: Duration::ZERO },
             lost: None,
+            cause: None,
             longest: None,
             earlier: VecDeque::new(),
             transitions: broadcast::Sender::new(BEHIND),
         };
-        Hearing { limit, heard: Mutex::new(heard) }
+        Hearing { limit, runtime, telling: Telling::new(plugin), heard: Mutex::new(heard) }
     }
 
     pub(super) fn id(&self) -> SessionId {
@@ -183,6 +195,8 @@ impl Hearing {
 
     fn hear(&self, raw: RawSession) {
         let mut heard = self.lock();
+        let cause = heard.cause.take();
+        self.telling.tell(raw.state.into(), SessionId(raw.id), cause.as_deref());
         let last = heard.now.id;
         if last != SessionId(raw.id) && last != SessionId(0) {
             heard.earlier.push_back(last);
@@ -251,7 +265,7 @@ impl Session {
                     return Error::new(ErrorKind::SessionLost, message);
                 }
                 tokio::select! {
-                    () = tokio::time::sleep(over.unwrap_or_default()), if over.is_some() => {}
+                    () = sleep(&hearing.runtime, over.unwrap_or_default()), if over.is_some() => {}
                     _ = later.recv() => {}
                 }
             }
@@ -274,12 +288,6 @@ impl RawHost for HostEnd {
     fn session(&self, session: RawSession) {
         logging::quietly(|| {
             self.hearing.hear(session);
-            tracing::debug!(
-                plugin = self.plugin,
-                session = %SessionId(session.id),
-                state = %SessionState::from(session.state),
-                "the session's state has changed"
-            );
         });
     }
 
@@ -289,6 +297,10 @@ impl RawHost for HostEnd {
 
     fn log(&self, log: RawLog<'_>) {
         logging::quietly(|| logging::forward(&self.plugin, &log));
+    }
+
+    fn session_cause(&self, cause: RStr<'_>) {
+        logging::quietly(|| self.hearing.lock().cause = Some(cause.as_str().to_owned()));
     }
 
     fn tried(&self, server: RStr<'_>, failure: ROption<RStr<'_>>) {

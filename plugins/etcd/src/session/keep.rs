@@ -87,8 +87,7 @@ impl Session {
                 Break::Moved => continue,
                 Break::Broken => tracing::debug!(server = endpoint.address(), "the keepalives broke off"),
                 Break::Unreachable(cause) => {
-                    tracing::debug!(server = endpoint.address(), %cause, "the session has no contact");
-                    self.reporter.suspended();
+                    self.reporter.suspended_by(&format_args!("{}: {cause}", endpoint.address()));
                 }
             }
             self.endpoints.failed(number);

@@ -87,7 +87,8 @@ impl Session {
         let granted = lease.timeout;
         // Nothing may have shown a term before, where the user may not read what was looked at.
         session.begin(lease, if seen == 0 { session.leases.term() } else { seen });
-        context.spawn(session.clone().keep(granted));
+        let kept = session.clone();
+        context.keep("the session", move || kept.clone().keep(granted));
         Ok(session)
     }
 

@@ -53,7 +53,7 @@ impl Session {
     async fn live(&self) {
         while let Ok(link) = self.client() {
             self.hold(&link).await;
-            self.reporter.suspended();
+            self.reporter.suspended_by(&"the connection to the server broke off");
             link.cut();
             let Some((next, sent)) = self.resume(&link).await else { return };
             if !self.install(&Arc::new(next)) {
@@ -136,8 +136,8 @@ impl Session {
                 Ok(Ok(())) => self.reporter.alive(sent),
                 Ok(Err(cause)) => tracing::debug!(%cause, "the session has no contact"),
                 Err(_) => {
-                    tracing::debug!("the session has no contact, the server does not answer");
-                    self.reporter.suspended();
+                    let silence = granted / PATIENCE;
+                    self.reporter.suspended_by(&format_args!("the server has not answered for {silence:?}"));
                 }
             }
         }
@@ -175,7 +175,10 @@ struct BreakOff<'a>(Option<&'a Session>);
 
 impl Drop for BreakOff<'_> {
     fn drop(&mut self) {
-        if let Some(session) = self.0 {
+        // One that panics is begun again, and goes on with the client that is there.
+        if let Some(session) = self.0
+            && !std::thread::panicking()
+        {
             session.replace(None);
             // Watches let go of it, too.
             session.reconnected();

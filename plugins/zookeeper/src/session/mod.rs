@@ -60,7 +60,8 @@ impl Session {
             closing: watch::Sender::new(false),
         });
         session.begin(&link, sent);
-        context.spawn(session.clone().keep());
+        let kept = session.clone();
+        context.keep("the session", move || kept.clone().keep());
         Ok(session)
     }
 

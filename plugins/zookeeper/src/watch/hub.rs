@@ -45,7 +45,8 @@ impl Hub {
             None => {
                 let line = Arc::new(Line::new(path.clone()));
                 lines.insert(path, line.clone());
-                context.spawn(self.clone().keep(line.clone()));
+                let (hub, watched) = (self.clone(), line.clone());
+                context.keep("a watch", move || hub.clone().keep(watched.clone()));
                 line
             }
         };

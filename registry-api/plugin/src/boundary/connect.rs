@@ -1,6 +1,7 @@
 //! Opening a connection: configuration, runtime, session, backend.
 
 use std::{
+    fmt::Display,
     path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -30,7 +31,9 @@ pub(super) fn connect<B: Backend>(
 ) -> FfiFuture<RResult<Connection, RawError>> {
     let host = Arc::new(host);
     if forward {
-        logging::forward_to(&host, B::QUIETED);
+        // A type's name begins with that of its crate.
+        let own = std::any::type_name::<B>().split("::").next().unwrap_or_default();
+        logging::forward_to(&host, own, B::QUIETED);
     }
     let (section, runtime) = match begin::<B>(&options) {
         Ok(begun) => begun,
@@ -66,14 +69,18 @@ async fn open<B: Backend>(
         prefix: options.prefix.into(),
     };
     const { assert!(B::MARGIN > 1, "a margin of the whole timeout leaves no session") };
-    let hears = move |now: Snapshot| {
+    let hears = move |now: Snapshot, cause: Option<&dyn Display>| {
+        if let Some(cause) = cause {
+            host.session_cause(cause.to_string().as_str().into());
+        }
         host.session(RawSession::new(now.state, now.id, now.timeout));
     };
     let session = SessionReporter::new(Box::new(hears), B::MARGIN);
     let tasks = Tasks::new(runtime.handle().clone());
     // Until there is a connection to own them, whatever was started ends with this call.
     let mut owned = EndOnDrop(Some(tasks.clone()));
-    tasks.spawn(session.clone().keep_clock());
+    let clock = session.clone();
+    tasks.keep("the session's clock", move || clock.clone().keep_clock());
     let context = Context::new(options, session, opening.clone(), tasks);
     let backend = opening.run(B::connect(config, context.clone())).await?;
     owned.0 = None;

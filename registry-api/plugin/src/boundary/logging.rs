@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Once, PoisonError, RwLock, Weak},
 };
 
-use registry_abi::{Host, RSlice, RStr, RawLevel, RawLog, Tuple2};
+use registry_abi::{DEPENDENCY_FIELD, Host, RSlice, RStr, RawLevel, RawLog, Tuple2};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -17,15 +17,15 @@ use tracing::{
 static HOSTS: RwLock<Vec<Weak<Host>>> = RwLock::new(Vec::new());
 
 /// Sends what this library logs from now on to `host`, for as long as it lives; the crates `quieted` are no louder than
-/// `debug`.
-pub(crate) fn forward_to(host: &Arc<Host>, quieted: &'static [&'static str]) {
+/// `debug`. Lines of other crates than `own` and the SDK's are marked as those of dependencies.
+pub(crate) fn forward_to(host: &Arc<Host>, own: &'static str, quieted: &'static [&'static str]) {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         // Only a library that was linked in can have one already, and then the lines go there.
-        let _ = tracing::subscriber::set_global_default(Forwarder { quieted });
+        let _ = tracing::subscriber::set_global_default(Forwarder { own, quieted });
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(target: "panic", place, "{}", panic.payload_as_str().unwrap_or("no message"));
+            tracing::error!(target: PANIC, place, "{}", panic.payload_as_str().unwrap_or("no message"));
         }));
     });
     let mut hosts = HOSTS.write().unwrap_or_else(PoisonError::into_inner);
@@ -37,11 +37,21 @@ fn newest() -> Option<Arc<Host>> {
     HOSTS.read().unwrap_or_else(PoisonError::into_inner).iter().rev().find_map(Weak::upgrade)
 }
 
+/// The target of a panic's line.
+const PANIC: &str = "panic";
+
 struct Forwarder {
+    own: &'static str,
     quieted: &'static [&'static str],
 }
 
 impl Forwarder {
+    /// The crate that a line is of, if that is neither the plugin nor its SDK.
+    fn dependency<'a>(&self, metadata: &Metadata<'a>) -> Option<&'a str> {
+        let of = metadata.target().split("::").next()?;
+        (![self.own, env!("CARGO_CRATE_NAME"), PANIC].contains(&of)).then_some(of)
+    }
+
     fn level(&self, metadata: &Metadata<'_>) -> RawLevel {
         let level = *metadata.level();
         let of = metadata.target().split("::").next();
@@ -68,8 +78,9 @@ impl Subscriber for Forwarder {
         let Some(host) = newest() else { return };
         let mut line = Line::default();
         event.record(&mut line);
-        let fields: Vec<_> =
-            line.fields.iter().map(|(name, value)| Tuple2(RStr::from_str(name), value.as_str().into())).collect();
+        let dependency = self.dependency(event.metadata()).map(|of| Tuple2(DEPENDENCY_FIELD.into(), of.into()));
+        let fields = line.fields.iter().map(|(name, value)| Tuple2(RStr::from_str(name), value.as_str().into()));
+        let fields: Vec<_> = fields.chain(dependency).collect();
         host.log(RawLog {
             level: self.level(event.metadata()),
             target: event.metadata().target().into(),

@@ -11,7 +11,7 @@ use crate::{Context, Options, SessionReporter, tasks::Tasks};
 
 /// A context without a host and of no backend.
 pub(super) fn context(options: Options) -> Context {
-    let session = SessionReporter::new(Box::new(|_| ()), 10);
+    let session = SessionReporter::new(Box::new(|_, _| ()), 10);
     Context::new(options, session, crate::Opening::unheard(), Tasks::new(tokio::runtime::Handle::current()))
 }
 

@@ -106,7 +106,7 @@ where
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// Pauses that grow and are never quite the same, so that many who try again don't do so at once.
-pub(super) fn pauses() -> impl Iterator<Item = Duration> + Send {
+pub(crate) fn pauses() -> impl Iterator<Item = Duration> + Send {
     ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(20))
         .with_max_delay(LONGEST)

@@ -21,6 +21,7 @@ use crate::{
 
 pub(crate) use guard::LockGuard;
 pub use leave::Leaving;
+pub(crate) use leave::pauses;
 pub use place::{Place, Turn};
 pub use request::LockRequest;
 

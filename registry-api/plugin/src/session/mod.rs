@@ -3,6 +3,7 @@
 mod attempts;
 
 use std::{
+    fmt::Display,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -58,8 +59,8 @@ pub(crate) struct Snapshot {
     pub(crate) timeout: Duration,
 }
 
-/// Hears of each transition, in order.
-pub(crate) type Listener = Box<dyn Fn(Snapshot) + Send + Sync>;
+/// Hears of each transition, in order, and of its cause.
+pub(crate) type Listener = Box<dyn Fn(Snapshot, Option<&dyn Display>) + Send + Sync>;
 
 /// Where a backend reports what it learns of its session; the SDK keeps the clock.
 ///
@@ -100,7 +101,7 @@ impl SessionReporter {
     /// The session is open, or in contact again: the first report, and the one after `suspended` or `lost`.
     pub fn connected(&self, id: SessionId, timeout: Duration, contact: Contact) {
         let mut lost_at = self.lost_at(timeout, contact);
-        self.transition(|last| match last {
+        self.transition(None, |last| match last {
             Some(Snapshot { state: SessionState::Closed, .. }) => None,
             // What was lost stays lost: only another session can follow it.
             Some(Snapshot { state: SessionState::Lost, id: lost, .. }) if lost == id => None,
@@ -126,7 +127,16 @@ impl SessionReporter {
 
     /// Contact with the server is lost; the session may live.
     pub fn suspended(&self) {
-        self.transition(|last| match last {
+        self.suspend(None);
+    }
+
+    /// The same, with the cause: the host logs it as a warning.
+    pub fn suspended_by(&self, cause: &dyn Display) {
+        self.suspend(Some(cause));
+    }
+
+    fn suspend(&self, cause: Option<&dyn Display>) {
+        self.transition(cause, |last| match last {
             Some(last @ Snapshot { state: SessionState::Connected, .. }) => {
                 self.0.good_until.store(0, Ordering::SeqCst);
                 Some(Snapshot { state: SessionState::Suspended, ..last })
@@ -137,7 +147,16 @@ impl SessionReporter {
 
     /// The server says that the session is over.
     pub fn lost(&self) {
-        self.transition(|last| match last {
+        self.lose(&"the server says that it has ended");
+    }
+
+    /// The same, with another cause: the host logs it as an error.
+    pub fn lost_by(&self, cause: &dyn Display) {
+        self.lose(cause);
+    }
+
+    fn lose(&self, cause: &dyn Display) {
+        self.transition(Some(cause), |last| match last {
             Some(last @ Snapshot { state: SessionState::Connected | SessionState::Suspended, .. }) => {
                 self.0.good_until.store(0, Ordering::SeqCst);
                 self.0.lost_at.store(NEVER, Ordering::SeqCst);
@@ -168,7 +187,7 @@ impl SessionReporter {
 
     /// Marks the session closed; of several that close, one hears that it was first.
     pub(crate) fn close(&self) -> bool {
-        self.transition(|last| {
+        self.transition(None, |last| {
             self.0.good_until.store(0, Ordering::SeqCst);
             self.0.lost_at.store(NEVER, Ordering::SeqCst);
             match last {
@@ -243,8 +262,9 @@ impl SessionReporter {
     fn check_clock(&self) {
         if Moment::now().0 >= self.0.lost_at.load(Ordering::SeqCst) {
             // By the clock a session is suspended before it is lost: no transition is skipped.
-            self.suspended();
-            self.transition(|last| match last {
+            let cause = "no request was answered for almost the session timeout";
+            self.suspended_by(&cause);
+            self.transition(Some(&cause), |last| match last {
                 // Contact may have come back since the clock was read.
                 Some(last @ Snapshot { state: SessionState::Suspended, .. })
                     if Moment::now().0 >= self.0.lost_at.load(Ordering::SeqCst) =>
@@ -269,7 +289,7 @@ impl SessionReporter {
     }
 
     /// Makes and tells a transition, if there is one to make.
-    fn transition(&self, next: impl FnOnce(Option<Snapshot>) -> Option<Snapshot>) -> bool {
+    fn transition(&self, cause: Option<&dyn Display>, next: impl FnOnce(Option<Snapshot>) -> Option<Snapshot>) -> bool {
         let telling = self.0.telling.lock().unwrap_or_else(PoisonError::into_inner);
         let last = self.snapshot();
         if let Some(next) = next(last)
@@ -277,7 +297,7 @@ impl SessionReporter {
         {
             self.0.current.send_replace(Some(next));
             if last.map(|last| (last.state, last.id)) != Some((next.state, next.id)) {
-                telling(next);
+                telling(next, cause);
             }
             return true;
         }

@@ -14,7 +14,7 @@ fn reporter() -> (SessionReporter, Told) {
     let told = Told::default();
     let hears = Arc::clone(&told);
     let reporter =
-        SessionReporter::new(Box::new(move |now| hears.lock().expect("no panic").push((now.state, now.id))), 10);
+        SessionReporter::new(Box::new(move |now, _| hears.lock().expect("no panic").push((now.state, now.id))), 10);
     (reporter, told)
 }
 

@@ -20,6 +20,7 @@ use self::{
     reports::Reports,
 };
 use super::{Inner, Registry};
+use crate::supervised;
 
 /// What is kept of the ephemeral entries of one registry.
 pub(super) struct Upkeep {
@@ -35,10 +36,10 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(super) fn new(runtime: Handle, registry: Weak<Inner>) -> Arc<Self> {
+    pub(super) fn new(backend: &str, runtime: Handle, registry: Weak<Inner>) -> Arc<Self> {
         Arc::new(Upkeep {
             book: Book::default(),
-            reports: Reports::default(),
+            reports: Reports::new(backend),
             asked: AtomicBool::new(false),
             runtime,
             renewal: Mutex::new(None),
@@ -74,11 +75,15 @@ impl Upkeep {
         };
         let put_in = writing.session();
         writing.applied(txn.operations, committed, &self.asked, |key| self.watch(key));
-        self.renewal().get_or_insert_with(|| Task(self.runtime.spawn(Arc::clone(self).renew()).abort_handle()));
+        self.renewal().get_or_insert_with(|| {
+            let upkeep = Arc::clone(self);
+            let renewing = supervised("recreating ephemeral entries", move || Arc::clone(&upkeep).renew());
+            Task(self.runtime.spawn(renewing).abort_handle())
+        });
         if inner.session.id() != put_in {
             // Its session may have been lost, and another opened, before it was remembered.
             let upkeep = Arc::clone(self);
-            self.runtime.spawn(async move { upkeep.renew_all().await });
+            self.runtime.spawn(async move { supervised("looking at ephemeral entries", || upkeep.renew_all()).await });
         }
     }
 

@@ -94,34 +94,46 @@ async fn receive(
     }
 }
 
-/// Where the events come from.
-pub(super) struct Reports(broadcast::Sender<EphemeralEvent>);
-
-impl Default for Reports {
-    fn default() -> Self {
-        Reports(broadcast::Sender::new(BEHIND))
-    }
+/// Where the events come from. `registry_ephemerals_total{backend, event}` counts them.
+pub(super) struct Reports {
+    backend: String,
+    sender: broadcast::Sender<EphemeralEvent>,
 }
 
 impl Reports {
+    pub(super) fn new(backend: &str) -> Self {
+        metrics::describe_counter!(
+            "registry_ephemerals_total",
+            "Ephemeral entries that were recreated, deleted or taken over by others, or could not be recreated"
+        );
+        Reports { backend: backend.to_owned(), sender: broadcast::Sender::new(BEHIND) }
+    }
+
     pub(super) fn stream(&self) -> Ephemerals {
-        Ephemerals(Box::pin(receive(self.0.subscribe())))
+        Ephemerals(Box::pin(receive(self.sender.subscribe())))
     }
 
     pub(super) fn tell(&self, event: EphemeralEvent) {
-        match &event {
+        let what = match &event {
             EphemeralEvent::Renewed { key, version } => {
-                tracing::info!(key, version, "an ephemeral entry was made anew")
+                tracing::info!(key, version, "an ephemeral entry was recreated");
+                "recreated"
             }
-            EphemeralEvent::Deleted { key } => tracing::warn!(key, "an ephemeral entry was deleted by somebody else"),
+            EphemeralEvent::Deleted { key } => {
+                tracing::warn!(key, "an ephemeral entry was deleted by somebody else");
+                "deleted"
+            }
             EphemeralEvent::TakenOver { by } => {
                 tracing::warn!(key = by.key, "an ephemeral entry was taken over by somebody else");
+                "taken_over"
             }
             EphemeralEvent::Refused { key, error } => {
-                tracing::warn!(key, %error, "an ephemeral entry can't be made anew");
+                tracing::warn!(key, %error, "an ephemeral entry can't be recreated");
+                "refused"
             }
-        }
+        };
+        metrics::counter!("registry_ephemerals_total", "backend" => self.backend.clone(), "event" => what).increment(1);
         // Nobody may be listening.
-        let _ = self.0.send(event);
+        let _ = self.sender.send(event);
     }
 }

@@ -9,13 +9,17 @@ use super::{
     Upkeep,
     look::{Found, LONGEST, pauses},
 };
-use crate::registry::{States, Watch};
+use crate::{
+    registry::{States, Watch},
+    supervised,
+};
 
 impl Upkeep {
     /// Watches an entry in the background, until it is given up or the registry is gone.
     pub(super) fn watch(self: &Arc<Self>, key: String) -> AbortHandle {
         let upkeep = Arc::clone(self);
-        self.runtime.spawn(async move { upkeep.watch_over(&key).await }).abort_handle()
+        let watching = async move { supervised("watching an ephemeral entry", || upkeep.watch_over(&key)).await };
+        self.runtime.spawn(watching).abort_handle()
     }
 
     async fn watch_over(self: &Arc<Self>, key: &str) {
@@ -91,7 +95,12 @@ impl Upkeep {
     /// Looks, to the end also if the watch ends: if the entry is given up while it is being made anew, it has to go again.
     async fn look_to_the_end(self: &Arc<Self>, key: &str, missed: Option<SessionId>) -> Option<Found> {
         let (upkeep, key) = (Arc::clone(self), key.to_owned());
-        // One that panicked has been printed, and looks after nothing any more.
-        self.runtime.spawn(async move { upkeep.look(&key, missed).await }).await.ok().flatten()
+        match self.runtime.spawn(async move { upkeep.look(&key, missed).await }).await {
+            Ok(found) => found,
+            // Whoever supervises this begins again.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is going.
+            Err(_) => None,
+        }
     }
 }

@@ -160,7 +160,7 @@ impl Tree {
 
     /// The same, with requests that may take that long.
     pub(super) fn connect_with(server: &Arc<Server>, session: u64, operation_timeout: Duration) -> Arc<Tree> {
-        let reporter = SessionReporter::new(Box::new(|_| {}), 10);
+        let reporter = SessionReporter::new(Box::new(|_, _| ()), 10);
         reporter.connected(SessionId(session), Duration::from_secs(30), Contact::Always);
         let options = Options { operation_timeout, ..Options::new("registry.tree") };
         let context = Context::new(options, reporter, crate::Opening::unheard(), Tasks::new(Handle::current()));
