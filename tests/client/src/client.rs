@@ -40,11 +40,13 @@ pub fn fresh() -> String {
     format!("test{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Options of a backend with that namespace and a session timeout of 6 s.
+/// Options of a backend with that namespace and a session timeout of 10 s.
 pub fn options<B: Backend>(namespace: &str) -> Options {
     let mut options = Options::new(format!("registry.{}", B::NAME));
     options.namespace = namespace.to_owned();
-    options.session_timeout = Duration::from_secs(6);
+    // The longest that a ZooKeeper with ticks of half a second grants: a server that stands still for a moment, as on a busy
+    // machine, is not taken for one that has gone.
+    options.session_timeout = Duration::from_secs(10);
     options
 }
 
