@@ -201,8 +201,8 @@ impl Error {
         self
     }
 
-    /// Has the [message](Error::message) name the key, too, for those who show nothing else of the error. An invalid key is named
-    /// by its message as far as it can be shown.
+    /// Has the [message](Error::message) name the key, too, for those who show nothing else of the error. An invalid
+    /// key is named by its message as far as it can be shown.
     #[must_use]
     pub fn with_key_in_message(mut self) -> Self {
         let named = matches!(self.0.kind, ErrorKind::InvalidKey | ErrorKind::InvalidConfig) || self.0.said().1;

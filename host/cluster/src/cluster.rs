@@ -179,7 +179,8 @@ impl Cluster {
     ///
     /// # Behavior
     ///
-    /// If this user may not look into the marks' folder, as when one of another user has made it, they are none, and a warning says why.
+    /// If this user may not look into the marks' folder, as when one of another user has made it, they are none, and a
+    /// warning says why.
     ///
     /// # Errors
     ///

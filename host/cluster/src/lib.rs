@@ -67,8 +67,8 @@
 //!
 //! # What is on the registry
 //!
-//! Servers of old releases read their own format of heartbeats alone, `registry.cluster.heartbeat-format` says which is written;
-//! what else to know of them is in `docs/compatibility.md`.
+//! Servers of old releases read their own format of heartbeats alone, `registry.cluster.heartbeat-format` says which is
+//! written; what else to know of them is in `docs/compatibility.md`.
 //!
 //! | key | mode | value |
 //! |---|---|---|
@@ -114,8 +114,9 @@
 //!   `registry.disconnect-strategy` it stops or [waits](Standing::Waiting). Others take over once its session has ended,
 //!   and `registry.cluster.failover-grace` later.
 //! - **Slots** are the same for all masters whose views are the same: within milliseconds of an event. Two may take themselves
-//!   for the owner of the same work meanwhile; what must be done once is done under a lock. Beside masters of DolphinScheduler, whose
-//!   versions count in several other ways, no master has a [slot](Slot), and a warning says so: run masters of one kind.
+//!   for the owner of the same work meanwhile; what must be done once is done under a lock. Beside masters of
+//! DolphinScheduler, whose   versions count in several other ways, no master has a [slot](Slot), and a warning says so:
+//! run masters of one kind.
 //! - **A take-over** is run by one master at a time, whose [`Guard`](registry_host::Guard) fences its writes, until one
 //!   has written down that it is done.
 //!

@@ -49,8 +49,8 @@ impl Member {
         })
     }
 
-    /// Whether it is of a version of DolphinScheduler that puts the names of groups into lower case: its heartbeat is no
-    /// JSON, and empty at first.
+    /// Whether it is of a version of DolphinScheduler that puts the names of groups into lower case: its heartbeat is
+    /// no JSON, and empty at first.
     fn lowers_groups(&self) -> bool {
         let lowers = |heartbeat: &Heartbeat| !heartbeat.keeps_record && heartbeat.format != HeartbeatFormat::Json;
         self.heartbeat.as_ref().map_or_else(Unreadable::is_absent, lowers)

@@ -1,4 +1,5 @@
-//! A cluster in which one host after another is given ZooKeeper's `digest`: what it then writes, the others may not read.
+//! A cluster in which one host after another is given ZooKeeper's `digest`: what it then writes, the others may not
+//! read.
 
 mod support;
 

@@ -75,7 +75,8 @@ impl Context {
         }
     }
 
-    /// Runs something on a registry of its own; a signal or --timeout ends it. The session is closed before this returns.
+    /// Runs something on a registry of its own; a signal or --timeout ends it. The session is closed before this
+    /// returns.
     pub(crate) async fn session(&mut self, work: impl AsyncFnOnce(&Registry, &mut Output) -> Done) -> Done {
         let limit = self.options.timeout.unwrap_or_default();
         let late = self.deadline().map(|deadline| deadline + GRACE);

@@ -1,7 +1,7 @@
 //! What a user may read of a range that is not allowed as a whole (contract 1.5).
 //!
-//! etcd refuses a request for a range if its user may not read a part of it. But every user may ask for its own roles, and read each
-//! of the parts that they allow: the rest is passed over.
+//! etcd refuses a request for a range if its user may not read a part of it. But every user may ask for its own roles,
+//! and read each of the parts that they allow: the rest is passed over.
 
 use std::{
     collections::HashSet,

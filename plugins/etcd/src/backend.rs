@@ -24,8 +24,8 @@ use crate::{
 ///
 /// # Behavior
 ///
-/// One server is used until it fails, or another answers while it is silent. Dropped without [`close`](Backend::close), as when its client
-/// crashes, nothing more is sent, and what the session owns goes when its timeout has passed.
+/// One server is used until it fails, or another answers while it is silent. Dropped without [`close`](Backend::close),
+/// as when its client crashes, nothing more is sent, and what the session owns goes when its timeout has passed.
 pub struct Etcd {
     pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) namespace: Namespace,

@@ -128,7 +128,8 @@ impl Reader<'_> {
     ///
     /// # Behavior
     ///
-    /// It gives `None` if that can't be read any more, for one because the user may read less: then what was told is no whole state.
+    /// It gives `None` if that can't be read any more, for one because the user may read less: then what was told is no
+    /// whole state.
     pub(crate) async fn state(
         self,
         key: Key<'_>,
@@ -256,7 +257,8 @@ impl Reader<'_> {
         Ok(Some(found))
     }
 
-    /// A part of a range that the user has to be allowed to read whole, at the newest revision or at that of another part.
+    /// A part of a range that the user has to be allowed to read whole, at the newest revision or at that of another
+    /// part.
     async fn whole(self, range: Keys, at: Option<Mark>, limit: usize, want: Want) -> Result<Part> {
         let asked = self.endpoints.history().mark();
         if at.is_some_and(|at| at.turn != asked.turn) {

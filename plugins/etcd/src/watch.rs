@@ -129,7 +129,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Has the server tell of all that was read, from the next revision on; in parts where the user may not read the whole.
+    /// Has the server tell of all that was read, from the next revision on; in parts where the user may not read the
+    /// whole.
     pub(crate) async fn open(&self, connection: &Connection, read: &State) -> Result<WatchStream> {
         let options = |range: &Keys| {
             let options = WatchOptions::new().with_start_revision(read.at.revision() + 1);
@@ -169,8 +170,8 @@ impl Watch<'_> {
     ///
     /// # Behavior
     ///
-    /// A server whose data is not what it was would be silent until it has come as far: where it has not come to what the watch
-    /// began at, a read shows whether it ever will.
+    /// A server whose data is not what it was would be silent until it has come as far: where it has not come to what
+    /// the watch began at, a read shows whether it ever will.
     pub(crate) async fn tell(&self, mut stream: WatchStream, number: usize, at: Mark) -> Result<Break> {
         let history = self.endpoints.history();
         let mut left = pin!(history.left(at.turn));

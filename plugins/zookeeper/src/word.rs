@@ -56,7 +56,8 @@ pub(crate) async fn connect(server: &Server) -> Result<TcpStream> {
     TcpStream::connect((&*server.host, server.port)).await
 }
 
-/// Sees whether a server takes a connection and says anything on it, or ends it, as a server may that knows no such words.
+/// Sees whether a server takes a connection and says anything on it, or ends it, as a server may that knows no such
+/// words.
 ///
 /// # Errors
 ///

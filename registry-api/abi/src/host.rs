@@ -41,7 +41,8 @@ pub struct RawLog<'a> {
     pub fields: RSlice<'a, Tuple2<RStr<'a>, RStr<'a>>>,
 }
 
-/// The name of a [field](RawLog::fields) that says of which library, other than the plugin itself and its SDK, a line is.
+/// The name of a [field](RawLog::fields) that says of which library, other than the plugin itself and its SDK, a line
+/// is.
 pub const DEPENDENCY_FIELD: &str = "registry.dependency";
 
 /// What a plugin tells its host, from its own threads. Each method is quick and never panics across.
@@ -57,10 +58,12 @@ pub trait RawHost: Send + Sync {
     #[sabi(last_prefix_field)]
     fn log(&self, log: RawLog<'_>);
 
-    /// A server is tried while a connection is opened, or, with a reason, has given none. Hosts older than 1.2 don't hear of it.
+    /// A server is tried while a connection is opened, or, with a reason, has given none. Hosts older than 1.2 don't
+    /// hear of it.
     fn tried(&self, _server: RStr<'_>, _failure: ROption<RStr<'_>>) {}
 
-    /// Why the session is about to change, told right before [`session`](RawHost::session). Hosts older than 1.2 don't hear of it.
+    /// Why the session is about to change, told right before [`session`](RawHost::session). Hosts older than 1.2 don't
+    /// hear of it.
     fn session_cause(&self, _cause: RStr<'_>) {}
 }
 

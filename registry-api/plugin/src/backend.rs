@@ -119,11 +119,13 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// `PermissionDenied` if the key itself may not be read.
     fn list(&self, key: Key<'_>, page: Page) -> impl Future<Output = Result<Listing>> + Send;
 
-    /// Reads one page of the queue of the lock `key`, for [the default queue](Backend::lock); the default lists the key.
+    /// Reads one page of the queue of the lock `key`, for [the default queue](Backend::lock); the default lists the
+    /// key.
     ///
     /// # Behavior
     ///
-    /// A backend whose `list` passes over entries that may not be read overrides it: nobody who stands in a queue may be passed over.
+    /// A backend whose `list` passes over entries that may not be read overrides it: nobody who stands in a queue may
+    /// be passed over.
     ///
     /// # Errors
     ///

@@ -116,8 +116,8 @@ impl Context {
         call(&self.session, self.operation_timeout(), effect, request)
     }
 
-    /// Runs a task on the plugin's runtime until it ends or the connection does. A panic in it is logged and ends it; for
-    /// what must go on there is [`keep`](Context::keep).
+    /// Runs a task on the plugin's runtime until it ends or the connection does. A panic in it is logged and ends it;
+    /// for what must go on there is [`keep`](Context::keep).
     ///
     /// # Cancellation
     ///
@@ -130,8 +130,8 @@ impl Context {
     ///
     /// # Behavior
     ///
-    /// `begin` makes a task. If that panics, the panic is logged as an error and `begin` is asked for another task after a
-    /// pause of 20 ms to 2 s. The work ends when a task ends by itself, or with the connection.
+    /// `begin` makes a task. If that panics, the panic is logged as an error and `begin` is asked for another task
+    /// after a pause of 20 ms to 2 s. The work ends when a task ends by itself, or with the connection.
     ///
     /// # Cancellation
     ///

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 /// How many servers are remembered; whoever names more names most of them in vain.
 const MOST: usize = 64;
 
-/// How much later than its limit an opening is given up from outside: a backend that keeps the limit itself can say more.
+/// How much later than its limit an opening is given up from outside: a backend that keeps the limit itself can say
+/// more.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Hears of a server that is tried, and why that failed, once it has.
@@ -22,8 +23,8 @@ pub(crate) type Listener = Box<dyn Fn(&str, Option<&str>) + Send + Sync>;
 ///
 /// # Behavior
 ///
-/// The host tells its user when opening takes longer than a second. What is reported later than that is of no interest to
-/// anybody, and forgotten.
+/// The host tells its user when opening takes longer than a second. What is reported later than that is of no interest
+/// to anybody, and forgotten.
 #[derive(Clone)]
 pub struct Opening(Arc<Shared>);
 

@@ -1,4 +1,5 @@
-//! Trying several servers: one after the other, but without waiting for one that is silent (RFC 8305, "happy eyeballs").
+//! Trying several servers: one after the other, but without waiting for one that is silent (RFC 8305, "happy
+//! eyeballs").
 
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use tokio::{select, time::sleep};
 /// How long an attempt has for itself before the next one is started beside it.
 pub const STAGGER: Duration = Duration::from_millis(250);
 
-/// Starts the attempts in their order, each a [`STAGGER`] after the one before or as soon as one has failed, and gives what the
-/// first to succeed gives.
+/// Starts the attempts in their order, each a [`STAGGER`] after the one before or as soon as one has failed, and gives
+/// what the first to succeed gives.
 ///
 /// # Behavior
 ///
-/// An attempt should be something cheap that leaves nothing behind on the server, such as a question: attempts that lose are
-/// dropped where they are. None has a deadline of its own here.
+/// An attempt should be something cheap that leaves nothing behind on the server, such as a question: attempts that
+/// lose are dropped where they are. None has a deadline of its own here.
 ///
 /// # Errors
 ///

@@ -100,8 +100,8 @@ pub enum Event {
     Leader { member: Option<String> },
     /// An observer that nothing is done to has seen an ephemeral entry go.
     Gone { key: String, session: u64 },
-    /// That observer has seen an ephemeral entry become another session's and stay what it was, as on etcd after a change of leader,
-    /// where others see a session's lease: `to` is the session `from` unless it is one of its own.
+    /// That observer has seen an ephemeral entry become another session's and stay what it was, as on etcd after a
+    /// change of leader, where others see a session's lease: `to` is the session `from` unless it is one of its own.
     Moved { from: u64, to: u64 },
     /// How a host server of this client stands. Its name is that of the record of its life, `master_c-1:1/1700000000000-42`.
     Server { server: String, standing: Standing },

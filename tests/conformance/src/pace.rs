@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// How much is computed to measure the pace: more than a scheduler gives at a stretch, or it would see nobody beside it.
+/// How much is computed to measure the pace: more than a scheduler gives at a stretch, or it would see nobody beside
+/// it.
 const BURST: Duration = Duration::from_millis(25);
 
 /// The most that a limit is stretched.
@@ -34,8 +35,8 @@ fn processor_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// Waits for a future, as [`tokio::time::timeout`] does, but stretches the limit by as much as the machine is slowed down
-/// when it passes. `None` if the future was not ready by then.
+/// Waits for a future, as [`tokio::time::timeout`] does, but stretches the limit by as much as the machine is slowed
+/// down when it passes. `None` if the future was not ready by then.
 ///
 /// # Cancellation
 ///

@@ -1,5 +1,5 @@
-//! Servers of old releases of DolphinScheduler, in its own classes, in one cluster with ours: each sees the other, a mark stops
-//! the other, a lock excludes the other.
+//! Servers of old releases of DolphinScheduler, in its own classes, in one cluster with ours: each sees the other, a
+//! mark stops the other, a lock excludes the other.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,6 @@
 //! Meets real clients of the backends' servers, which nobody here wrote: locks, ephemerals, trees, values (contract
-//! 1.2, 1.5, 4.1, 6.7) and the servers of a cluster; and servers of old releases of DolphinScheduler, as members of one.
+//! 1.2, 1.5, 4.1, 6.7) and the servers of a cluster; and servers of old releases of DolphinScheduler, as members of
+//! one.
 //!
 //! It is no test of Cargo's, since it needs their clients, in Java, Go and Python: `make interop` installs and builds what
 //! is missing, then starts this. Arguments are those of a test's executable, such as a part of a name.

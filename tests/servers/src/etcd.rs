@@ -168,8 +168,8 @@ impl Etcd {
         self.start_members()
     }
 
-    /// Kills every member and starts them again without any data. To its clients it is the same cluster, as its id comes from the
-    /// addresses.
+    /// Kills every member and starts them again without any data. To its clients it is the same cluster, as its id
+    /// comes from the addresses.
     ///
     /// # Errors
     /// As [`restart`](Self::restart), and if the data can't be removed.

@@ -99,8 +99,8 @@ impl Proxy {
         self.network.send_modify(|network| network.elsewhere = Some(server));
     }
 
-    /// From now on a client of ZooKeeper that connects and asks for its session gets another one, as some servers that speak
-    /// ZooKeeper's protocol do.
+    /// From now on a client of ZooKeeper that connects and asks for its session gets another one, as some servers that
+    /// speak ZooKeeper's protocol do.
     pub fn forget_sessions(&self) {
         self.network.send_modify(|network| network.forgets_sessions = true);
     }

@@ -1,5 +1,6 @@
-//! Entries that may not be read (contract 1.5): passed over alike by every call and by each state of a watch, told once, and never a reason
-//! to see nothing else. On ZooKeeper they have an access list, on etcd the user's role leaves out a range.
+//! Entries that may not be read (contract 1.5): passed over alike by every call and by each state of a watch, told
+//! once, and never a reason to see nothing else. On ZooKeeper they have an access list, on etcd the user's role leaves
+//! out a range.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -90,7 +91,8 @@ impl Site {
         }
     }
 
-    /// From now on the registry may not read this entry, or may again; on etcd with all below it, and one such entry at a time.
+    /// From now on the registry may not read this entry, or may again; on etcd with all below it, and one such entry at
+    /// a time.
     async fn forbid(&self, key: &str, forbidden: bool) {
         match &self.owner {
             Owner::ZooKeeper(client, root) => {

@@ -28,7 +28,8 @@ pub(super) struct Since {
     session: Option<Instant>,
 }
 
-/// How long the two watches may tell of the end of one session one after the other, before its entries count as deleted.
+/// How long the two watches may tell of the end of one session one after the other, before its entries count as
+/// deleted.
 const APART: Duration = Duration::from_secs(1);
 
 impl Since {

@@ -73,7 +73,8 @@ impl<T: TakeOver> Shared<T> {
             let mut restarted = is_lived_anew(&registered, &entry) || self.is_elsewhere(&record);
             for node in &record.keys {
                 let there = match registry.get(node).await {
-                    // Another process's, if its life says so; else it may be this very life's, which is then left to who may read it.
+                    // Another process's, if its life says so; else it may be this very life's, which is then left to
+                    // who may read it.
                     Err(error) if error.kind() == ErrorKind::PermissionDenied && record.replaced_by.is_some() => {
                         if is_there(registry, node).await? {
                             restarted = true;
@@ -185,8 +186,8 @@ impl<T: TakeOver> Shared<T> {
         }
         let mut unknown: BTreeMap<String, Record> = BTreeMap::new();
         for member in self.cluster.members(which(role)).now() {
-            // One whose record is gone was taken over for, and comes for a moment with another session. One that has not told
-            // who it is yet has nothing to be taken over either.
+            // One whose record is gone was taken over for, and comes for a moment with another session. One that has
+            // not told who it is yet has nothing to be taken over either.
             if !member.is_foreign() || member.is_silent() {
                 continue;
             }

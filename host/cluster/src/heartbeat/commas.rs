@@ -1,7 +1,7 @@
 //! The formats before JSON: 10, 13 or 14 fields with commas between.
 //!
-//! DolphinScheduler splits them with Java's `String.split`, for which commas at the end count for nothing. One there says that the
-//! server [keeps a record](Heartbeat::keeps_record), for which these formats have no field.
+//! DolphinScheduler splits them with Java's `String.split`, for which commas at the end count for nothing. One there
+//! says that the server [keeps a record](Heartbeat::keeps_record), for which these formats have no field.
 
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;

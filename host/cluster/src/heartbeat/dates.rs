@@ -1,7 +1,8 @@
 //! Dates without a zone, as the oldest format has them: what the clock on the writer's wall showed.
 //!
-//! They are kept as if they were UTC. A server is told apart from others by when it started, so every reader must have the same
-//! number, wherever it runs; only what is shown to somebody takes the reader's zone for the writer's, as DolphinScheduler does.
+//! They are kept as if they were UTC. A server is told apart from others by when it started, so every reader must have
+//! the same number, wherever it runs; only what is shown to somebody takes the reader's zone for the writer's, as
+//! DolphinScheduler does.
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
@@ -14,8 +15,8 @@ pub(crate) fn now() -> i64 {
     shown.div_euclid(SECOND) * SECOND
 }
 
-/// When the clock on this machine's wall shows that, in ms since 1970; of the two moments in a night when clocks are set back,
-/// the first.
+/// When the clock on this machine's wall shows that, in ms since 1970; of the two moments in a night when clocks are
+/// set back, the first.
 pub(super) fn moment(shown: i64) -> i64 {
     let moment = || {
         let shown = Timestamp::from_millisecond(shown).ok()?.to_zoned(TimeZone::UTC).datetime();

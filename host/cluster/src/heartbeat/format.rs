@@ -6,8 +6,8 @@ use serde::Deserialize;
 ///
 /// # Behavior
 ///
-/// All of them are read, whichever is configured. DolphinScheduler's servers read their own release's alone and pass over all
-/// others without a word, so in a cluster that has old ones, ours write theirs.
+/// All of them are read, whichever is configured. DolphinScheduler's servers read their own release's alone and pass
+/// over all others without a word, so in a cluster that has old ones, ours write theirs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Deserialize)]
 #[non_exhaustive]
 pub enum HeartbeatFormat {

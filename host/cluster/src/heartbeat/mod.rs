@@ -24,8 +24,8 @@ const UNKNOWN: f64 = -1.0;
 ///
 /// # Behavior
 ///
-/// What a heartbeat doesn't have is 0, and what nobody here knows is passed over. A figure below 0 is one that the server
-/// could not measure. The older formats, 10, 13 or 14 fields with commas between, are read as well.
+/// What a heartbeat doesn't have is 0, and what nobody here knows is passed over. A figure below 0 is one that the
+/// server could not measure. The older formats, 10, 13 or 14 fields with commas between, are read as well.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Heartbeat {
@@ -78,8 +78,8 @@ pub struct Heartbeat {
     /// How it was written, or is to be.
     #[serde(skip)]
     pub format: HeartbeatFormat,
-    /// Whether both its times are dates without a zone: then they are in ms since 1970 on a clock of the server's time zone.
-    /// [`started`](Self::started) and [`reported`](Self::reported) take that for this machine's.
+    /// Whether both its times are dates without a zone: then they are in ms since 1970 on a clock of the server's time
+    /// zone. [`started`](Self::started) and [`reported`](Self::reported) take that for this machine's.
     #[serde(skip)]
     pub has_dates: bool,
 }
@@ -202,8 +202,8 @@ impl Heartbeat {
 }
 
 impl Unreadable {
-    /// Whether there is nothing to be read yet: DolphinScheduler's servers register with an empty value, and write their first
-    /// heartbeat one interval later.
+    /// Whether there is nothing to be read yet: DolphinScheduler's servers register with an empty value, and write
+    /// their first heartbeat one interval later.
     pub fn is_absent(&self) -> bool {
         self.is_absent
     }

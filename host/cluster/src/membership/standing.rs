@@ -22,10 +22,12 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Stop {
-    /// Somebody has put its dead mark: a person, or a master that has seen the server's entries go and has taken over for it.
+    /// Somebody has put its dead mark: a person, or a master that has seen the server's entries go and has taken over
+    /// for it.
     ///
-    /// A mark says neither who has put it nor which life it is about. A host that goes on drops all its work first, as another may
-    /// do it by now, and then [registers](crate::Cluster::register) again, which clears the mark and is another life.
+    /// A mark says neither who has put it nor which life it is about. A host that goes on drops all its work first, as
+    /// another may do it by now, and then [registers](crate::Cluster::register) again, which clears the mark and is
+    /// another life.
     DeclaredDead,
     /// Somebody takes over for it, or has.
     FailedOver,

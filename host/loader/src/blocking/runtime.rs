@@ -25,7 +25,8 @@ impl Runtime {
         Ok(Runtime(Arc::new(Owned(Some(runtime)))))
     }
 
-    /// Polls the future on this thread until it is ready. Also inside another runtime, where tokio's own `block_on` panics.
+    /// Polls the future on this thread until it is ready. Also inside another runtime, where tokio's own `block_on`
+    /// panics.
     pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
         let _entered = self.0.0.as_ref().map(tokio::runtime::Runtime::enter);
         pollster::block_on(future)

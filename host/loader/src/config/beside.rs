@@ -18,8 +18,8 @@ struct Known {
 }
 
 impl Settings {
-    /// A section that stands beside `registry` in the file, as far as its keys are known to whoever asks: `worker`, with
-    /// `exec-threads` and `server-load-protection.enabled`.
+    /// A section that stands beside `registry` in the file, as far as its keys are known to whoever asks: `worker`,
+    /// with `exec-threads` and `server-load-protection.enabled`.
     ///
     /// # Behavior
     ///

@@ -198,8 +198,8 @@ impl Settings {
     ///
     /// # Behavior
     ///
-    /// [`Registry::open`](crate::Registry::open) logs them as warnings. If something is passed over, the directories of plugins are
-    /// looked into, so this may wait for a disk: what is another installed backend's is not warned of.
+    /// [`Registry::open`](crate::Registry::open) logs them as warnings. If something is passed over, the directories of
+    /// plugins are looked into, so this may wait for a disk: what is another installed backend's is not warned of.
     pub fn warnings(&self, keys: &[PluginKey<'_>]) -> Vec<String> {
         warnings::all(self, keys)
     }

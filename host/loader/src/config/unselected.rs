@@ -12,8 +12,8 @@ impl Settings {
     ///
     /// # Behavior
     ///
-    /// The directories of plugins are looked into, so this may wait for a disk. A section whose plugin isn't installed is
-    /// among the [`warnings`](Settings::warnings) instead.
+    /// The directories of plugins are looked into, so this may wait for a disk. A section whose plugin isn't installed
+    /// is among the [`warnings`](Settings::warnings) instead.
     pub fn unselected(&self, keys: &[PluginKey<'_>]) -> Vec<String> {
         let known = |name: &str| knows(keys, &kebab(name));
         let has_section = |backend: &str| {

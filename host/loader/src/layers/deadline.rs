@@ -53,7 +53,8 @@ impl<T, F: Future<Output = RResult<T, RawError>>> Future for Deadline<'_, F> {
     }
 }
 
-/// A timer, also for a caller whose executor is not tokio: it is then one of the runtime that the registry was opened on.
+/// A timer, also for a caller whose executor is not tokio: it is then one of the runtime that the registry was opened
+/// on.
 pub(crate) fn sleep(runtime: &Handle, duration: Duration) -> Sleep {
     let _entered = Handle::try_current().is_err().then(|| runtime.enter());
     tokio::time::sleep(duration)

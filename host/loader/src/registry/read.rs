@@ -35,7 +35,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// `NotFound` if neither the key nor a descendant exists; `InvalidKey`, `PermissionDenied`, `Timeout`, `Unavailable`, `Closed`.
+    /// `NotFound` if neither the key nor a descendant exists; `InvalidKey`, `PermissionDenied`, `Timeout`,
+    /// `Unavailable`, `Closed`.
     pub async fn children(&self, key: &str) -> Result<Vec<String>> {
         let key = self.key(Operation::Children, key)?;
         let inner = &*self.0;
@@ -54,7 +55,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// `InvalidKey` also for the root; `PermissionDenied` if the key itself may not be read; `Timeout`, `Unavailable`, `Closed`.
+    /// `InvalidKey` also for the root; `PermissionDenied` if the key itself may not be read; `Timeout`, `Unavailable`,
+    /// `Closed`.
     pub async fn list(&self, key: &str) -> Result<Vec<Entry>> {
         let key = self.entry_key(Operation::List, key)?;
         let inner = &*self.0;

@@ -10,8 +10,8 @@ use registry_api::{SessionId, SessionState};
 
 /// Tells of each change of the session, once.
 ///
-/// `registry_session_state{backend}` is 1 while the session is connected, 0 while it is suspended, -1 without a session and
-/// -2 once it is closed; `registry_session_changes_total{backend, state}` counts the changes.
+/// `registry_session_state{backend}` is 1 while the session is connected, 0 while it is suspended, -1 without a session
+/// and -2 once it is closed; `registry_session_changes_total{backend, state}` counts the changes.
 /// `registry_session_without_contact_since_seconds{backend}` is 0 in contact, else since when, in seconds since 1970.
 pub(super) struct Telling {
     backend: String,

@@ -23,8 +23,8 @@ impl Registry {
     ///
     /// Ready once the present state has been read. After a break the watch goes on by itself: what changed meanwhile
     /// arrives as events, then `Synced` again. A slow consumer costs at most the watched subtree and one pending event
-    /// per key. Dropping the watch ends it. Entries below the key that this user may not read are passed over, and a warning names each
-    /// once.
+    /// per key. Dropping the watch ends it. Entries below the key that this user may not read are passed over, and a
+    /// warning names each once.
     ///
     /// # Errors
     ///

@@ -23,8 +23,8 @@ enum Command {
     /// Prints the merged configuration, secrets hidden, with the source of each value
     ///
     /// The plugin then checks its own keys, as far as it can without a server: none is waited for. So does every other
-    /// installed plugin that something is written for, so that nothing is wrong on the day it is chosen. Exits with 2 if
-    /// anything is wrong.
+    /// installed plugin that something is written for, so that nothing is wrong on the day it is chosen. Exits with 2
+    /// if anything is wrong.
     #[command(after_help = "Example:\n  registry --config registry.yaml config check")]
     Check,
 }

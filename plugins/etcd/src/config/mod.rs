@@ -39,7 +39,8 @@ pub struct Config {
     pub password: Option<Secret>,
     /// The name that requests call the server by (HTTP/2's `:authority`), where it is not the endpoint's own.
     pub authority: Option<String>,
-    /// Read for DolphinScheduler's sake and without effect: one server is used until it fails or is silent, then another.
+    /// Read for DolphinScheduler's sake and without effect: one server is used until it fails or is silent, then
+    /// another.
     pub load_balancer_policy: Option<String>,
     /// TLS; it is used if anything is set here or the endpoints begin with `https://`.
     pub tls: Tls,

@@ -19,8 +19,8 @@ impl Endpoints {
     ///
     /// # Errors
     ///
-    /// `Unauthenticated` and so on at once, as no other would answer differently; else those of the last round, once there have
-    /// been as many as the configuration asks for.
+    /// `Unauthenticated` and so on at once, as no other would answer differently; else those of the last round, once
+    /// there have been as many as the configuration asks for.
     pub(crate) async fn find(&self, opening: &Opening) -> Result<()> {
         let mut pauses = self.retry.pauses();
         loop {
@@ -51,8 +51,8 @@ impl Endpoints {
         }
     }
 
-    /// Waits until an endpoint that owes an answer is to be left: because another is in use by now that answers sooner, or because
-    /// this one had all of its time.
+    /// Waits until an endpoint that owes an answer is to be left: because another is in use by now that answers sooner,
+    /// or because this one had all of its time.
     pub(super) async fn left(&self, number: usize) {
         let moved = async {
             sleep(STAGGER).await;

@@ -158,8 +158,8 @@ impl Endpoints {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Puts a small question that only a member which has caught up with all others answers. That the user may not read the key
-    /// is an answer, too: he is known, and may have rights to other keys.
+    /// Puts a small question that only a member which has caught up with all others answers. That the user may not read
+    /// the key is an answer, too: he is known, and may have rights to other keys.
     ///
     /// # Errors
     ///
@@ -179,8 +179,8 @@ impl Endpoints {
     ///
     /// # Errors
     ///
-    /// Those of the last endpoint tried. What may have been written is never sent again. `SessionLost` if the answer comes from
-    /// [another history](History).
+    /// Those of the last endpoint tried. What may have been written is never sent again. `SessionLost` if the answer
+    /// comes from [another history](History).
     pub(crate) async fn call<T, F, R>(&self, effect: Effect, mut request: F) -> Result<T>
     where
         F: FnMut(&Connection) -> R,
@@ -219,8 +219,8 @@ impl Endpoints {
     ///
     /// # Behavior
     ///
-    /// While it is silent a small question goes to it and to the others: only a read follows to one that answers sooner, which
-    /// later calls go to as well.
+    /// While it is silent a small question goes to it and to the others: only a read follows to one that answers
+    /// sooner, which later calls go to as well.
     async fn attempt<T, F, R>(&self, number: usize, endpoint: &Endpoint, effect: Effect, request: &mut F) -> Result<T>
     where
         F: FnMut(&Connection) -> R,

@@ -10,8 +10,8 @@ use tokio::time::{Duration, Instant};
 
 use crate::keys::Namespace;
 
-/// How long after it was sent a put that was not answered may still be applied: etcd itself gives up a request after its 5 s and
-/// two elections.
+/// How long after it was sent a put that was not answered may still be applied: etcd itself gives up a request after
+/// its 5 s and two elections.
 const SETTLES: Duration = Duration::from_secs(10);
 
 /// How many keys there may be before those are looked for that are gone.
@@ -48,7 +48,8 @@ impl Puts {
 }
 
 impl Attached {
-    /// A Txn with ephemeral puts is about to be sent; nothing if it has none. Dropped, its outcome is unknown once it was sent.
+    /// A Txn with ephemeral puts is about to be sent; nothing if it has none. Dropped, its outcome is unknown once it
+    /// was sent.
     pub(crate) fn begin(&self, namespace: &Namespace, txn: &Txn<'_>) -> Option<Pending<'_>> {
         let ephemeral = txn.operations.iter().filter_map(|operation| match operation {
             Operation::Put { key, mode: Mode::Ephemeral, .. } => Some(namespace.raw(*key)),

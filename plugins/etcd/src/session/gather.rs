@@ -60,8 +60,8 @@ impl Session {
         Ok(())
     }
 
-    /// Names the owners of entries that were read; what was found on an old lease of this session hangs on the current one then.
-    /// Gives false if that can't be had: they have to be read again.
+    /// Names the owners of entries that were read; what was found on an old lease of this session hangs on the current
+    /// one then. Gives false if that can't be had: they have to be read again.
     ///
     /// # Errors
     ///

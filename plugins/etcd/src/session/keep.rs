@@ -135,9 +135,9 @@ impl Session {
     ///
     /// # Behavior
     ///
-    /// None counts once there is another leader, until all keys hang on a lease that the former one doesn't know: the former one
-    /// may revoke what it last renewed a timeout ago. What the member asked says of the term is of before the renewal, and one that
-    /// took long may have waited for the other leader: then the next answer decides.
+    /// None counts once there is another leader, until all keys hang on a lease that the former one doesn't know: the
+    /// former one may revoke what it last renewed a timeout ago. What the member asked says of the term is of before
+    /// the renewal, and one that took long may have waited for the other leader: then the next answer decides.
     fn renewed(&self, sent: Moment, granted: Duration, unsure: &mut Option<Moment>) -> bool {
         if !self.leases.is_settled() {
             *unsure = None;
@@ -152,8 +152,8 @@ impl Session {
         unsure.is_none()
     }
 
-    /// Whether an answer shows that the lease is kept where everything is that was written. A member that lags behind doesn't show
-    /// it by itself, and a lease may live on in data that was restored from a backup.
+    /// Whether an answer shows that the lease is kept where everything is that was written. A member that lags behind
+    /// doesn't show it by itself, and a lease may live on in data that was restored from a backup.
     async fn is_same_history(&self, asked: Mark, answer: &LeaseKeepAliveResponse) -> Result<bool, Break> {
         let checked = self.endpoints.history().check(asked, answer, Effect::Repeatable);
         checked.map_err(|_| Break::Gone)?;

@@ -1,8 +1,8 @@
 //! Whether all members of the cluster are known to lead no more as before, so that nothing need be moved.
 //!
-//! A member that answers with the present term, before the timeout has passed since a leader of a former term can last have heard of
-//! the lease, was told in time that it leads no more. One whose own address refuses connections has no process that could go on.
-//! One that is silent may be a leader that stands still.
+//! A member that answers with the present term, before the timeout has passed since a leader of a former term can last
+//! have heard of the lease, was told in time that it leads no more. One whose own address refuses connections has no
+//! process that could go on. One that is silent may be a leader that stands still.
 
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ enum Heard {
 }
 
 impl Session {
-    /// Whether every member is known to be no leader of a term before this one. Silence is waited for as long as `limit`.
+    /// Whether every member is known to be no leader of a term before this one. Silence is waited for as long as
+    /// `limit`.
     pub(super) async fn all_follow(&self, term: u64, limit: Duration) -> bool {
         let heard = async {
             let mut asking = JoinSet::new();

@@ -1,20 +1,20 @@
 //! Moving the session's keys to a fresh lease after a change of leader.
 //!
-//! A leader that stood still for longer than a lease's timeout takes that for time in which nobody renewed it. When it goes on,
-//! it asks its successor to revoke the lease, which the successor does, whoever has renewed it there meanwhile: every etcd does so
-//! that was tried. But a leader only revokes leases that it has known as the leader, and not before a timeout has passed since it
-//! last heard of them. So:
+//! A leader that stood still for longer than a lease's timeout takes that for time in which nobody renewed it. When it
+//! goes on, it asks its successor to revoke the lease, which the successor does, whoever has renewed it there
+//! meanwhile: every etcd does so that was tried. But a leader only revokes leases that it has known as the leader, and
+//! not before a timeout has passed since it last heard of them. So:
 //!
-//! - A lease that is asked for once a later term was seen is of that term, or a later one: no leader of an earlier term knows
-//!   it. When that leader hears of it, it has already heard that it leads no more, and keeps no time for leases.
-//! - A key that is put again keeps what makes it that entry: its value and when it was created. So locks and their tokens,
-//!   queues and ephemerals stay what they are; only the version grows.
-//! - Keepalives count for nothing from the first answer of a later term until all keys are moved. So the session is told to be
-//!   lost, by its own clock, before the former leader can have a lease revoked that keys hang on.
+//! - A lease that is asked for once a later term was seen is of that term, or a later one: no leader of an earlier term
+//! knows   it. When that leader hears of it, it has already heard that it leads no more, and keeps no time for leases.
+//! - A key that is put again keeps what makes it that entry: its value and when it was created. So locks and their
+//! tokens,   queues and ephemerals stay what they are; only the version grows.
+//! - Keepalives count for nothing from the first answer of a later term until all keys are moved. So the session is
+//! told to be   lost, by its own clock, before the former leader can have a lease revoked that keys hang on.
 //!
-//! Keys whose put is on its way meanwhile may come to hang on the old lease. Such a put is told to be applied, and such an entry is
-//! shown to this client, only after it was moved too. Then the old lease is ended, so that no put can come later: what is still
-//! on its way is told so, and put on the fresh lease.
+//! Keys whose put is on its way meanwhile may come to hang on the old lease. Such a put is told to be applied, and such
+//! an entry is shown to this client, only after it was moved too. Then the old lease is ended, so that no put can come
+//! later: what is still on its way is told so, and put on the fresh lease.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -128,7 +128,8 @@ impl Session {
         Ok(())
     }
 
-    /// Nothing can come to hang on them then: whoever asks for that is told that they are gone, and asks for the current one.
+    /// Nothing can come to hang on them then: whoever asks for that is told that they are gone, and asks for the
+    /// current one.
     async fn revoke_old(&self) -> Result<()> {
         for old in self.leases.old() {
             self.soon(self.revoke(old)).await?;

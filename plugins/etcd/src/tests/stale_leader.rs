@@ -1,4 +1,5 @@
-//! A leader that stood still has leases revoked which its successor renewed: nothing of a session may hang on them by then.
+//! A leader that stood still has leases revoked which its successor renewed: nothing of a session may hang on them by
+//! then.
 
 use std::{
     sync::{

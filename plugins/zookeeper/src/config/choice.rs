@@ -9,7 +9,8 @@ use zookeeper_client::Error as ZkError;
 use super::Dial;
 use crate::word;
 
-/// How long a server may take to answer a word. One that takes longer is tried after the others, as it may not know such words.
+/// How long a server may take to answer a word. One that takes longer is tried after the others, as it may not know
+/// such words.
 const LONGEST_WORD: Duration = Duration::from_secs(1);
 
 /// What is told of a server that doesn't answer.
@@ -44,8 +45,9 @@ impl<'d> Tries<'d> {
     ///
     /// # Behavior
     ///
-    /// They are tried in any order, `last` last. An attempt may open a session on the server, and is made on one server at a
-    /// time: first on those that answer a word of four letters, which leaves nothing behind, while others are silent.
+    /// They are tried in any order, `last` last. An attempt may open a session on the server, and is made on one server
+    /// at a time: first on those that answer a word of four letters, which leaves nothing behind, while others are
+    /// silent.
     ///
     /// # Errors
     ///

@@ -187,12 +187,14 @@ impl Dial {
     ///
     /// # Behavior
     ///
-    /// They are tried in any order, the one that the former link led to last, and those that are silent not before the others.
+    /// They are tried in any order, the one that the former link led to last, and those that are silent not before the
+    /// others.
     ///
     /// # Errors
     ///
-    /// `Timeout` if one of them said nothing, else that of the last attempt; `SessionExpired` and `AuthFailed` at once. A server that
-    /// gives another session instead has refused this one, as it can't be told from one that has ended it.
+    /// `Timeout` if one of them said nothing, else that of the last attempt; `SessionExpired` and `AuthFailed` at once.
+    /// A server that gives another session instead has refused this one, as it can't be told from one that has ended
+    /// it.
     pub(crate) async fn link_again(&self, former: &Link, within: Duration) -> Result<Link, ZkError> {
         let tries = Tries { within, last: Some(former.server()), ..Tries::new(self) };
         tries.first(|server, address| self.link_to(server, address, Some(former))).await
@@ -217,8 +219,8 @@ impl Dial {
         Ok(link)
     }
 
-    /// Tries every server once to take a session over from a client that has dropped it; the new client ends it when it is
-    /// dropped. It gives `None` if a server has given another session instead, which is ended.
+    /// Tries every server once to take a session over from a client that has dropped it; the new client ends it when it
+    /// is dropped. It gives `None` if a server has given another session instead, which is ended.
     pub(crate) async fn take_over(&self, session: SessionInfo) -> Result<Option<Client>, ZkError> {
         let attempt = |_, address: String| {
             let connector = self.connector().with_session(session.clone());
@@ -274,8 +276,8 @@ impl Dial {
     }
 }
 
-/// Whether a server that was asked for a session has given another. ZooKeeper refuses instead, but others that speak its protocol
-/// do so, and a proxy may lead to another ensemble than before; the client takes what it gets.
+/// Whether a server that was asked for a session has given another. ZooKeeper refuses instead, but others that speak
+/// its protocol do so, and a proxy may lead to another ensemble than before; the client takes what it gets.
 fn is_another(asked: &SessionInfo, given: &Client) -> bool {
     asked.id() != given.session_id()
 }

@@ -68,7 +68,8 @@ impl Asking {
         Ok((children, mine.map(|stat| number(stat.czxid))))
     }
 
-    /// When another's entry was made; nothing if it is gone, 0 if the server doesn't say so as it may not be read (1.5).
+    /// When another's entry was made; nothing if it is gone, 0 if the server doesn't say so as it may not be read
+    /// (1.5).
     ///
     /// # Errors
     ///

@@ -105,12 +105,13 @@ impl Reader<'_> {
     ///
     /// # Behavior
     ///
-    /// What may not be read, and what lies below it, is passed over as [`state`](Self::state) does; `hidden` is kept up to date. Below
-    /// an entry that may be read again there may be others, of which nothing was told.
+    /// What may not be read, and what lies below it, is passed over as [`state`](Self::state) does; `hidden` is kept up
+    /// to date. Below an entry that may be read again there may be others, of which nothing was told.
     ///
     /// # Errors
     ///
-    /// Those of the server, for one path as for all; `PermissionDenied` if the watched key itself, `top`, may not be read.
+    /// Those of the server, for one path as for all; `PermissionDenied` if the watched key itself, `top`, may not be
+    /// read.
     pub(crate) async fn each(
         self,
         top: Key<'_>,

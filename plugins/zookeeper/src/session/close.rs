@@ -51,8 +51,8 @@ impl Session {
 ///
 /// # Behavior
 ///
-/// The client that has used the session so far may have no connection, or be in use still. So the session is taken over by
-/// another one, which tells when it is done.
+/// The client that has used the session so far may have no connection, or be in use still. So the session is taken over
+/// by another one, which tells when it is done.
 pub(super) async fn end(dial: &Dial, session: SessionInfo) -> Result<()> {
     let client = match dial.take_over(session).await {
         Ok(Some(client)) => client,

@@ -116,8 +116,8 @@ impl Session {
         loop {
             select! {
                 biased;
-                // Whether the session is over, too, is for the next connection to find out: the client calls it expired also if
-                // only the connection has moved.
+                // Whether the session is over, too, is for the next connection to find out: the client calls it expired
+                // also if only the connection has moved.
                 _ = states.changed() => return,
                 // Nothing serves the client any more.
                 () = &mut over => return,

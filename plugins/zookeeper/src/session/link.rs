@@ -22,10 +22,10 @@ use zookeeper_client::{Client, Error as ZkError, PersistentWatcher, SessionState
 ///
 /// # Behavior
 ///
-/// The client by itself connects again and again, with pauses that double without bound, and believes that whatever session a
-/// server gives it is the one that it had. So nothing serves it any more from the moment in which its connection breaks: to
-/// carry the session on takes another link, whose session is compared with the one that was asked for. Dropped, it sends
-/// nothing more, unless it was told to [end its session](Link::end_session).
+/// The client by itself connects again and again, with pauses that double without bound, and believes that whatever
+/// session a server gives it is the one that it had. So nothing serves it any more from the moment in which its
+/// connection breaks: to carry the session on takes another link, whose session is compared with the one that was asked
+/// for. Dropped, it sends nothing more, unless it was told to [end its session](Link::end_session).
 pub(crate) struct Link {
     client: Client,
     server: usize,

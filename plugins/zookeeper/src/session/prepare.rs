@@ -5,8 +5,8 @@ use zookeeper_client::{Client, Error as ZkError};
 
 use crate::{config::Dial, error::of_read, paths::Paths};
 
-/// Makes sure that the session has seen what was written before, that it acts as the configured user, and that this user may read.
-/// What the keys lie below need not be there: the first write makes it.
+/// Makes sure that the session has seen what was written before, that it acts as the configured user, and that this
+/// user may read. What the keys lie below need not be there: the first write makes it.
 ///
 /// # Errors
 ///

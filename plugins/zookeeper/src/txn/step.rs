@@ -70,8 +70,8 @@ const FRAME: usize = 4 + 8 + 9;
 ///
 /// # Errors
 ///
-/// `InvalidTxn` if it is too large with the chroot before every path, and those of the server that don't come from what is in the tree;
-/// each with the number of the step that it is about.
+/// `InvalidTxn` if it is too large with the chroot before every path, and those of the server that don't come from what
+/// is in the tree; each with the number of the step that it is about.
 pub(super) async fn send(
     client: &Client,
     dial: &Dial,

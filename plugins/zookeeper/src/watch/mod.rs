@@ -47,7 +47,8 @@ impl Watch<'_> {
     async fn feed(&self) -> Result<()> {
         let place = self.hub.join(self.context, self.key, self.scope);
         let mut pauses = self.hub.session.dial().pauses();
-        // What the server has that may not be read. What becomes of the access lists is heard with the next change, or when all is read.
+        // What the server has that may not be read. What becomes of the access lists is heard with the next change, or
+        // when all is read.
         let mut hidden = Denied::default();
         loop {
             let told = match place.news().await? {

@@ -1,4 +1,5 @@
-//! Durations in words, `60s` or `300ms`, or in milliseconds, `30000`: `#[serde(with = "registry_plugin::config::duration")]`.
+//! Durations in words, `60s` or `300ms`, or in milliseconds, `30000`:
+//! `#[serde(with = "registry_plugin::config::duration")]`.
 
 use std::fmt;
 use std::time::Duration;

@@ -103,8 +103,8 @@ async fn wait<B: Backend>(backend: &B, place: &mut impl Place) -> Result<Held> {
     }
 }
 
-/// One look at the queue and what follows from it; nothing if another look is needed. The entry before that can't be watched is kept in
-/// `unread`, to be told once.
+/// One look at the queue and what follows from it; nothing if another look is needed. The entry before that can't be
+/// watched is kept in `unread`, to be told once.
 async fn step<B: Backend>(backend: &B, place: &mut impl Place, unread: &mut Option<String>) -> Result<Option<Held>> {
     match place.stand().await? {
         Turn::Come(held) => Ok(Some(held)),

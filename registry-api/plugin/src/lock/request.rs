@@ -70,7 +70,8 @@ impl LockRequest {
         until(self.end)
     }
 
-    /// The error for a lock that was not acquired in time: `NotAcquired`, or `Timeout` if it is contact that was lacking.
+    /// The error for a lock that was not acquired in time: `NotAcquired`, or `Timeout` if it is contact that was
+    /// lacking.
     pub fn not_acquired(&self) -> Error {
         let limit = match self.limit.filter(|limit| !limit.is_zero()) {
             Some(limit) => format!("within {limit:?}"),

@@ -55,7 +55,8 @@ impl WatchSink {
         self.0.shared.feed(|state| state.buffer.delete(key));
     }
 
-    /// Tells that an entry may not be read any more, and so nothing below it either: what was told of them is told to be gone (1.5).
+    /// Tells that an entry may not be read any more, and so nothing below it either: what was told of them is told to
+    /// be gone (1.5).
     pub fn hide(&self, key: Key<'_>) {
         self.0.shared.feed(|state| state.buffer.hide(key));
     }

@@ -118,7 +118,8 @@ impl<'h> Facts<'h> {
         }
     }
 
-    /// The session that an entry shown as that one's is owned by: on etcd others see its lease, and a session may have several.
+    /// The session that an entry shown as that one's is owned by: on etcd others see its lease, and a session may have
+    /// several.
     pub(crate) fn owner(&self, shown: u64) -> u64 {
         self.moved.get(&shown).copied().unwrap_or(shown)
     }

@@ -45,7 +45,8 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
             continue;
         }
         let found = tree.get(key);
-        // A lease that no client has told of may be its session's: the observer may have missed when the entry went over to it.
+        // A lease that no client has told of may be its session's: the observer may have missed when the entry went
+        // over to it.
         let other = |owner| owner != session.id && facts.is_session(owner);
         if found.is_none_or(|leaf| leaf.owner.is_none_or(|owner| other(facts.owner(owner)))) {
             let what = format!(
