@@ -115,8 +115,8 @@
 //!   and `registry.cluster.failover-grace` later.
 //! - **Slots** are the same for all masters whose views are the same: within milliseconds of an event. Two may take themselves
 //!   for the owner of the same work meanwhile; what must be done once is done under a lock. Beside masters of
-//! DolphinScheduler, whose   versions count in several other ways, no master has a [slot](Slot), and a warning says so:
-//! run masters of one kind.
+//!   DolphinScheduler, whose versions count in several other ways, no master has a [slot](Slot), and a warning says so:
+//!   run masters of one kind.
 //! - **A take-over** is run by one master at a time, whose [`Guard`](registry_host::Guard) fences its writes, until one
 //!   has written down that it is done.
 //!

@@ -6,11 +6,11 @@
 //! not before a timeout has passed since it last heard of them. So:
 //!
 //! - A lease that is asked for once a later term was seen is of that term, or a later one: no leader of an earlier term
-//! knows   it. When that leader hears of it, it has already heard that it leads no more, and keeps no time for leases.
+//!   knows it. When that leader hears of it, it has already heard that it leads no more, and keeps no time for leases.
 //! - A key that is put again keeps what makes it that entry: its value and when it was created. So locks and their
-//! tokens,   queues and ephemerals stay what they are; only the version grows.
+//!   tokens, queues and ephemerals stay what they are; only the version grows.
 //! - Keepalives count for nothing from the first answer of a later term until all keys are moved. So the session is
-//! told to be   lost, by its own clock, before the former leader can have a lease revoked that keys hang on.
+//!   told to be lost, by its own clock, before the former leader can have a lease revoked that keys hang on.
 //!
 //! Keys whose put is on its way meanwhile may come to hang on the old lease. Such a put is told to be applied, and such
 //! an entry is shown to this client, only after it was moved too. Then the old lease is ended, so that no put can come
