@@ -157,6 +157,8 @@ async fn as_many_attempts_are_made_as_configured() {
 
 #[tokio::test]
 async fn tls_to_a_plain_port_and_plain_text_to_a_port_of_tls_are_told() {
+    // What is left when the last attempt has failed must do for a look at what is wrong, on a busy machine too.
+    let at = |connect_string: String| at(connect_string).set("registry.zookeeper.block-until-connected=6s");
     let secure = ZooKeeper::builder().tls(Tls::Server).start().unwrap();
     let error = refused(at(secure.connect_string())).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
