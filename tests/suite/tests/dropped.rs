@@ -29,6 +29,9 @@ const AT_ONCE: usize = 32;
 /// How long the queue entry of a dropped request may take to go whose put was not answered: it is looked for until it can
 /// not be applied any more.
 const SETTLED: Duration = Duration::from_secs(40);
+/// How many rounds there are. A dropped request for a lock is looked after until its put can't be applied any more, for
+/// up to ten seconds: only then does memory stay as it is.
+const ROUNDS: usize = 6;
 /// What the allocator may keep of the memory that was used.
 const SLACK_KIB: usize = 12 << 10;
 
@@ -119,7 +122,7 @@ async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option
         wait_until("the lock's holder watches its entry", SOON, || server.watches() == 1).await;
     }
     let mut resident = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..ROUNDS {
         drop_every_operation(&registry).await;
         let left = async || {
             let left = queued(&registry, "/lock").await;
@@ -128,7 +131,8 @@ async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option
         eventually("only the held lock's entry is queued", SETTLED, left).await;
         resident.push(resident_kib());
     }
-    assert!(resident[2] < resident[0] + SLACK_KIB, "resident KiB, round by round: {resident:?}");
+    let settled = resident[ROUNDS - 3] + SLACK_KIB;
+    assert!(resident[ROUNDS - 1] < settled, "resident KiB, round by round: {resident:?}");
     assert!(!held.is_lost());
     assert_eq!((registry.session().id(), plugin_threads(plugin)), (id, 2));
     if let Some(server) = server {
