@@ -88,7 +88,8 @@
 //!
 //! # When data are deleted
 //!
-//! That something is gone is nobody's act by itself. A server whose dead mark is there was declared dead; one whose
+//! A missing entry does not say by itself that somebody deleted it. A server
+//! whose dead mark is there was declared dead; one whose
 //! record says so is replaced or taken over for. Where neither is, it looks what else is gone, after a second in which
 //! whoever deletes may end:
 //!

@@ -23,7 +23,8 @@ impl Settings {
     ///
     /// # Behavior
     ///
-    /// The environment goes before the file: `WORKER_EXEC_THREADS`, or `WORKER_EXECTHREADS` as Spring spells it.
+    /// The environment takes precedence over the file: `WORKER_EXEC_THREADS`, or `WORKER_EXECTHREADS` as Spring spells
+    /// it.
     /// Other keys are the application's own and left alone, but those that are a letter or two off a known one are
     /// among the section's [near misses](Section::near_misses).
     ///

@@ -113,7 +113,7 @@ fn what_kubernetes_says_of_its_services_is_passed_over_in_silence() {
     assert_eq!(settings.section(&ETCD).unwrap().json(), &serde_json::json!({"user": "u"}));
     assert_eq!(settings.host_section("cluster").unwrap().json(), &serde_json::json!({}));
     assert_eq!(settings.warnings(&ETCD), Vec::<String>::new());
-    // A key of such a name that is none of these goes to whom it is for.
+    // Any other key of such a name is left to the section that it belongs to.
     for (name, value) in [("PORT", "2379"), ("PORT_TCP", "x"), ("PORT_2379_HTTP", "x"), ("SERVICE_PORT_X", "y")] {
         let settings = with([("REGISTRY_TYPE", "etcd"), (&format!("REGISTRY_ETCD_{name}"), value)]).build().unwrap();
         let key = name.to_lowercase().replace('_', "-");

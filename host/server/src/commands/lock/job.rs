@@ -85,7 +85,7 @@ impl Job {
         Ok(job)
     }
 
-    /// What the supervisor tells next; nothing if it has ended.
+    /// What the supervisor tells next; `None` if it has ended.
     ///
     /// # Cancellation
     ///

@@ -66,7 +66,7 @@ pub(super) fn all() -> io::Result<Vec<Process>> {
     Ok(all)
 }
 
-/// Reads a line of `/proc/<pid>/stat`; nothing if its process has ended and only waits to be reaped.
+/// Reads a line of `/proc/<pid>/stat`; `None` if its process has ended and only waits to be reaped.
 fn parse(stat: &[u8]) -> Option<Process> {
     // The name stands in parentheses, and may itself contain some.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
