@@ -135,8 +135,13 @@ fn a_setting_and_a_property_reach_the_server() {
     let zookeeper = builder.start().unwrap();
     let configuration = zookeeper.ask("conf").unwrap();
     assert!(configuration.contains("maxSessionTimeout=12345\n"), "{configuration}");
-    let log = fs::read_to_string(zookeeper.members()[0].log()).unwrap();
-    assert!(log.contains("ZooKeeper audit is enabled"), "{log}");
+    // It logs that a moment after it has begun to answer.
+    let until = Instant::now() + Duration::from_secs(60);
+    let logged = || fs::read_to_string(zookeeper.members()[0].log()).unwrap();
+    while !logged().contains("ZooKeeper audit is enabled") {
+        assert!(Instant::now() < until, "{}", logged());
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

@@ -129,6 +129,27 @@ fn the_lock_is_held_until_what_the_command_has_left_has_ended() {
     }
 }
 
+/// As in a container in which a command is started from outside.
+#[test]
+fn a_session_that_was_begun_outside_of_the_namespace_of_process_ids_is_one() {
+    let outside = |program: &mut std::process::Command| {
+        let mut unshare = std::process::Command::new("unshare");
+        unshare.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]).env_clear();
+        unshare.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        unshare.arg(program.get_program()).args(program.get_args());
+        unshare
+    };
+    if !outside(&mut std::process::Command::new("true")).status().is_ok_and(|status| status.success()) {
+        eprintln!("this proves nothing here: the system gives no namespace of process ids");
+        return;
+    }
+    let lock = |script: &str| run(&mut outside(&mut args(memory(), ["lock", "/l", "--", "sh", "-c", script])));
+    let left = lock("sleep 0.3 & exit 3");
+    assert_eq!((left.code, left.stderr.as_str()), (3, ""));
+    let daemon = lock("setsid sleep 600 </dev/null >/dev/null 2>&1 & exit 4");
+    assert_eq!((daemon.code, daemon.stderr.as_str()), (4, ""));
+}
+
 #[test]
 fn a_daemon_that_the_command_has_started_is_not_waited_for() {
     let start = "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!";

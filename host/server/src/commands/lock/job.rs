@@ -9,14 +9,14 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use registry_host::{Error, ErrorKind, Guard};
-use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, set_child_subreaper};
+use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::messages::{Order, Report, hand_over, line, now};
 use super::processes::below;
 use super::supervisor::SUPERVISOR;
-use super::terminal::{Terminal, alone, has_shell};
+use super::terminal::{Terminal, has_shell, shared_group};
 use crate::exit::{Failure, NOT_FOUND, NOT_RUN, of_signal};
 
 /// How long processes that were killed may take to go.
@@ -52,8 +52,9 @@ impl Job {
             Failure::Coded(NOT_RUN, error.with_operation("lock").with_key(guard.key()))
         };
         let terminal = Terminal::open();
-        // On a terminal that others wait for as well, in a pipeline or a script, all stay in one group.
-        let shares_keys = terminal.is_some() && !alone();
+        // On a terminal that others wait for as well all stay in one group.
+        let shared = terminal.as_ref().and_then(|_| shared_group());
+        let shares_keys = shared.is_some();
         let terminal = terminal.filter(|_| !shares_keys);
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         // Whoever is left if the supervisor is killed comes to this process.
@@ -80,8 +81,7 @@ impl Job {
         }
         job.give_terminal();
         job.still_held(guard);
-        let group = shares_keys.then(|| getpgrp().as_raw_nonzero().get());
-        job.order(Order::Start { patience, group });
+        job.order(Order::Start { patience, group: shared });
         Ok(job)
     }
 

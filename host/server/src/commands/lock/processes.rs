@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 use std::{fs, io};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 
 /// A process that has not ended.
+///
+/// The numbers are 0 for what lies outside of this process's namespace of process ids, as the session of a command that
+/// was started in a container from outside may. The system calls that tell them can't be used for that: rustix takes it
+/// for granted that they never give 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) pid: Pid,
@@ -16,6 +20,25 @@ pub(super) struct Process {
 }
 
 impl Process {
+    /// This process.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` can't be read.
+    pub(super) fn this() -> io::Result<Self> {
+        Process::of(getpid())
+    }
+
+    /// A process that has not ended.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended, or `/proc` can't be read.
+    pub(super) fn of(pid: Pid) -> io::Result<Self> {
+        let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero()))?;
+        parse(&stat).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     /// Sends it a signal.
     ///
     /// # Errors

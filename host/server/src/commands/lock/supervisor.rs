@@ -17,13 +17,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, Signal, WaitOptions, getpgid, getpid, getppid, set_child_subreaper, wait};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, getppid, set_child_subreaper, wait};
 use rustix::time::Timespec;
 
 use self::control::Control;
 use self::family::Family;
 use super::messages::{Order, Report, now};
-use super::processes;
+use super::processes::Process;
 use super::terminal::Terminal;
 use crate::exit::{USAGE, of_signal};
 use crate::signals::{fatal, not_ignored};
@@ -58,7 +58,7 @@ struct Supervisor {
     children: UnixStream,
     family: Family,
     terminal: Option<Terminal>,
-    /// The group of the holder, which the terminal goes back to.
+    /// The group of the holder, which the terminal goes back to; `None` if that can't be named here.
     holder: Option<Pid>,
     /// The command itself, until it has ended.
     main: Option<Pid>,
@@ -79,7 +79,8 @@ impl Supervisor {
         let _ = rustix::thread::set_name(c"lock-supervisor");
         set_child_subreaper(Some(getpid()))?;
         // Without it nobody could be found who has to end.
-        processes::all()?;
+        let family = Family::new()?;
+        let holder = getppid().and_then(|holder| Process::of(holder).ok());
         // It stands in the command's group, and must outlive what the terminal and others send to that; unlike ignoring
         // them, this is undone in the command.
         let job_control = [Signal::TSTP, Signal::TTIN, Signal::TTOU].map(Signal::as_raw);
@@ -94,9 +95,9 @@ impl Supervisor {
             command,
             control,
             children,
-            family: Family::new(),
+            family,
             terminal: Terminal::open(),
-            holder: getpgid(getppid()).ok(),
+            holder: holder.and_then(|holder| Pid::from_raw(holder.group)),
             main: None,
             started: false,
             held: Duration::ZERO,

@@ -2,10 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 
-use rustix::process::{Pid, getpgid, getpgrp, getpid, getppid, getsid};
+use rustix::process::{Pid, getppid};
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
-use super::processes;
+use super::processes::{Process, all};
 
 /// The terminal that controls this process.
 pub(super) struct Terminal(File);
@@ -21,26 +21,25 @@ impl Terminal {
     ///
     /// Only a program of the foreground may: another would be stopped for it.
     pub(super) fn give_to(&self, group: Pid) {
-        if tcgetpgrp(&self.0).is_ok_and(|foreground| foreground == getpgrp()) {
+        let Ok(this) = Process::this() else { return };
+        if tcgetpgrp(&self.0).is_ok_and(|foreground| foreground.as_raw_nonzero().get() == this.group) {
             // Who has gone needs no terminal.
             let _ = tcsetpgrp(&self.0, group);
         }
     }
 }
 
-/// Whether this process is alone in its group, so that the whole group may give the terminal away: another program of a
-/// pipeline or the script that has started this one may want to read from it as well.
-pub(super) fn alone() -> bool {
-    let group = getpgrp().as_raw_nonzero().get();
-    let others = |processes: Vec<processes::Process>| {
-        processes.iter().any(|process| process.group == group && process.pid != getpid())
-    };
-    getpgrp() == getpid() && !processes::all().is_ok_and(others)
+/// The group whose other programs may want to read from the terminal as well, in a pipeline or a script: it must not be
+/// given away then. `None` if this process is alone in its group, or if that can't be named here.
+pub(super) fn shared_group() -> Option<i32> {
+    let this = Process::this().ok()?;
+    let alone = || all().is_ok_and(|all| !all.iter().any(|it| it.group == this.group && it.pid != this.pid));
+    let leads = this.pid.as_raw_nonzero().get() == this.group;
+    (this.group != 0 && !(leads && alone())).then_some(this.group)
 }
 
 /// Whether a shell that does job control has started this process, and lets it go on when it is stopped.
 pub(super) fn has_shell() -> bool {
-    let Some(parent) = getppid() else { return false };
-    let same_session = getsid(Some(parent)).ok() == getsid(None).ok();
-    same_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
+    let Some(Ok(parent)) = getppid().map(Process::of) else { return false };
+    Process::this().is_ok_and(|this| parent.session == this.session && parent.group != this.group)
 }

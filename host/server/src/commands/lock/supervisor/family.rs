@@ -1,36 +1,44 @@
 //! The command and everything that it has started.
 
-use rustix::process::{Pid, Signal, getpgrp, getpid, getsid, kill_process_group};
+use std::io;
+
+use rustix::process::{Pid, Signal, getpid, kill_process_group};
 
 use super::super::processes::{Process, below};
 
 /// Everything below the supervisor.
 pub(super) struct Family {
-    /// The group that the command runs in.
-    group: Pid,
+    /// The group that the command runs in; the supervisor leads one of its own.
+    group: i32,
+    /// The session of the supervisor and of the command.
+    session: i32,
     /// What was stopped by [`pause`](Family::pause).
     paused: Vec<Process>,
 }
 
 impl Family {
-    pub(super) fn new() -> Self {
-        Family { group: getpgrp(), paused: Vec::new() }
+    /// # Errors
+    ///
+    /// If `/proc` can't be read.
+    pub(super) fn new() -> io::Result<Self> {
+        let this = Process::this()?;
+        Ok(Family { group: this.group, session: this.session, paused: Vec::new() })
     }
 
     /// Has the command run in another group than the supervisor's own.
     pub(super) fn in_group(&mut self, group: Option<i32>) {
-        self.group = group.and_then(Pid::from_raw).unwrap_or(self.group);
+        self.group = group.unwrap_or(self.group);
     }
 
     /// Passes a signal on to the command and its group; when that has ended to what is left of it.
     pub(super) fn pass_on(&self, signal: Signal, main: Option<Pid>) {
-        if main.is_some() && self.group == getpgrp() {
+        if main.is_some() && self.group == getpid().as_raw_nonzero().get() {
             // All at once: who is just being started hears of it too. The supervisor handles it.
-            let _ = kill_process_group(self.group, signal);
+            let _ = kill_process_group(getpid(), signal);
             return;
         }
-        let group = self.group.as_raw_nonzero().get();
-        self.each(|process| main.is_none() && process.is_of_this_session() || process.group == group, signal);
+        let in_session = |process: &Process| process.session == self.session;
+        self.each(|process| main.is_none() && in_session(process) || process.group == self.group, signal);
     }
 
     /// Asks all to end, those that are stopped as well.
@@ -78,7 +86,7 @@ impl Family {
     pub(super) fn left(&self, daemons: bool) -> Vec<Pid> {
         // Where it can't be seen now whether anybody is, this process stands for all.
         let Ok(all) = below(getpid()) else { return vec![getpid()] };
-        let left = all.into_iter().filter(|process| daemons || process.is_of_this_session());
+        let left = all.into_iter().filter(|process| daemons || process.session == self.session);
         left.map(|process| process.pid).collect()
     }
 
@@ -87,12 +95,6 @@ impl Family {
             // What belongs to another user by now can't be helped: it stays, and the holder says so.
             let _ = process.signal(signal);
         }
-    }
-}
-
-impl Process {
-    fn is_of_this_session(&self) -> bool {
-        getsid(None).is_ok_and(|session| session.as_raw_nonzero().get() == self.session)
     }
 }
 
