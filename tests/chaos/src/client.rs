@@ -179,7 +179,7 @@ async fn open(arguments: &Arguments, log: &Log, asked: &Asked) -> Option<Registr
         match opened(arguments).await {
             Ok(registry) => return Some(registry),
             Err(error) if *asked.borrow() >= Reached::Closed => {
-                log.wrong(format!("no registry could be opened though all is quiet: {error}"));
+                log.failed_undisturbed("no registry could be opened", &error).await;
                 return None;
             }
             Err(error) => eprintln!("opening: {error}"),

@@ -11,10 +11,14 @@ use std::{
 };
 
 use registry_chaos::history::{Action, Answer, Event, Record, Who, now};
+use registry_conformance::pace::slowdown;
 use registry_host::{Error, ErrorKind};
 
 use super::stalls::Stalls;
 use crate::told::{Reached, Told};
+
+/// By how much a machine is slowed down on which deadlines are not to be relied on.
+const BUSY: f64 = 2.0;
 
 /// Writes lines to the standard output, each whole before the call returns: a call is told before it is made, even if the
 /// process is killed in it.
@@ -44,6 +48,21 @@ impl Log {
     /// Tells of something that should not be at all.
     pub(crate) fn wrong(&self, what: impl Into<String>) {
         self.tell(Event::Wrong { what: what.into() });
+    }
+
+    /// Tells of a call that failed though no fault disturbs the servers any more.
+    ///
+    /// # Behavior
+    ///
+    /// On a machine that is busy with other things the servers may be too slow for a call's deadline, and the call is right
+    /// to fail. It is then only a line on standard error.
+    pub(crate) async fn failed_undisturbed(&self, what: &str, error: &Error) {
+        let slowdown = if unanswered(error) { slowdown().await } else { 1.0 };
+        if slowdown < BUSY {
+            self.wrong(format!("{what} though all is quiet: {error}"));
+        } else {
+            eprintln!("{what}, on a machine that is slowed down by {slowdown:.1}: {error}");
+        }
     }
 
     /// Tells how far the client has come.
@@ -115,6 +134,11 @@ fn failed(error: &Error) -> Answer {
         outcome: error.outcome().name().to_owned(),
         message: error.to_string(),
     }
+}
+
+/// Whether a server that is too slow can lead to such an error.
+fn unanswered(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable)
 }
 
 /// Whether any fault can lead to such an error.

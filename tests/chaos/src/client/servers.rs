@@ -7,12 +7,9 @@ use std::time::Duration;
 
 use registry_chaos::history::Event;
 use registry_cluster::{Cluster, Life, Options, Role, Which};
+use registry_conformance::pace;
 use registry_host::Registry;
-use tokio::{
-    sync::watch,
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
 use self::seat::Seat;
 use super::{Arguments, log::Log, settings};
@@ -42,8 +39,8 @@ impl Servers {
     /// Tells whom this client sees, once nothing happens any more.
     pub(crate) async fn tell_seen(&self) {
         let mut cluster = self.cluster.clone();
-        let seen = timeout(QUIET, cluster.wait_for(Option::is_some)).await;
-        let Some(cluster) = seen.ok().and_then(Result::ok).and_then(|cluster| cluster.clone()) else {
+        let seen = pace::timeout(QUIET, cluster.wait_for(Option::is_some)).await;
+        let Some(cluster) = seen.and_then(Result::ok).and_then(|cluster| cluster.clone()) else {
             return self.log.wrong("the cluster can't be seen though all is quiet");
         };
         let members = cluster.members(Which::All).now();
@@ -74,7 +71,7 @@ async fn live(arguments: Arguments, log: Log, seeing: watch::Sender<Option<Clust
                 if let Err(error) = closed
                     && *leaves.borrow()
                 {
-                    log.wrong(format!("the servers' registry could not be closed though all is quiet: {error}"));
+                    log.failed_undisturbed("the servers' registry could not be closed", &error).await;
                 }
             }
             Err(error) => {

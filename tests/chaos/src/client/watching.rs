@@ -3,15 +3,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use registry_chaos::history::{Action, Answer, Event as Told, Leaf, Scope as ToldScope};
+use registry_conformance::pace::is_within;
 use registry_host::{Entry, Event, Key, Result, Scope, Watch};
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, sleep},
-};
+use tokio::{task::AbortHandle, time::sleep};
 
 use super::calls::{Calls, leaf};
 
@@ -40,11 +38,11 @@ impl Watching {
 
     /// Waits until the watch has told of all that is read, once nobody writes any more; tells what it is then, equal or not.
     pub(crate) async fn settle(&self, calls: &Calls) {
-        let deadline = Instant::now() + QUIET;
+        let began = Instant::now();
         loop {
             let listed = calls.registry.list(&self.key).await;
             let told = told(&self.mirror).values().cloned().collect::<Vec<_>>();
-            if listed.is_ok_and(|listed| self.covered(listed) == told) || Instant::now() >= deadline {
+            if listed.is_ok_and(|listed| self.covered(listed) == told) || !is_within(QUIET, began).await {
                 let tree = told.iter().map(leaf).collect();
                 return calls.log.tell(Told::Mirror { watch: self.watch, tree });
             }
@@ -121,15 +119,15 @@ fn told(mirror: &Mirror) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
 
 /// Tells the tree as it is read, once it can be read.
 pub(crate) async fn tell_tree(calls: &Calls, key: &str) {
-    let deadline = Instant::now() + QUIET;
+    let began = Instant::now();
     loop {
         match calls.registry.list(key).await {
             Ok(listed) => {
                 let tree: Vec<Leaf> = listed.iter().map(leaf).collect();
                 return calls.log.tell(Told::Tree { tree });
             }
-            Err(error) if Instant::now() >= deadline => {
-                return calls.log.wrong(format!("the tree can't be read though all is quiet: {error}"));
+            Err(error) if !is_within(QUIET, began).await => {
+                return calls.log.failed_undisturbed("the tree can't be read", &error).await;
             }
             Err(_) => sleep(Duration::from_millis(200)).await,
         }

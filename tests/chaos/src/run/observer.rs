@@ -1,13 +1,20 @@
 //! Who looks on without any fault: at ephemeral entries that go, at servers that are over, and at who leads.
 
-use std::{collections::HashMap, future::IntoFuture as _, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::IntoFuture as _,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use registry_chaos::history::Event;
+use registry_conformance::pace::is_within;
 use registry_host::{Entry, Event as Told, Registry, Scope, Settings, Watch};
 use registry_test_servers::Member;
 use tokio::{
     task::JoinHandle,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use super::{Backend, Cluster, Failure, History};
@@ -56,9 +63,9 @@ impl Observer {
 
     /// Waits until nothing has changed for so long, but not for longer than the limit; tells if it came to that.
     pub(crate) async fn quiet(&self, still: Duration, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
-        let (mut before, mut since) = (None, Instant::now());
-        while Instant::now() < deadline {
+        let began = Instant::now();
+        let (mut before, mut since) = (None, began);
+        while is_within(limit, began).await {
             let listed = self.listed().await.ok();
             if listed.is_none() || listed != before {
                 (before, since) = (listed, Instant::now());
@@ -85,11 +92,11 @@ impl Observer {
 
     /// Waits until no ephemeral entries are left, but not for longer than that; tells how many there are then.
     pub(crate) async fn ephemerals(&self, limit: Duration) -> Result<u64, Failure> {
-        let deadline = Instant::now() + limit;
+        let began = Instant::now();
         loop {
             let listed = self.registry.list(self.top).await;
             let left = listed.map(|listed| listed.iter().filter(|entry| entry.is_ephemeral()).count());
-            if matches!(left, Ok(0)) || Instant::now() >= deadline {
+            if matches!(left, Ok(0)) || !is_within(limit, began).await {
                 return Ok(left? as u64);
             }
             sleep(Duration::from_millis(100)).await;

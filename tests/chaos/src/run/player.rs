@@ -12,12 +12,12 @@ use std::{
 };
 
 use registry_chaos::history::{Change, Event};
+use registry_conformance::pace::timeout;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
     sync::watch,
     task::JoinHandle,
-    time::timeout,
 };
 
 use super::{Failure, History, clock::Clock};
@@ -82,7 +82,7 @@ impl Player {
             self.wrong(&format!("can't be killed: {error}"));
         }
         self.tell(Change::Kill, true);
-        if timeout(REST, &mut self.running.reading).await.is_err() {
+        if timeout(REST, &mut self.running.reading).await.is_none() {
             self.wrong("was killed, and its output has no end");
         }
     }
@@ -116,9 +116,9 @@ impl Player {
     pub(crate) async fn reach(&mut self, reached: Reached, limit: Duration) {
         let come = self.running.reached.wait_for(|now| *now >= Some(reached));
         let missed = match timeout(limit, come).await {
-            Ok(Ok(_)) => return,
-            Ok(Err(_)) => format!("has ended before it was {reached:?}"),
-            Err(_) => format!("was not {reached:?} within {limit:?}"),
+            Some(Ok(_)) => return,
+            Some(Err(_)) => format!("has ended before it was {reached:?}"),
+            None => format!("was not {reached:?} within {limit:?}"),
         };
         self.wrong(&missed);
     }
@@ -126,15 +126,15 @@ impl Player {
     /// Waits until the process has ended by itself; kills it if it doesn't.
     pub(crate) async fn end(mut self, limit: Duration) {
         match timeout(limit, self.running.child.wait()).await {
-            Ok(Ok(status)) if status.success() => {}
-            Ok(Ok(status)) => self.wrong(&format!("ended with {status}")),
-            Ok(Err(error)) => self.wrong(&format!("can't be waited for: {error}")),
-            Err(_) => {
+            Some(Ok(status)) if status.success() => {}
+            Some(Ok(status)) => self.wrong(&format!("ended with {status}")),
+            Some(Err(error)) => self.wrong(&format!("can't be waited for: {error}")),
+            None => {
                 self.wrong(&format!("did not end within {limit:?}"));
                 self.kill().await;
             }
         }
-        if timeout(REST, &mut self.running.reading).await.is_err() {
+        if timeout(REST, &mut self.running.reading).await.is_none() {
             self.wrong("has ended, and its output has not");
         }
     }

@@ -84,7 +84,7 @@ impl Seat {
 
     async fn leave(&self, membership: Membership) -> Result<()> {
         if let Err(error) = membership.leave().await {
-            self.log.wrong(format!("the {} could not leave though all is quiet: {error}", self.role));
+            self.log.failed_undisturbed(&format!("the {} could not leave", self.role), &error).await;
         }
         Ok(())
     }
