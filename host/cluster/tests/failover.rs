@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use registry_cluster::{Cluster, Departed, Failover, Life, Membership, Role, Standing, Stop, TakeOver};
 use registry_host::{Guard, Registry, SettingsBuilder};
 use registry_suite::{Ending, SOON, eventually, memory, wait_until};
@@ -151,6 +152,44 @@ async fn one_master_takes_over_for_whoever_goes() {
         assert_eq!(book.begun().last().expect("a take-over").0, "m:2");
         drop(second);
     }
+}
+
+#[tokio::test]
+async fn heartbeats_members_and_take_overs_are_counted() {
+    let recorder = DebuggingRecorder::new();
+    // All of this test runs on one thread.
+    let _recorded = metrics::set_default_local_recorder(&recorder);
+    let snapshotter = recorder.snapshotter();
+    // A snapshot sets counters and gauges back to 0.
+    let mut counted = BTreeMap::<String, f64>::new();
+    let mut count = |name: &str, labels: &[&str]| {
+        for (key, _, _, value) in snapshotter.snapshot().into_vec() {
+            let labels = key.key().labels().map(|label| format!(" {}={}", label.key(), label.value()));
+            let name = labels.fold(key.key().name().to_owned(), |name, label| name + &label);
+            match value {
+                DebugValue::Counter(more) => *counted.entry(name).or_default() += more as f64,
+                DebugValue::Gauge(now) if now != 0.0 => drop(counted.insert(name, now.into_inner())),
+                _ => {}
+            }
+        }
+        let name = labels.iter().fold(format!("registry_cluster_{name}"), |name, label| name + " " + label);
+        counted.get(&name).copied().unwrap_or_default()
+    };
+    let (settings, book) = (memory(), Book::default());
+    book.0.failing.store(1, Ordering::SeqCst);
+    let master = start(&settings, "m:1", &book, &[]).await;
+    let other = cluster(&settings, &[]).await;
+    let _stays = register(&other, &worker("w:1", &[])).await;
+    let goes = register(&other, &worker("w:2", &["a", "b"])).await;
+    wait_until("all are seen", SOON, || count("members", &["role=worker"]) == 3.0).await;
+    wait_until("the master is seen", SOON, || count("members", &["role=master"]) == 1.0).await;
+    drop(goes);
+    wait_until("it is taken over for", SOON, || count("take_overs_total", &["role=worker", "result=ok"]) == 1.0).await;
+    assert_eq!(count("take_overs_total", &["role=worker", "result=failed"]), 1.0);
+    wait_until("its entries are seen no more", SOON, || count("members", &["role=worker"]) == 1.0).await;
+    wait_until("heartbeats are counted", SOON, || count("heartbeats_total", &["result=ok"]) > 3.0).await;
+    assert_eq!(count("heartbeats_total", &["result=failed"]), 0.0);
+    drop(master);
 }
 
 #[tokio::test]
