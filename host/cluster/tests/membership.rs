@@ -316,5 +316,6 @@ async fn what_is_written_is_dolphinschedulers_json() {
     let worker = one.registry().get("/nodes/worker/default/w:1").await.expect("an answer").expect("an entry");
     let (master, worker) = (Heartbeat::read(&master.value).unwrap(), Heartbeat::read(&worker.value).unwrap());
     assert_eq!((master.server_status, worker.server_status), (None, Some(Status::Normal)));
-    assert!(master.report_time >= master.startup_time && master.available_physical_memory_size > 0.0);
+    // Of servers that register at the same millisecond each gets a start of its own, a little ahead of the clock.
+    assert!(master.report_time + 1_000 > master.startup_time && master.available_physical_memory_size > 0.0);
 }
