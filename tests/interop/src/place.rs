@@ -12,7 +12,7 @@ use registry_suite::{beside, open, unique};
 use crate::{backend::Backend, driver::Driver, party::Party, peer::Peer};
 
 /// How long everybody's sessions outlive them: as short as a loaded machine allows.
-pub(crate) const SESSION: Duration = Duration::from_secs(5);
+pub(crate) const SESSION: Duration = Duration::from_secs(10);
 
 /// Where the drivers are: in the folder beside this executable's own.
 pub(crate) fn built() -> PathBuf {
