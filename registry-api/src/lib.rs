@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod capability;
-pub mod config;
 mod entry;
 mod error;
 mod key;

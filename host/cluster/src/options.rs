@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use registry_config::{duration, from_value};
 use registry_host::{Error, ErrorKind, Result, Setting, Settings};
-use registry_plugin::config::{self, duration};
 use serde::Deserialize;
 
 use crate::{HeartbeatFormat, Limits, Role, RoleOptions, balance::Selector, gauge, keys::DEFAULT_GROUP};
@@ -82,7 +82,7 @@ impl Options {
     /// `InvalidConfig` names the key, the value, where it is written and what is accepted.
     pub fn of(settings: &Settings) -> Result<Self> {
         let section = settings.host_section(SECTION)?;
-        let read = config::from_value::<Options>(section.json(), section.prefix());
+        let read = from_value::<Options>(section.json(), section.prefix());
         let read = read.map_err(Error::from).and_then(|options| options.checked(section.prefix()));
         let mut options = read.map_err(|error| section.locate(error))?;
         let written = |name: &str| section.origin(&format!("{}.{name}", section.prefix())).is_some();

@@ -5,8 +5,8 @@ mod tests;
 
 use std::time::Duration;
 
+use registry_config::{duration, from_value};
 use registry_host::{DisconnectStrategy, Error, ErrorKind, Result, Setting, Settings};
-use registry_plugin::config::{self, duration};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{Figures, Role, balance::Selector};
@@ -165,7 +165,7 @@ impl RoleOptions {
     pub(crate) fn of(settings: &Settings, role: Role) -> Result<Self> {
         let section = settings.section_beside(role.name(), &keys(role))?;
         section.near_misses().iter().for_each(|near_miss| tracing::warn!("{near_miss}"));
-        let read = config::from_value::<Written>(section.json(), section.prefix()).map_err(Error::from);
+        let read = from_value::<Written>(section.json(), section.prefix()).map_err(Error::from);
         let read = read.and_then(|written| written.checked(settings, section.prefix()));
         read.map_err(|error| section.locate(error))
     }

@@ -7,7 +7,7 @@ pub mod plugin;
 mod registry;
 mod supervised;
 
-pub use config::{DisconnectStrategy, PluginKey, Section, Setting, Settings, SettingsBuilder, Source};
+pub use config::{DisconnectStrategy, Section, Setting, Settings, SettingsBuilder};
 pub use plugin::Plugin;
 pub use registry::{
     Attempt, Delete, EphemeralEvent, Ephemerals, Guard, Leader, Lock, Observer, Opening, Progress, Put, Registry,
@@ -19,3 +19,4 @@ pub use registry_api::{
     Applied, Capabilities, Capability, Committed, Entry, Error, ErrorKind, Event, Held, Key, Outcome, Result, Scope,
     SessionId, SessionState, limits,
 };
+pub use registry_config::{ConfigKey, Source};

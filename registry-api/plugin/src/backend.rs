@@ -3,38 +3,10 @@
 use std::sync::Arc;
 
 use registry_api::{Capabilities, Committed, Entry, Held, Key, Listing, Page, Result, Scope, Txn};
+use registry_config::ConfigKey;
 use serde::de::DeserializeOwned;
 
 use crate::{Context, LockRequest, WatchSink, lock::recipe};
-
-/// One key of a backend's configuration, as `registry plugins show` prints it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConfigKey {
-    /// The name below `registry.<type>`, in kebab-case, nested ones joined by dots: `tls.ca-file`.
-    pub name: &'static str,
-    /// The kind of value in a word or two: `duration`, `list of host:port`.
-    pub kind: &'static str,
-    /// The default as it would be written; empty for none.
-    pub default: &'static str,
-    /// One line of documentation.
-    pub doc: &'static str,
-    /// Whether the value is never shown.
-    pub secret: bool,
-}
-
-impl ConfigKey {
-    /// A key whose value may be shown.
-    pub const fn new(name: &'static str, kind: &'static str, default: &'static str, doc: &'static str) -> Self {
-        ConfigKey { name, kind, default, doc, secret: false }
-    }
-
-    /// The same key, its value never shown.
-    #[must_use]
-    pub const fn secret(mut self) -> Self {
-        self.secret = true;
-        self
-    }
-}
 
 /// A connection to a coordination registry.
 ///

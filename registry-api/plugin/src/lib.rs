@@ -19,7 +19,7 @@ mod session;
 mod tasks;
 pub mod watch;
 
-pub use backend::{Backend, ConfigKey};
+pub use backend::Backend;
 #[doc(hidden)]
 pub use boundary::export;
 pub use bytes::Bytes;
@@ -28,5 +28,6 @@ pub use context::{Context, Options};
 pub use lock::LockRequest;
 pub use opening::Opening;
 pub use registry_api::*;
+pub use registry_config::ConfigKey;
 pub use session::{Attempts, Contact, Moment, SessionReporter};
 pub use watch::WatchSink;

@@ -1,6 +1,6 @@
 //! What a plugin says of its configuration, through the boundary (contract 7.3).
 
-use registry_host::{ErrorKind, PluginKey, Registry, Settings, SettingsBuilder};
+use registry_host::{ErrorKind, Registry, Settings, SettingsBuilder};
 use registry_test_servers::{Etcd, ZooKeeper};
 
 /// A configuration file, and the plugins beside this test.
@@ -80,8 +80,7 @@ fn every_key_that_a_plugin_documents_is_its_own() {
     let metadata = plugin.metadata();
     let names: Vec<&str> = metadata.keys.iter().map(|key| &*key.name).collect();
     assert_eq!(names, ["name", "worker-threads"]);
-    let keys: Vec<_> = metadata.keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
-    assert!(settings.section(&keys).is_ok());
+    assert!(settings.section(&metadata.keys).is_ok());
 }
 
 /// What stands in a DolphinScheduler server's `application.yaml` around its registry.

@@ -6,7 +6,7 @@
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
-use registry_api::config::quoted;
+use registry_config::quoted;
 
 use super::{Heartbeat, HeartbeatFormat, UNKNOWN, dates};
 use crate::Status;

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use registry_api::config::{kebab, slip_of};
+use registry_config::{Source, kebab, slip_of};
 
-use super::error::Result;
+use super::Result;
 use super::merged::{self, Setting};
 use super::section::{Section, note};
-use super::source::Source;
 use super::tree::{Map, Tree};
 use super::{Settings, keys};
 

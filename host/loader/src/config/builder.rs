@@ -5,17 +5,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use registry_api::config::kebab;
+use registry_config::{ConfigError, Source, kebab};
 
+use super::Result;
 use super::Settings;
 use super::environment::Environment;
-use super::error::{ConfigError, Result};
 use super::file::{self, Content};
 use super::former;
 use super::host_keys::{self, HostKeys};
 use super::keys;
 use super::placeholder::Placeholders;
-use super::source::Source;
 use super::tree::{Map, Tree};
 
 /// Where the plugins of a packaged host lie.

@@ -9,13 +9,12 @@
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
-use registry_api::config::kebab;
+use registry_config::{ConfigError, Source, kebab};
 
-use super::error::{ConfigError, Result};
+use super::Result;
 use super::host_keys::{self, HOST_KEYS, HOST_SECTIONS};
 use super::keys;
 use super::service_link::is_service_link;
-use super::source::Source;
 use super::tree::{Map, Shape, Tree};
 
 const PREFIX: &str = "REGISTRY_";

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::error::{ConfigError, Result};
-use super::source::Source;
+use registry_config::{ConfigError, Source};
+
+use super::Result;
 use super::tree::{Map, Tree};
 use super::{json, keys, missing, profile, properties, toml, yaml};
 
@@ -80,7 +81,7 @@ fn merge(parse: Parse, path: &Path, bytes: &[u8], profiles: &[String]) -> Result
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let place = Place::new(path, bytes);
     let text = std::str::from_utf8(bytes)
-        .map_err(|error| ConfigError::new("is not UTF-8 text").source(&place.offset(error.valid_up_to())))?;
+        .map_err(|error| ConfigError::new("is not UTF-8 text").written_at(&place.offset(error.valid_up_to())))?;
     let (mut content, mut others) = (Content::default(), Vec::new());
     let mut found = false;
     for document in parse(text, &place)? {

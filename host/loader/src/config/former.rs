@@ -1,6 +1,8 @@
 //! Names that older releases of DolphinScheduler gave to what has another name now.
 
-use super::error::{ConfigError, Result};
+use registry_config::ConfigError;
+
+use super::Result;
 use super::tree::Tree;
 
 const CONNECT_STRING: &str = "registry.zookeeper.connect-string (etcd: registry.etcd.endpoints)";
@@ -58,10 +60,10 @@ pub(crate) fn in_environment(now: &str) -> String {
 pub(crate) fn check(name: &str, tree: &Tree) -> Result<()> {
     let mut refused = None;
     tree.each_leaf(name.to_owned(), &mut |path, leaf| {
-        let kebab_path = registry_api::config::kebab(path.split('[').next().unwrap_or_default());
+        let kebab_path = registry_config::kebab(path.split('[').next().unwrap_or_default());
         if let (None, Some(now)) = (&refused, below_registry(&kebab_path)) {
             let problem = format!("is a name of DolphinScheduler 2.0; it is {now} now");
-            refused = Some(ConfigError::at(format!("registry.{path}"), problem).source(&leaf.source));
+            refused = Some(ConfigError::at(format!("registry.{path}"), problem).written_at(&leaf.source));
         }
     });
     refused.map_or(Ok(()), Err)
@@ -74,7 +76,7 @@ pub(crate) fn check_document(document: &Tree) -> Result<()> {
         let path = path.trim_start_matches('.');
         if let (None, Some((_, now))) = (&refused, ZOOKEEPER.iter().find(|(former, _)| *former == path)) {
             let problem = format!("is a name of DolphinScheduler 1.3; it is {now} now");
-            refused = Some(ConfigError::at(path, problem).source(&leaf.source));
+            refused = Some(ConfigError::at(path, problem).written_at(&leaf.source));
         }
     });
     refused.map_or(Ok(()), Err)

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use registry_api::config::{self, kebab};
 use registry_api::{Key, MAX_KEY_BYTES};
+use registry_config::{ConfigError, Source, duration, kebab};
 
-use super::error::{ConfigError, Result};
-use super::source::Source;
+use super::Result;
 use super::tree::{Map, Shape, Tree};
 
 pub(crate) const TYPE: &str = "type";
@@ -112,7 +111,7 @@ struct Written<'a> {
 
 impl Written<'_> {
     fn refused(&self, problem: impl Into<String>) -> ConfigError {
-        ConfigError::at(&self.key, problem).value(self.text).source(self.source)
+        ConfigError::at(&self.key, problem).value(self.text).written_at(self.source)
     }
 }
 
@@ -124,7 +123,7 @@ impl<'a> HostKeys<'a> {
     /// The keys below `registry.<name>`.
     pub(crate) fn map(&self, name: &str) -> Result<Option<&'a Map>> {
         let Some(tree) = self.registry.find(name) else { return Ok(None) };
-        let refused = || ConfigError::at(format!("registry.{name}"), "must be a map of keys").source(&tree.source);
+        let refused = || ConfigError::at(format!("registry.{name}"), "must be a map of keys").written_at(&tree.source);
         tree.as_map().map(Some).ok_or_else(refused)
     }
 
@@ -203,13 +202,13 @@ impl<'a> HostKeys<'a> {
                 .iter()
                 .map(|item| match &item.shape {
                     Shape::Scalar(text) => Ok((&item.source, text.as_str())),
-                    _ => Err(ConfigError::at(&key, "must be a list of directories").source(&item.source)),
+                    _ => Err(ConfigError::at(&key, "must be a list of directories").written_at(&item.source)),
                 })
                 .collect::<Result<_>>()?,
-            _ => return Err(ConfigError::at(&key, "must be a list of directories").source(&tree.source)),
+            _ => return Err(ConfigError::at(&key, "must be a list of directories").written_at(&tree.source)),
         };
         let folders = folders.into_iter().map(|(source, folder)| match source.place() {
-            _ if folder.is_empty() => Err(ConfigError::at(&key, "has an empty directory in it").source(source)),
+            _ if folder.is_empty() => Err(ConfigError::at(&key, "has an empty directory in it").written_at(source)),
             Source::File { path, .. } => Ok(path.parent().unwrap_or(Path::new("")).join(folder)),
             _ => Ok(PathBuf::from(folder)),
         });
@@ -221,7 +220,7 @@ impl<'a> HostKeys<'a> {
         let Some(tree) = self.registry.find(PLUGIN_SHA256) else { return Ok(Vec::new()) };
         let key = format!("registry.{PLUGIN_SHA256}");
         let Some(pins) = tree.as_map() else {
-            return Err(ConfigError::at(key, "must be a map from a type to a digest").source(&tree.source));
+            return Err(ConfigError::at(key, "must be a map from a type to a digest").written_at(&tree.source));
         };
         let pin = |(name, tree): (&str, &Tree)| {
             let written = scalar(format!("{key}.{name}"), tree)?;
@@ -245,8 +244,8 @@ impl<'a> HostKeys<'a> {
     /// A duration that may be nothing.
     fn period(&self, places: &[(bool, &str)], name: &str) -> Result<Duration> {
         match self.first(places)? {
-            Some(written) => config::duration(written.text).map_err(|problem| written.refused(problem)),
-            None => config::duration(default(name)).map_err(|problem| ConfigError::at(name, problem)),
+            Some(written) => duration::parse(written.text).map_err(|problem| written.refused(problem)),
+            None => duration::parse(default(name)).map_err(|problem| ConfigError::at(name, problem)),
         }
     }
 
@@ -286,8 +285,8 @@ fn check_type(name: &str) -> std::result::Result<&str, &'static str> {
 fn scalar(key: String, tree: &Tree) -> Result<Written<'_>> {
     match &tree.shape {
         Shape::Scalar(text) => Ok(Written { key, text, source: &tree.source }),
-        Shape::List(_) => Err(ConfigError::at(key, "must be a single value, not a list").source(&tree.source)),
-        _ => Err(ConfigError::at(key, "must be a single value, not a map").source(&tree.source)),
+        Shape::List(_) => Err(ConfigError::at(key, "must be a single value, not a list").written_at(&tree.source)),
+        _ => Err(ConfigError::at(key, "must be a single value, not a map").written_at(&tree.source)),
     }
 }
 

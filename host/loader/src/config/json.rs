@@ -5,7 +5,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::error::{ConfigError, Result};
+use registry_config::ConfigError;
+
+use super::Result;
 use super::file::Place;
 use super::tree::{Map, Shape, Tree};
 
@@ -21,7 +23,7 @@ pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
         // serde_json's own text ends in line and column, which the place tells already.
         let problem = error.to_string();
         let problem = problem.split(" at line ").next().unwrap_or_default();
-        ConfigError::new(format!("is not JSON: {problem}")).source(&place.line(error.line()))
+        ConfigError::new(format!("is not JSON: {problem}")).written_at(&place.line(error.line()))
     })?;
     Ok(vec![Reader { text, place }.read(raw, 0)?])
 }
@@ -38,9 +40,9 @@ impl<'a> Reader<'a> {
         let offset = (written.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         let source = self.place.offset(offset);
         if depth > DEPTH {
-            return Err(ConfigError::new(format!("nests deeper than {DEPTH} levels")).source(&source));
+            return Err(ConfigError::new(format!("nests deeper than {DEPTH} levels")).written_at(&source));
         }
-        let refused = |error: serde_json::Error| ConfigError::new(format!("is not JSON: {error}")).source(&source);
+        let refused = |error: serde_json::Error| ConfigError::new(format!("is not JSON: {error}")).written_at(&source);
         let shape = match written.as_bytes().first() {
             Some(b'{') => {
                 let Members(members) = serde_json::from_str(written).map_err(refused)?;

@@ -4,10 +4,9 @@
 //! of the sections are ours; what stands deeper is read by the plugin, who alone knows where a name is the user's
 //! own.
 
-use registry_api::config::kebab;
+use registry_config::{ConfigError, Source, kebab};
 
-use super::error::{ConfigError, Result};
-use super::source::Source;
+use super::Result;
 use super::tree::{Map, Shape, Tree};
 
 /// The one top-level key that counts.
@@ -27,7 +26,7 @@ pub(crate) fn check_depth(names: usize, source: &Source) -> Result<()> {
     if names <= DEEPEST {
         return Ok(());
     }
-    Err(ConfigError::new(format!("has a key of {names} names; a key has at most {DEEPEST}")).source(source))
+    Err(ConfigError::new(format!("has a key of {names} names; a key has at most {DEEPEST}")).written_at(source))
 }
 
 /// The keys that a document has below one of its own, such as `registry`, if it has that at all; the rest of the
@@ -39,7 +38,7 @@ pub(crate) fn below(root: &str, document: &Tree) -> Result<Option<Map>> {
         Shape::Null => return Ok(None),
         _ => {
             return Err(
-                ConfigError::new("a configuration is a map of keys, such as registry.type: etcd").source(source)
+                ConfigError::new("a configuration is a map of keys, such as registry.type: etcd").written_at(source)
             );
         }
     };
@@ -53,7 +52,7 @@ pub(crate) fn below(root: &str, document: &Tree) -> Result<Option<Map>> {
     match expanded.find_mut(root).map(|tree| std::mem::replace(&mut tree.shape, Shape::Null)) {
         None => Ok(Some(Map::default())),
         Some(Shape::Map(keys)) => Ok(Some(keys)),
-        Some(_) => Err(ConfigError::at(root, "must be a map of keys").source(source)),
+        Some(_) => Err(ConfigError::at(root, "must be a map of keys").written_at(source)),
     }
 }
 
@@ -83,7 +82,7 @@ fn expand(map: Map, prefix: &[&str]) -> Result<Map> {
         let path: Vec<&str> = if ours { written.split('.').collect() } else { vec![&written] };
         check_depth(prefix.len() + path.len(), &tree.source)?;
         if path.iter().any(|name| name.is_empty()) {
-            return Err(ConfigError::at(joined(prefix, &written), "has an empty name in it").source(&tree.source));
+            return Err(ConfigError::at(joined(prefix, &written), "has an empty name in it").written_at(&tree.source));
         }
         if tree.shape == Shape::Null {
             continue;
@@ -125,7 +124,7 @@ fn twice(prefix: &[&str], first: (&str, &Source), second: (&str, &Source)) -> Co
     } else {
         format!("is the same key as {first_key} ({}); keep one of the two", first.1)
     };
-    ConfigError::at(second_key, problem).source(second.1)
+    ConfigError::at(second_key, problem).written_at(second.1)
 }
 
 fn joined(prefix: &[&str], name: &str) -> String {

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use registry_api::config::{HIDDEN, kebab, redacted};
+use registry_config::{ConfigKey, HIDDEN, Source, kebab, redacted};
 
 use super::host_keys::{
     DEFAULTS, HOST_KEYS, HOST_SECTIONS, HostKeys, NAMESPACE, PLUGIN_DIRS, SESSION_TIMEOUT, is_consumed, is_flat_timeout,
 };
-use super::section::{Parts, PluginKey};
-use super::source::Source;
+use super::section::Parts;
 use super::tree::{Map, Shape, Tree};
 
 /// A key of the merged configuration as it may be shown.
@@ -24,12 +23,7 @@ pub struct Setting {
 }
 
 /// Every key that counts: the host's, defaults included, then the plugin's.
-pub(crate) fn settings(
-    host: &HostKeys<'_>,
-    usual_dirs: &[PathBuf],
-    parts: &Parts,
-    keys: &[PluginKey<'_>],
-) -> Vec<Setting> {
+pub(crate) fn settings(host: &HostKeys<'_>, usual_dirs: &[PathBuf], parts: &Parts, keys: &[ConfigKey]) -> Vec<Setting> {
     let registry_type = host.registry_type;
     let default = |name: &str, value: &str| Setting {
         key: format!("registry.{name}"),
@@ -74,7 +68,7 @@ pub(crate) fn settings(
     settings
 }
 
-pub(crate) fn leaves(above: &str, name: &str, tree: &Tree, keys: &[PluginKey<'_>], settings: &mut Vec<Setting>) {
+pub(crate) fn leaves(above: &str, name: &str, tree: &Tree, keys: &[ConfigKey], settings: &mut Vec<Setting>) {
     tree.each_leaf(kebab(name), &mut |path, leaf| {
         let named = kebab(path.split('[').next().unwrap_or_default());
         let secret = keys.iter().any(|key| key.secret && key.name == named);

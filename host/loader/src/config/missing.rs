@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
-use registry_api::config::{kebab, slip_of};
+use registry_config::{ConfigError, kebab, slip_of};
 
-use super::error::ConfigError;
 use super::keys::ROOT;
 use super::tree::Tree;
 use super::{former, profile};
@@ -17,7 +16,8 @@ const DEPTH: usize = 3;
 pub(crate) fn refusal(path: &Path, documents: &[Tree], others: &[Tree], profiles: &[String]) -> ConfigError {
     let all = || documents.iter().chain(others);
     if let Some((name, tree)) = all().find_map(|document| near_miss(document).next()) {
-        return ConfigError::at(name, "is no section; did you mean registry? The file has none").source(&tree.source);
+        return ConfigError::at(name, "is no section; did you mean registry? The file has none")
+            .written_at(&tree.source);
     }
     if let Some(refused) = all().find_map(|document| former::check_document(document).err()) {
         return refused;
@@ -39,7 +39,7 @@ pub(crate) fn refusal(path: &Path, documents: &[Tree], others: &[Tree], profiles
     }
     if let Some((place, tree)) = all().find_map(|document| deeper(document, "", DEPTH)) {
         return ConfigError::at(place, "is not read here; registry must stand by itself, below nothing else")
-            .source(&tree.source);
+            .written_at(&tree.source);
     }
     ConfigError::new(format!(
         "{path}: has no registry section; write one, such as registry.type: etcd, or name another file"

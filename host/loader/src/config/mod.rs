@@ -13,7 +13,6 @@
 mod beside;
 mod builder;
 mod environment;
-mod error;
 mod file;
 mod former;
 mod host_keys;
@@ -26,7 +25,6 @@ mod profile;
 mod properties;
 mod section;
 mod service_link;
-mod source;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -39,16 +37,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use registry_config::{ConfigError, ConfigKey, Source};
+
 pub use builder::SettingsBuilder;
 pub use host_keys::DisconnectStrategy;
 pub use merged::Setting;
-pub use section::{PluginKey, Section};
-pub use source::Source;
+pub use section::Section;
 
 use environment::Variable;
 use host_keys::{HostKeys, NAMESPACE};
 use placeholder::Placeholders;
 use tree::Map;
+
+pub(crate) type Result<T> = std::result::Result<T, ConfigError>;
 
 /// A merged and checked configuration of a host server.
 ///
@@ -169,7 +170,7 @@ impl Settings {
     /// # Errors
     ///
     /// `InvalidConfig` for a key or an environment variable that nobody has and that looks like a slip.
-    pub fn section(&self, keys: &[PluginKey<'_>]) -> registry_api::Result<Section> {
+    pub fn section(&self, keys: &[ConfigKey]) -> registry_api::Result<Section> {
         let parts = self.parts(keys)?;
         Ok(section::section(&self.host_keys(), parts))
     }
@@ -188,7 +189,7 @@ impl Settings {
     /// # Errors
     ///
     /// As [`section`](Settings::section).
-    pub fn merged(&self, keys: &[PluginKey<'_>]) -> registry_api::Result<Vec<Setting>> {
+    pub fn merged(&self, keys: &[ConfigKey]) -> registry_api::Result<Vec<Setting>> {
         let parts = self.parts(keys)?;
         Ok(merged::settings(&self.host_keys(), &self.usual_dirs, &parts, keys))
     }
@@ -200,11 +201,11 @@ impl Settings {
     ///
     /// [`Registry::open`](crate::Registry::open) logs them as warnings. If something is passed over, the directories of
     /// plugins are looked into, so this may wait for a disk: what is another installed backend's is not warned of.
-    pub fn warnings(&self, keys: &[PluginKey<'_>]) -> Vec<String> {
+    pub fn warnings(&self, keys: &[ConfigKey]) -> Vec<String> {
         warnings::all(self, keys)
     }
 
-    fn parts(&self, keys: &[PluginKey<'_>]) -> Result<section::Parts, error::ConfigError> {
+    fn parts(&self, keys: &[ConfigKey]) -> Result<section::Parts> {
         section::parts(&self.host_keys(), &self.variables, &self.placeholders, keys)
     }
 

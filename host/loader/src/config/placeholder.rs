@@ -10,11 +10,10 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use registry_api::config::{kebab, names_secret};
+use registry_config::{ConfigError, Source, kebab, names_secret};
 
-use super::error::{ConfigError, Result};
+use super::Result;
 use super::keys::ROOT;
-use super::source::Source;
 use super::tree::{Map, Shape, Tree};
 
 const BEGIN: &str = "${";
@@ -69,7 +68,7 @@ impl Placeholders {
                 let mut expansion =
                     Expansion { placeholders: self, open: Vec::new(), count: 0, told: String::new(), secret: false };
                 let resolved = expansion.expand(text);
-                let resolved = resolved.map_err(|problem| ConfigError::at(key, problem).source(&tree.source))?;
+                let resolved = resolved.map_err(|problem| ConfigError::at(key, problem).written_at(&tree.source))?;
                 let Expansion { told, secret, .. } = expansion;
                 if !told.is_empty() {
                     let at = Arc::new(tree.source.clone());

@@ -3,9 +3,9 @@
 //! A document that names profiles, in `spring.config.activate.on-profile` or in the older `spring.profiles`, counts only
 //! if one of its expressions holds for the active ones: a name, `!name`, `a & b`, `a | b`, with parentheses.
 
-use registry_api::config::kebab;
+use registry_config::{ConfigError, kebab};
 
-use super::error::{ConfigError, Result};
+use super::Result;
 use super::tree::{Shape, Tree};
 
 /// The profile that is active where none is named.
@@ -27,7 +27,7 @@ pub(crate) fn counts(document: &Tree, active: &[String]) -> Result<bool> {
                     "is not a profile; accepted: names, with ! & | and ()",
                 )
                 .value(expression)
-                .source(&tree.source)
+                .written_at(&tree.source)
             })?;
             if holds {
                 return Ok(true);

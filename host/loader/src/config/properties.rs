@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{ConfigError, Result};
+use registry_config::{ConfigError, Source};
+
+use super::Result;
 use super::file::Place;
-use super::source::Source;
 use super::tree::{Map, Shape, Tree};
 
 /// Reads every document of a file.
@@ -35,7 +36,7 @@ pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
             continue;
         }
         let (key, value) = split(&logical);
-        let unescaped = |text| unescape(text).map_err(|problem| ConfigError::new(problem).source(&source));
+        let unescaped = |text| unescape(text).map_err(|problem| ConfigError::new(problem).written_at(&source));
         document.insert(&unescaped(key)?, Tree::scalar(source.clone(), unescaped(value)?))?;
     }
     documents.push(document.into_tree(place)?);
@@ -115,7 +116,7 @@ impl Document {
             None => Ok(()),
             Some(before) => {
                 let problem = format!("is also written at {}; keep one of the two", before.source);
-                Err(ConfigError::at(key, problem).source(&source))
+                Err(ConfigError::at(key, problem).written_at(&source))
             }
         }
     }

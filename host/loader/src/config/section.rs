@@ -3,26 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use registry_api::config::{kebab, slip_of};
 use registry_api::{Error, ErrorKind};
+use registry_config::{ConfigError, ConfigKey, Source, kebab, slip_of};
 use serde_json::Value;
 
+use super::Result;
 use super::environment::Variable;
-use super::error::{ConfigError, Result};
 use super::former;
 use super::host_keys::{HOST_KEYS, HOST_SECTIONS, HostKeys, is_consumed, is_flat_timeout};
 use super::placeholder::Placeholders;
-use super::source::Source;
 use super::tree::{Map, Shape, Tree};
-
-/// A key that a plugin's metadata names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PluginKey<'a> {
-    /// The name below `registry.<type>`, in kebab-case, nested ones joined by dots: `tls.ca-file`.
-    pub name: &'a str,
-    /// Whether the value is never shown.
-    pub secret: bool,
-}
 
 /// A part of the configuration as whoever it is for is handed it: a backend's plugin, or what stands on the registry.
 #[derive(Clone, Debug)]
@@ -132,7 +122,7 @@ pub(crate) fn parts(
     host: &HostKeys<'_>,
     variables: &[Variable],
     placeholders: &Placeholders,
-    keys: &[PluginKey<'_>],
+    keys: &[ConfigKey],
 ) -> Result<Parts> {
     let mut nested = host.section()?.cloned().unwrap_or_default();
     nested.retain(|name| !is_consumed(host.registry_type, name));
@@ -151,7 +141,7 @@ pub(crate) fn parts(
 }
 
 /// What stands directly below `registry`, but the host's own keys and the sections.
-fn flat_keys(host: &HostKeys<'_>, placeholders: &Placeholders, keys: &[PluginKey<'_>]) -> Result<Map> {
+fn flat_keys(host: &HostKeys<'_>, placeholders: &Placeholders, keys: &[ConfigKey]) -> Result<Map> {
     let registry_type = host.registry_type;
     let mut flat = Map::default();
     for (name, tree) in host.registry.iter() {
@@ -175,7 +165,7 @@ fn flat_keys(host: &HostKeys<'_>, placeholders: &Placeholders, keys: &[PluginKey
         }
         if let Some(meant) = slip_of(name, HOST_KEYS).filter(|_| !known && !keys.is_empty()) {
             let problem = format!("is no key; did you mean registry.{meant}?");
-            return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));
+            return Err(ConfigError::at(format!("registry.{name}"), problem).written_at(&tree.source));
         }
         let mut tree = tree.clone();
         placeholders.resolve(&format!("registry.{name}"), &mut tree)?;
@@ -221,7 +211,7 @@ pub(crate) fn note(above: &str, path: &str, tree: &Tree, origins: &mut BTreeMap<
 }
 
 /// Whether the plugin has a key of this name, or keys below it.
-pub(crate) fn knows(keys: &[PluginKey<'_>], name: &str) -> bool {
+pub(crate) fn knows(keys: &[ConfigKey], name: &str) -> bool {
     keys.iter().any(|key| key.name.split('.').next() == Some(name))
 }
 
@@ -232,20 +222,20 @@ fn check_section_name(host: &HostKeys<'_>, name: &str, tree: &Tree) -> Result<()
     let slip = kebab(name).len() == meant.len() && slip_of(name, [meant]).is_some();
     if let Some(meant) = slip_of(name, HOST_SECTIONS) {
         let problem = format!("is no section; did you mean registry.{meant}?");
-        return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));
+        return Err(ConfigError::at(format!("registry.{name}"), problem).written_at(&tree.source));
     }
     if slip && host.registry.find(meant).is_none() {
         let problem = format!("is not the section of registry.type {meant}; did you mean registry.{meant}?");
-        return Err(ConfigError::at(format!("registry.{name}"), problem).source(&tree.source));
+        return Err(ConfigError::at(format!("registry.{name}"), problem).written_at(&tree.source));
     }
     Ok(())
 }
 
 /// A variable that nobody reads may be a slip, or another program's.
-fn check_variable_name(registry_type: &str, variable: &Variable, keys: &[PluginKey<'_>]) -> Result<()> {
+fn check_variable_name(registry_type: &str, variable: &Variable, keys: &[ConfigKey]) -> Result<()> {
     let written = variable.path.join(".");
     let plugin_keys: Vec<String> =
-        keys.iter().flat_map(|key| [key.name.to_owned(), format!("{registry_type}-{}", key.name)]).collect();
+        keys.iter().flat_map(|key| [key.name.to_string(), format!("{registry_type}-{}", key.name)]).collect();
     match slip_of(&written, HOST_KEYS.into_iter().chain(plugin_keys.iter().map(String::as_str))) {
         Some(meant) => {
             let meant = meant.replace('.', "__").replace('-', "_").to_ascii_uppercase();

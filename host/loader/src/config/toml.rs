@@ -3,7 +3,9 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, Result};
+use registry_config::ConfigError;
+
+use super::Result;
 use super::file::Place;
 use super::tree::{Map, Shape, Tree};
 
@@ -13,7 +15,7 @@ pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
         let offset = error.span().map_or(0, |span| span.start);
         // Only the first line: what follows may quote the file, and with it a secret.
         let problem = error.message().lines().next().unwrap_or_default();
-        ConfigError::new(format!("is not TOML: {problem}")).source(&place.offset(offset))
+        ConfigError::new(format!("is not TOML: {problem}")).written_at(&place.offset(offset))
     })?;
     let reader = Reader { text, place };
     Ok(vec![Tree { source: place.line(1), shape: Shape::Map(reader.table(table.get_ref())) }])

@@ -1,9 +1,7 @@
 //! The tree all formats and layers become: maps, lists, and scalars as they were written.
 
-use registry_api::config::kebab;
+use registry_config::{Source, kebab};
 use serde_json::Value;
-
-use super::source::Source;
 
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq)]

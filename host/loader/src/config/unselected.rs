@@ -1,10 +1,11 @@
 //! What is written for backends that are not in use: one word makes them so, and then a slip would be found too late.
 
+use registry_config::{ConfigKey, kebab};
+
 use super::host_keys::{self, HOST_KEYS, HOST_SECTIONS, HostKeys};
 use super::section::knows;
 use super::tree::Shape;
-use super::{PluginKey, Settings, keys, warnings};
-use registry_api::config::kebab;
+use super::{Settings, keys, warnings};
 
 impl Settings {
     /// The installed backends beside the chosen one that something is written for, given the keys that the chosen
@@ -14,7 +15,7 @@ impl Settings {
     ///
     /// The directories of plugins are looked into, so this may wait for a disk. A section whose plugin isn't installed
     /// is among the [`warnings`](Settings::warnings) instead.
-    pub fn unselected(&self, keys: &[PluginKey<'_>]) -> Vec<String> {
+    pub fn unselected(&self, keys: &[ConfigKey]) -> Vec<String> {
         let known = |name: &str| knows(keys, &kebab(name));
         let has_section = |backend: &str| {
             self.registry.find(backend).is_some_and(|tree| host_keys::is_foreign(&self.registry_type, backend, tree))

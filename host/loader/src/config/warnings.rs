@@ -1,14 +1,16 @@
 //! What is passed over although it may have been meant for the registry.
 
+use registry_config::ConfigKey;
+
+use super::Settings;
 use super::host_keys::is_foreign;
 use super::section::knows;
-use super::{PluginKey, Settings};
 use crate::plugin;
 
 /// Everything that should be heard before a registry is opened.
-pub(crate) fn all(settings: &Settings, keys: &[PluginKey<'_>]) -> Vec<String> {
+pub(crate) fn all(settings: &Settings, keys: &[ConfigKey]) -> Vec<String> {
     let registry_type = &settings.registry_type;
-    let known = |name: &str| knows(keys, &registry_api::config::kebab(name));
+    let known = |name: &str| knows(keys, &registry_config::kebab(name));
     let sections =
         settings.registry.iter().filter(|(name, tree)| is_foreign(registry_type, name, tree) && !known(name));
     let sections: Vec<_> = sections.collect();
@@ -20,7 +22,7 @@ pub(crate) fn all(settings: &Settings, keys: &[PluginKey<'_>]) -> Vec<String> {
     }
     let installed = installed(settings);
     for (name, tree) in sections {
-        if !installed.contains(&registry_api::config::kebab(name)) {
+        if !installed.contains(&registry_config::kebab(name)) {
             let source = &tree.source;
             warnings.push(format!(
                 "registry.{name} ({source}) is passed over: {registry_type} has no such key, and no plugin {name} is installed"

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::error::{ConfigError, Result};
+use registry_config::{ConfigError, Source};
+
+use super::Result;
 use super::file::Place;
-use super::source::Source;
 use super::tree::{Map, Shape, Tree};
 
 /// How deep a document may nest.
@@ -22,7 +23,7 @@ pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
-            ConfigError::new(format!("is not YAML: {}", error.info())).source(&place.line(error.marker().line()))
+            ConfigError::new(format!("is not YAML: {}", error.info())).written_at(&place.line(error.marker().line()))
         })?;
         reader.event(event, span)?;
     }
@@ -99,10 +100,10 @@ impl Reader<'_> {
 
     fn open(&mut self, anchor: usize, source: Source, shape: Shape) -> Result<()> {
         if self.key_comes_next() {
-            return Err(ConfigError::new("a key must be plain text, not a list or a map").source(&source));
+            return Err(ConfigError::new("a key must be plain text, not a list or a map").written_at(&source));
         }
         if self.open.len() >= DEPTH {
-            return Err(ConfigError::new(format!("nests deeper than {DEPTH} levels")).source(&source));
+            return Err(ConfigError::new(format!("nests deeper than {DEPTH} levels")).written_at(&source));
         }
         self.open.push(Open { anchor, source, size_before: self.size, shape, key: None, inherited: Vec::new() });
         Ok(())
@@ -110,10 +111,10 @@ impl Reader<'_> {
 
     fn alias(&mut self, anchor: usize, source: Source) -> Result<()> {
         if self.key_comes_next() {
-            return Err(ConfigError::new("a key must be plain text, not an alias").source(&source));
+            return Err(ConfigError::new("a key must be plain text, not an alias").written_at(&source));
         }
         let Some((tree, size)) = self.anchors.get(&anchor) else {
-            return Err(ConfigError::new("an alias must not name what it stands in").source(&source));
+            return Err(ConfigError::new("an alias must not name what it stands in").written_at(&source));
         };
         self.size += size;
         let tree = if self.size <= SIZE { tree.clone() } else { Tree { source, shape: Shape::Null } };
@@ -135,7 +136,7 @@ impl Reader<'_> {
     fn value(&mut self, anchor: usize, size_before: usize, tree: Tree) -> Result<()> {
         self.size += 1;
         if self.size > SIZE {
-            return Err(ConfigError::new(format!("has more than {SIZE} values")).source(&tree.source));
+            return Err(ConfigError::new(format!("has more than {SIZE} values")).written_at(&tree.source));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, (tree.clone(), self.size - size_before));
@@ -164,7 +165,9 @@ impl Reader<'_> {
             None => Ok(false),
             Some(tag) if tag.is_yaml_core_schema() => Ok(tag.suffix == "str"),
             Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Ok(true),
-            Some(tag) => Err(ConfigError::new(format!("the tag {tag} is not understood; leave it out")).source(source)),
+            Some(tag) => {
+                Err(ConfigError::new(format!("the tag {tag} is not understood; leave it out")).written_at(source))
+            }
         }
     }
 }
@@ -180,6 +183,6 @@ fn inherit(inherited: &mut Vec<Map>, tree: Tree) -> Result<()> {
         Shape::List(items) if items.iter().all(|item| item.as_map().is_some()) => {
             items.into_iter().try_for_each(|item| inherit(inherited, item))
         }
-        _ => Err(ConfigError::new("<< takes a map, or a list of maps").source(&tree.source)),
+        _ => Err(ConfigError::new("<< takes a map, or a list of maps").written_at(&tree.source)),
     }
 }

@@ -1,6 +1,7 @@
 //! What a plugin says of itself.
 
 use registry_abi::RawAbout;
+use registry_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 
 use super::{reject::one_line, search::is_name};
@@ -27,22 +28,6 @@ pub struct Metadata {
     pub keys: Vec<ConfigKey>,
 }
 
-/// One configuration key of a plugin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ConfigKey {
-    /// The name below `registry.<type>`, in kebab-case, nested ones joined by dots.
-    pub name: String,
-    /// The kind of value in a word or two.
-    pub kind: String,
-    /// The default as it would be written; empty for none.
-    pub default: String,
-    /// One line of documentation.
-    pub doc: String,
-    /// Whether the value is never shown.
-    pub secret: bool,
-}
-
 impl Metadata {
     /// # Errors
     ///
@@ -60,10 +45,10 @@ impl Metadata {
                 .keys
                 .into_iter()
                 .map(|key| ConfigKey {
-                    name: key.name.into(),
-                    kind: key.kind.into(),
-                    default: key.default.into(),
-                    doc: key.doc.into(),
+                    name: key.name.into_string().into(),
+                    kind: key.kind.into_string().into(),
+                    default: key.default.into_string().into(),
+                    doc: key.doc.into_string().into(),
                     secret: key.secret,
                 })
                 .collect(),

@@ -29,7 +29,7 @@ use registry_abi::{RootRef, library::ApiVersion};
 use registry_api::Result;
 
 pub use child::{verify_child_main, verify_in_child};
-pub use metadata::{ConfigKey, Metadata};
+pub use metadata::Metadata;
 pub use search::{Found, find, installed};
 
 use candidate::Candidate;

@@ -36,7 +36,7 @@ pub use self::{
 };
 use self::{ephemerals::Upkeep, opening::Tried, session::Hearing};
 use crate::{
-    DisconnectStrategy, Plugin, PluginKey, Settings,
+    ConfigKey, DisconnectStrategy, Plugin, Settings,
     layers::{Layers, Operation},
 };
 
@@ -113,10 +113,9 @@ impl Registry {
 
     async fn establish(plugin: Plugin, settings: Settings, limit: Option<Duration>, tried: Arc<Tried>) -> Result<Self> {
         let runtime = runtime()?;
-        let keys: Vec<_> =
-            plugin.metadata().keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
-        let section = settings.section(&keys)?;
-        warn(&settings, &keys);
+        let keys = &plugin.metadata().keys;
+        let section = settings.section(keys)?;
+        warn(&settings, keys);
         let options = RawOptions {
             config: section.json().to_string().into(),
             prefix: section.prefix().into(),
@@ -268,7 +267,7 @@ fn is_reserved(key: Key<'_>) -> bool {
 }
 
 /// Tells of what the configuration passes over, or takes by default at the host's peril.
-fn warn(settings: &Settings, keys: &[PluginKey<'_>]) {
+fn warn(settings: &Settings, keys: &[ConfigKey]) {
     for warning in settings.warnings(keys) {
         tracing::warn!(target: "registry", "{warning}");
     }

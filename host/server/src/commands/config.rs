@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use futures_util::FutureExt as _;
 use registry_cluster::Options;
-use registry_host::{ErrorKind, Plugin, PluginKey, Registry, Settings, Source};
+use registry_host::{ErrorKind, Plugin, Registry, Settings, Source};
 use serde_json::json;
 
 use crate::context::Context;
@@ -43,8 +43,7 @@ async fn check(context: &mut Context) -> Done {
     // The plugin says which of its keys are secret.
     let plugin = Plugin::named(registry_type, settings.plugin_dirs(), settings.plugin_sha256(registry_type))?;
     let keys = &plugin.metadata().keys;
-    let keys: Vec<_> = keys.iter().map(|key| PluginKey { name: &key.name, secret: key.secret }).collect();
-    let merged = [settings.merged(&keys)?, Options::written_for_roles(&settings)?].concat();
+    let merged = [settings.merged(keys)?, Options::written_for_roles(&settings)?].concat();
     // What it comes to is the servers' business; here it only has to be right.
     Options::of(&settings)?;
     let widest = merged.iter().map(|setting| setting.key.chars().count() + setting.value.chars().count()).max();
@@ -57,7 +56,7 @@ async fn check(context: &mut Context) -> Done {
         context.output.line(text, object)?;
     }
     context.output.flush().await?;
-    let others = settings.unselected(&keys);
+    let others = settings.unselected(keys);
     let chosen = settings.clone();
     let done = judge(plugin, settings).await?;
     for other in others {

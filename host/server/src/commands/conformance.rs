@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::AnsiColor;
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
-use registry_api::config::nearest;
+use registry_config::nearest;
 use registry_conformance::{CLAUSES, Court, Law, Outcome, laws, try_law};
 use serde_json::json;
 use tokio::time::Instant;

@@ -66,7 +66,7 @@ impl Command {
 
 /// A duration of the command line, written as in the configuration.
 pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
-    registry_api::config::duration(text)
+    registry_config::duration::parse(text)
 }
 
 /// What a single write was conditional on.

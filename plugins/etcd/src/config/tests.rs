@@ -41,7 +41,7 @@ async fn dolphinschedulers_own_section_is_accepted() {
 #[tokio::test]
 async fn the_documented_defaults_are_the_real_ones() {
     let documented = Config::KEYS.iter().filter(|key| !key.default.is_empty());
-    let section: serde_json::Map<_, _> = documented.map(|key| (key.name.to_owned(), key.default.into())).collect();
+    let section: serde_json::Map<_, _> = documented.map(|key| (key.name.to_string(), json!(key.default))).collect();
     let config: Config = from_value(&Value::Object(section), "registry.etcd").expect("good defaults");
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
     assert!(Config::KEYS.iter().all(|key| key.secret == (key.name == "password")));

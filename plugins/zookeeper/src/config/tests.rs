@@ -50,13 +50,13 @@ async fn the_documented_defaults_are_the_real_ones() {
     let mut section = json!({});
     for key in Config::KEYS.iter().filter(|key| !key.default.is_empty()) {
         match key.name.split_once('.') {
-            Some((group, name)) => section[group][name] = key.default.into(),
-            None => section[key.name] = key.default.into(),
+            Some((group, name)) => section[group][name] = json!(key.default),
+            None => section[&*key.name] = json!(key.default),
         }
     }
     let config: Config = from_value(&section, "registry.zookeeper").expect("good defaults");
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
-    let secrets: Vec<_> = Config::KEYS.iter().filter(|key| key.secret).map(|key| key.name).collect();
+    let secrets: Vec<_> = Config::KEYS.iter().filter(|key| key.secret).map(|key| &*key.name).collect();
     assert_eq!(secrets, ["digest", "authorization.digest", "sasl.password"]);
 }
 

@@ -48,7 +48,7 @@ pub(super) fn connect<B: Backend>(
 
 /// Reads what is needed before anything can run: the section, and from it the runtime.
 fn begin<B: Backend>(options: &RawOptions) -> Result<(Value, Arc<PluginRuntime>)> {
-    let mut section = config::parse(options.config.as_bytes(), &options.prefix)?;
+    let mut section = config::reader::parse_json(options.config.as_bytes(), &options.prefix)?;
     let workers = config::take_worker_threads(&mut section, &options.prefix)?;
     Ok((section, PluginRuntime::share(B::NAME, workers)?))
 }

@@ -48,10 +48,10 @@ pub fn about<B: Backend>(package: Package) -> RawAbout {
             .iter()
             .chain([&WORKER_THREADS])
             .map(|key| RawConfigKey {
-                name: key.name.into(),
-                kind: key.kind.into(),
-                default: key.default.into(),
-                doc: key.doc.into(),
+                name: (&*key.name).into(),
+                kind: (&*key.kind).into(),
+                default: (&*key.default).into(),
+                doc: (&*key.doc).into(),
                 secret: key.secret,
             })
             .collect(),

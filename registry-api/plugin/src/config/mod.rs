@@ -1,105 +1,26 @@
 //! Reading a backend's configuration into its own type.
 //!
-//! The host hands a plugin its section with every scalar as text. [`from_value`] reads the text as what the type asks for,
-//! and refuses what it can't read with the key's full path, the value, and what is accepted:
+//! The host hands a plugin its section with every scalar as text. The SDK reads it into [`Backend::Config`] as
+//! [`from_value`] does, and refuses what it can't read with the key's full path, the value, and what is accepted. What
+//! a backend itself then finds wrong it refuses with [`invalid`].
 //!
-//! ```
-//! use std::{path::PathBuf, time::Duration};
-//!
-//! use registry_plugin::config::{self, Secret};
-//! use serde::Deserialize;
-//!
-//! #[derive(Deserialize)]
-//! #[serde(default)]
-//! struct Config {
-//!     endpoints: Vec<String>,
-//!     user: Option<String>,
-//!     password: Secret,
-//!     #[serde(with = "config::duration")]
-//!     retry_delay: Duration,
-//!     ca_file: Option<PathBuf>,
-//! }
-//!
-//! impl Default for Config {
-//!     fn default() -> Self {
-//!         Config {
-//!             endpoints: vec!["127.0.0.1:2379".to_owned()],
-//!             user: None,
-//!             password: Secret::default(),
-//!             retry_delay: Duration::from_millis(60),
-//!             ca_file: None,
-//!         }
-//!     }
-//! }
-//!
-//! let section = serde_json::json!({"endpoints": "10.0.0.1:2379, 10.0.0.2:2379", "retryDelay": "300ms"});
-//! let config: Config = config::from_value(&section, "registry.etcd")?;
-//! assert_eq!(config.endpoints, ["10.0.0.1:2379", "10.0.0.2:2379"]);
-//! assert_eq!(config.retry_delay, Duration::from_millis(300));
-//!
-//! let section = serde_json::json!({"retry-delay": "30"});
-//! let refused = config::from_value::<Config>(&section, "registry.etcd").map(drop).unwrap_err();
-//! assert!(refused.to_string().starts_with("registry.etcd.retry-delay: \"30\" has no unit; accepted: "));
-//! # Ok::<(), config::ConfigError>(())
-//! ```
-//!
-//! # Behavior
-//!
-//! A struct's keys are found in kebab-case and camelCase alike, whatever case its fields are written or renamed in, and a
-//! key that it doesn't have is refused. The keys of a map are the user's own and stay as they are. A list may be one text
-//! with commas in it. An `Option` is `None` where nothing is written, or an empty text. `bool` is `true`, `false`, `yes`,
-//! `no`, `on` or `off`. An enum is its variant's name.
-//!
-//! `#[serde(flatten)]`, and enums that are untagged or tagged inside, hide from a reader what they are: below them there
-//! are only texts, and unknown keys go unnoticed.
+//! [`Backend::Config`]: crate::Backend::Config
 
-pub mod duration;
-mod error;
-mod fields;
-mod list;
 pub mod pem;
-mod reader;
 mod refusal;
-mod secret;
-#[cfg(test)]
-mod tests;
-mod variant;
 mod workers;
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-
-pub use error::ConfigError;
 pub use refusal::{both, invalid};
-pub use secret::Secret;
+pub use registry_config::{ConfigError, Secret, duration, from_slice, from_value, reader};
 pub(crate) use workers::{WORKER_THREADS, take_worker_threads};
 
-use reader::Reader;
+#[cfg(test)]
+mod tests {
+    use crate::{Context, Options, SessionReporter, tasks::Tasks};
 
-/// Reads a section into the type of a backend's configuration; `prefix` is the section's own key, `registry.etcd`.
-///
-/// # Errors
-///
-/// The first key that is refused, by its full path.
-pub fn from_value<T: DeserializeOwned>(section: &Value, prefix: &str) -> Result<T, ConfigError> {
-    let reader = Reader::section(section, prefix);
-    reader.read(std::marker::PhantomData).map_err(|refused| refused.into_config_error(prefix))
-}
-
-/// Reads a section that is given as JSON text, as [`from_value`].
-///
-/// # Errors
-///
-/// As [`from_value`], and what is not JSON.
-pub fn from_slice<T: DeserializeOwned>(json: &[u8], prefix: &str) -> Result<T, ConfigError> {
-    from_value(&parse(json, prefix)?, prefix)
-}
-
-/// The section as a value, unread.
-pub(crate) fn parse(json: &[u8], prefix: &str) -> Result<Value, ConfigError> {
-    serde_json::from_slice(json).map_err(|error| ConfigError {
-        key: prefix.to_owned(),
-        value: None,
-        message: format!("is not JSON at line {} column {}", error.line(), error.column()),
-    })
+    /// A context without a host and of no backend.
+    pub(super) fn context(options: Options) -> Context {
+        let session = SessionReporter::new(Box::new(|_, _| ()), 10);
+        Context::new(options, session, crate::Opening::unheard(), Tasks::new(tokio::runtime::Handle::current()))
+    }
 }

@@ -1,10 +1,7 @@
 //! The one key of every section that the SDK reads itself.
 
+use registry_config::{ConfigError, ConfigKey, from_value, kebab};
 use serde_json::Value;
-
-use super::error::ConfigError;
-use super::reader::Reader;
-use crate::ConfigKey;
 
 /// How many threads the plugin's runtime has.
 pub(crate) const WORKER_THREADS: ConfigKey = ConfigKey::new(
@@ -20,18 +17,15 @@ const MOST: usize = 64;
 /// Takes the number of threads out of a section, so that the backend doesn't find a key that it doesn't know.
 pub(crate) fn take_worker_threads(section: &mut Value, prefix: &str) -> Result<usize, ConfigError> {
     let Some(map) = section.as_object_mut() else { return Ok(USUAL) };
-    let written: Vec<String> =
-        map.keys().filter(|name| registry_api::config::kebab(name) == WORKER_THREADS.name).cloned().collect();
+    let written: Vec<String> = map.keys().filter(|name| kebab(name) == WORKER_THREADS.name).cloned().collect();
     let mut threads = USUAL;
     for name in written {
         let value = map.remove(&name).filter(|value| !value.is_null());
         let key = format!("{prefix}.{}", WORKER_THREADS.name);
-        let Some(reader) = value.as_ref().map(|value| Reader::section(value, &key)) else { continue };
-        let text = reader.text().map_err(|refused| refused.into_config_error(&key))?;
-        threads = text.parse().ok().filter(|threads| (1..=MOST).contains(threads)).ok_or_else(|| ConfigError {
-            value: Some(registry_api::config::quoted(&key, &text)),
-            message: format!("is not accepted; accepted: a whole number from 1 to {MOST}"),
-            key,
+        let Some(value) = value else { continue };
+        let text: String = from_value(&value, &key)?;
+        threads = text.parse().ok().filter(|threads| (1..=MOST).contains(threads)).ok_or_else(|| {
+            ConfigError::at(key, format!("is not accepted; accepted: a whole number from 1 to {MOST}")).value(&text)
         })?;
     }
     Ok(threads)

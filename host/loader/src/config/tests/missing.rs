@@ -89,6 +89,6 @@ fn names_of_old_releases_are_refused_with_the_new_ones() {
     assert!(quorum.set("registry.type=etcd").build().is_ok());
 }
 
-fn key_of_memory() -> PluginKey<'static> {
+fn key_of_memory() -> ConfigKey {
     key("name")
 }

@@ -18,7 +18,9 @@ mod warnings;
 
 use std::path::PathBuf;
 
-use super::{PluginKey, Settings, SettingsBuilder};
+use registry_config::ConfigKey;
+
+use super::{Settings, SettingsBuilder};
 
 /// A configuration file that goes with the test.
 struct Written {
@@ -55,18 +57,18 @@ impl Written {
     }
 }
 
-const ETCD: [PluginKey<'static>; 7] = [
+const ETCD: [ConfigKey; 7] = [
     key("endpoints"),
     key("user"),
-    PluginKey { name: "password", secret: true },
-    PluginKey { name: "pin", secret: true },
+    key("password").secret(),
+    key("pin").secret(),
     key("retry-delay"),
     key("tls.ca-file"),
     key("tls.key-file"),
 ];
 
-const fn key(name: &'static str) -> PluginKey<'static> {
-    PluginKey { name, secret: false }
+const fn key(name: &'static str) -> ConfigKey {
+    ConfigKey::new(name, "", "", "")
 }
 
 fn refusal(builder: SettingsBuilder) -> String {

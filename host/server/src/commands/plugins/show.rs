@@ -31,8 +31,8 @@ pub(super) async fn run(name: &str, context: &mut Context) -> Done {
         }
         if !keys.is_empty() {
             let rows = keys.iter().map(|key| {
-                let kind = if key.secret { format!("{}, secret", key.kind) } else { key.kind.clone() };
-                vec![format!("registry.{name}.{}", key.name), kind, key.default.clone(), key.doc.clone()]
+                let kind = if key.secret { format!("{}, secret", key.kind) } else { key.kind.to_string() };
+                vec![format!("registry.{name}.{}", key.name), kind, key.default.to_string(), key.doc.to_string()]
             });
             output.line("", ())?;
             let lines = table::lines(&["KEY", "KIND", "DEFAULT", "MEANING"], rows.collect(), output);

@@ -1,12 +1,12 @@
 //! A map, read as a struct with known names or as a map with the user's own.
 
-use registry_api::config::kebab;
+use crate::kebab;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess};
 use serde_json::{Map, Value};
 
-use super::error::{Refused, suggestion};
-use super::reader::{Part, Reader};
+use super::refused::{Refused, suggestion};
+use super::value::{Part, Reader};
 
 fn map_of<'de>(reader: &Reader<'de>) -> Result<Option<&'de Map<String, Value>>, Refused> {
     match reader.part {
@@ -25,7 +25,7 @@ fn field_of(fields: &[&'static str], written: &str) -> Option<&'static str> {
 /// The refusal of the keys that a struct doesn't have, if there are any.
 ///
 /// Their values are not repeated: under a misspelt name nobody knows which are secret.
-pub(crate) fn unknown(key: &str, map: &Map<String, Value>, fields: &[&'static str]) -> Option<Refused> {
+pub(super) fn unknown(key: &str, map: &Map<String, Value>, fields: &[&'static str]) -> Option<Refused> {
     let mut unknown = map.iter().filter(|(name, value)| !value.is_null() && field_of(fields, name).is_none());
     let (first, _) = unknown.next()?;
     let others: Vec<&str> = unknown.map(|(name, _)| name.as_str()).collect();
@@ -38,13 +38,13 @@ pub(crate) fn unknown(key: &str, map: &Map<String, Value>, fields: &[&'static st
 }
 
 /// The fields of a struct that are written.
-pub(crate) struct Fields<'de> {
+pub(super) struct Fields<'de> {
     rest: std::vec::IntoIter<(&'static str, Reader<'de>)>,
     next: Option<Reader<'de>>,
 }
 
 impl<'de> Fields<'de> {
-    pub(crate) fn of(reader: &Reader<'de>, fields: &'static [&'static str]) -> Result<Self, Refused> {
+    pub(super) fn of(reader: &Reader<'de>, fields: &'static [&'static str]) -> Result<Self, Refused> {
         let mut found: Vec<(&'static str, &str, Reader<'de>)> = Vec::new();
         if let Some(map) = map_of(reader)? {
             if let Some(refused) = unknown(&reader.key, map, fields) {
@@ -87,14 +87,14 @@ impl<'de> MapAccess<'de> for Fields<'de> {
 }
 
 /// The entries of a map whose keys are the user's own.
-pub(crate) struct Entries<'de> {
+pub(super) struct Entries<'de> {
     map: Reader<'de>,
     rest: Option<serde_json::map::Iter<'de>>,
     next: Option<Reader<'de>>,
 }
 
 impl<'de> Entries<'de> {
-    pub(crate) fn of(reader: &Reader<'de>) -> Result<Self, Refused> {
+    pub(super) fn of(reader: &Reader<'de>) -> Result<Self, Refused> {
         Ok(Self { map: reader.clone(), rest: map_of(reader)?.map(Map::iter), next: None })
     }
 }

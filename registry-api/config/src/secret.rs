@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use registry_api::config::HIDDEN;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
+use crate::HIDDEN;
+
 /// The name that tells the reader that a value is secret, whatever its key is called.
-pub(crate) const NAME: &str = "registry_plugin::Secret";
+pub(crate) const NAME: &str = "registry_config::Secret";
 
 /// A password or the like: it prints as `<hidden>`, in messages too.
 #[derive(Clone, Default, PartialEq, Eq)]

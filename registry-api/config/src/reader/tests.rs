@@ -7,13 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::{Context, Options, SessionReporter, tasks::Tasks};
-
-/// A context without a host and of no backend.
-pub(super) fn context(options: Options) -> Context {
-    let session = SessionReporter::new(Box::new(|_, _| ()), 10);
-    Context::new(options, session, crate::Opening::unheard(), Tasks::new(tokio::runtime::Handle::current()))
-}
+use crate::{Secret, duration};
 
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(default, rename_all = "kebab-case")]
@@ -386,8 +380,8 @@ proptest! {
     #[test]
     fn any_section_is_read_or_refused_in_one_line(section in any_json()) {
         if let Err(refused) = from_value::<Config>(&section, "registry.etcd") {
-            prop_assert!(refused.key.starts_with("registry.etcd"));
-            prop_assert!(!refused.message.contains('\n'));
+            prop_assert!(refused.key().is_some_and(|key| key.starts_with("registry.etcd")));
+            prop_assert!(!refused.to_string().contains('\n'));
         }
     }
 

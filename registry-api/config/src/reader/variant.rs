@@ -1,23 +1,23 @@
 //! An enum: its variant's name, or a map from the name to what the variant holds.
 
-use registry_api::config::kebab;
+use crate::kebab;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, VariantAccess, Visitor};
 use serde_json::Value;
 
-use super::error::Refused;
-use super::reader::{Part, Reader};
+use super::refused::Refused;
+use super::value::{Part, Reader};
 
 static NOTHING: Value = Value::Null;
 
 /// The variant that is written, and what it holds.
-pub(crate) struct Variant<'de> {
+pub(super) struct Variant<'de> {
     name: &'static str,
     content: Reader<'de>,
 }
 
 impl<'de> Variant<'de> {
-    pub(crate) fn of(reader: &Reader<'de>, variants: &'static [&'static str]) -> Result<Self, Refused> {
+    pub(super) fn of(reader: &Reader<'de>, variants: &'static [&'static str]) -> Result<Self, Refused> {
         let (written, content) = match reader.part {
             Part::Value(Value::Object(map)) => {
                 let mut entries = map.iter().filter(|(_, value)| !value.is_null());

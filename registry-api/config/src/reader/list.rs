@@ -3,17 +3,17 @@
 use serde::de::{DeserializeSeed, SeqAccess};
 use serde_json::Value;
 
-use super::error::Refused;
-use super::reader::{Part, Reader};
+use super::refused::Refused;
+use super::value::{Part, Reader};
 
 /// The items of a list that are still to be read.
-pub(crate) struct Items<'de> {
+pub(super) struct Items<'de> {
     length: usize,
     rest: std::vec::IntoIter<Reader<'de>>,
 }
 
 impl<'de> Items<'de> {
-    pub(crate) fn of(reader: &Reader<'de>) -> Result<Self, Refused> {
+    pub(super) fn of(reader: &Reader<'de>) -> Result<Self, Refused> {
         let parts: Vec<Part<'de>> = match reader.part {
             Part::Value(Value::Array(items)) => items.iter().map(Part::Value).collect(),
             Part::Value(Value::String(text)) => split(text),
@@ -29,7 +29,7 @@ impl<'de> Items<'de> {
     }
 
     /// Refuses items that nobody has asked for, as beyond a tuple's end.
-    pub(crate) fn end(self) -> Result<(), Refused> {
+    pub(super) fn end(self) -> Result<(), Refused> {
         match self.rest.len() {
             0 => Ok(()),
             more => Err(Refused::new(format!("has {} values; accepted: {}", self.length, self.length - more)).whole()),

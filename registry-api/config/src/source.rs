@@ -34,7 +34,7 @@ pub enum Source {
 
 impl Source {
     /// The value's own place, without what its placeholders came from.
-    pub(crate) fn place(&self) -> &Source {
+    pub fn place(&self) -> &Source {
         match self {
             Source::Placeholders { at, .. } => at.place(),
             source => source,
@@ -42,7 +42,7 @@ impl Source {
     }
 
     /// Whether the value may be a secret because of where it comes from.
-    pub(crate) fn is_secret(&self) -> bool {
+    pub fn is_secret(&self) -> bool {
         matches!(self, Source::Placeholders { secret: true, .. })
     }
 }

@@ -9,41 +9,40 @@ use std::str::FromStr;
 use serde::de::{DeserializeSeed, Deserializer, Visitor};
 use serde_json::Value;
 
-use super::error::Refused;
 use super::fields::{Entries, Fields, unknown};
 use super::list::Items;
-use super::secret;
+use super::refused::Refused;
 use super::variant::Variant;
 
 /// What is read: a value, or a part of a text with commas in it.
 #[derive(Clone, Copy)]
-pub(crate) enum Part<'de> {
+pub(super) enum Part<'de> {
     Value(&'de Value),
     Text(&'de str),
 }
 
 /// A value at its key.
 #[derive(Clone)]
-pub(crate) struct Reader<'de> {
-    pub(crate) part: Part<'de>,
-    pub(crate) key: String,
+pub(super) struct Reader<'de> {
+    pub(super) part: Part<'de>,
+    pub(super) key: String,
     /// How many secrets have been read, so that a refusal of one is known whatever its key is called.
     secrets: Rc<Cell<usize>>,
 }
 
 impl<'de> Reader<'de> {
     /// A whole section.
-    pub(crate) fn section(value: &'de Value, prefix: &str) -> Self {
+    pub(super) fn section(value: &'de Value, prefix: &str) -> Self {
         Self { part: Part::Value(value), key: prefix.to_owned(), secrets: Rc::default() }
     }
 
     /// A part of this value, at a key of its own.
-    pub(crate) fn part(&self, part: Part<'de>, key: String) -> Self {
+    pub(super) fn part(&self, part: Part<'de>, key: String) -> Self {
         Self { part, key, secrets: Rc::clone(&self.secrets) }
     }
 
     /// Reads the value and sees to it that a refusal names it, also one by the author's own code.
-    pub(crate) fn read<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Refused> {
+    pub(super) fn read<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Refused> {
         let place = self.clone();
         let secrets = self.secrets.get();
         seed.deserialize(self).map_err(|refused| {
@@ -53,7 +52,7 @@ impl<'de> Reader<'de> {
     }
 
     /// The scalar as it was written.
-    pub(crate) fn text(&self) -> Result<Cow<'de, str>, Refused> {
+    pub(super) fn text(&self) -> Result<Cow<'de, str>, Refused> {
         match self.part {
             Part::Text(text) => Ok(Cow::Borrowed(text)),
             Part::Value(Value::String(text)) => Ok(Cow::Borrowed(text)),
@@ -65,7 +64,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    pub(crate) fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         matches!(self.part, Part::Value(Value::Null))
     }
 
@@ -168,7 +167,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Refused> {
-        if name == secret::NAME {
+        if name == crate::secret::NAME {
             self.secrets.set(self.secrets.get() + 1);
         }
         visitor.visit_newtype_struct(self)
