@@ -17,25 +17,30 @@ const ABOUT: &str =
 
 const AFTER_HELP: &str = "\
 Configuration:
-  The file that --config or $REGISTRY_CONFIG names; over it the environment (REGISTRY_TYPE,
-  REGISTRY_NAMESPACE, REGISTRY_ETCD_ENDPOINTS and so on); over that every --set. No file is read
-  unasked. 'registry config check' shows what comes of it, 'registry plugins' what registry.type
-  may be. Secrets belong in the file or the environment: everyone sees a command line.
-  Unless it is set registry.type is memory, which lives within one process: good for trying host
-  servers and 'registry standalone', but of one command the next sees nothing, so a warning says so.
-  ${NAME} and ${NAME:default} in a value stand for an environment variable, or for another key.
+  The file that --config or $REGISTRY_CONFIG names; over it the environment
+  (REGISTRY_TYPE, REGISTRY_NAMESPACE, REGISTRY_ETCD_ENDPOINTS and so on); over
+  that every --set. No file is read unasked. 'registry config check' shows what
+  comes of it, 'registry plugins' what registry.type may be. Secrets belong in
+  the file or the environment: everyone sees a command line.
+  Unless it is set registry.type is memory, which lives within one process: good
+  for trying host servers and 'registry standalone', but of one command the next
+  sees nothing, so a warning says so.
+  ${NAME} and ${NAME:default} in a value stand for an environment variable, or
+  for another key.
 
 Waiting:
-  A server that is silent is waited for as long as the configuration of its plugin says, and a call
-  as long as registry.operation-timeout. --timeout ends both together: 'registry --timeout 2s get /a'
-  has an answer in about 2 s. If opening takes longer than a second, a line on standard error says
-  what is tried and why it failed so far. Commands that stay (watch, put --ephemeral, standalone,
-  servers --watch, the command under a lock) are limited only until they have begun.
+  A server that is silent is waited for as long as the configuration of its
+  plugin says, and a call as long as registry.operation-timeout. --timeout ends
+  both together: 'registry --timeout 2s get /a' has an answer in about 2 s. If
+  opening takes longer than a second, a line on standard error says what is
+  tried and why it failed so far. Commands that stay (watch, put --ephemeral,
+  standalone, servers --watch, the command under a lock) are limited only until
+  they have begun.
 
 Exit codes:
   0   done
-  1   the answer is no: no such entry, a condition failed, the entry has children or is
-      ephemeral, the lock was not acquired
+  1   the answer is no: no such entry, a condition failed, the entry has
+      children or is ephemeral, the lock was not acquired
   2   wrong usage or configuration, or input beyond the limits
   3   the registry is unavailable, or refuses the user
   4   no plugin could be loaded
@@ -44,7 +49,8 @@ Exit codes:
   76  the entry of put --ephemeral was deleted or replaced by somebody else
 
 Example:
-  registry --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379 put /a hello";
+  registry --set registry.type=etcd \\
+    --set registry.etcd.endpoints=127.0.0.1:2379 put /a hello";
 
 #[derive(Parser)]
 #[command(name = "registry", version, about = ABOUT, after_help = AFTER_HELP)]
@@ -223,11 +229,17 @@ mod tests {
 
     #[test]
     fn every_command_has_help_with_an_example() {
+        /// Whether all lines fit that are not a paragraph's, which is laid out anew for each terminal.
+        fn fits(command: &clap::Command) -> bool {
+            let texts = [command.get_long_about(), command.get_after_help()].map(|text| text.map(ToString::to_string));
+            let mut texts = texts.into_iter().flatten().filter(|text| text.contains("\n "));
+            texts.all(|text| text.lines().all(|line| line.chars().count() <= 80))
+        }
         fn check(command: &mut clap::Command, path: &str) {
             let help = command.render_long_help().to_string();
             assert!(help.contains("Example"), "{path} has no example:\n{help}");
             assert!(help.contains("--config"), "{path} does not take the global options");
-            assert!(help.lines().all(|line| line.chars().count() <= 100), "{path} has a long line:\n{help}");
+            assert!(fits(command), "{path} has a line that a terminal of 80 columns breaks:\n{help}");
             for below in command.get_subcommands_mut().filter(|below| below.get_name() != "help") {
                 let path = format!("{path} {}", below.get_name());
                 check(below, &path);

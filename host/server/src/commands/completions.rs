@@ -9,7 +9,10 @@ use crate::exit::{Done, OK};
 
 /// Prints a script that completes this program's commands and options in a shell
 #[derive(Args)]
-#[command(after_help = "Example:\n  registry completions bash > ~/.local/share/bash-completion/completions/registry")]
+#[command(after_help = "\
+Example:
+  registry completions bash \\
+    > ~/.local/share/bash-completion/completions/registry")]
 pub(crate) struct Completions {
     /// The shell
     shell: Shell,

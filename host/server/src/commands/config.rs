@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::exit::{Done, OK};
-use crate::output::Output;
+use crate::output::{Output, live};
 
 /// Looks into the configuration
 #[derive(Args)]
@@ -51,7 +51,12 @@ async fn check(context: &mut Context) -> Done {
     for setting in &merged {
         let written = format!("{} = {}", setting.key, setting.value.escape_debug());
         let source = source(&setting.source, &context.output);
-        let text = format!("{written:width$}  {source}", width = widest + 3);
+        let width = widest + 3;
+        let columns = if context.output.is_terminal() { live::size().0 } else { usize::MAX };
+        let text = match width + 4 + setting.source.to_string().chars().count() > columns {
+            true => format!("{written}\n    {source}"),
+            false => format!("{written:width$}  {source}"),
+        };
         let object = json!({"key": setting.key, "value": setting.value, "source": setting.source.to_string()});
         context.output.line(text, object)?;
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::exit::{Done, OK};
+use crate::output::fields;
 
 /// How many calls the round-trip time is the median of.
 const CALLS: usize = 5;
@@ -28,29 +29,19 @@ impl Status {
             let (plugin, session) = (registry.plugin(), registry.session());
             let file = plugin.file().map(|file| file.display().to_string());
             let lacking: Vec<_> = registry.capabilities().lacking().collect();
-            let mut text = format!(
-                "backend      {}\n\
-                 plugin       {} {}\n\
-                 plugin API   {}\n\
-                 server       {server}\n\
-                 namespace    {}\n\
-                 session      {}\n\
-                 timeout      {}\n\
-                 state        {}\n\
-                 round trip   {}",
-                plugin.name(),
-                file.as_deref().unwrap_or("linked in"),
-                plugin.metadata().version,
-                plugin.api_version(),
-                registry.namespace(),
-                session.id(),
-                humantime::format_duration(session.timeout()),
-                session.state(),
-                format_args!("{round_trip:.2?}"),
-            );
-            for (capability, promise) in &lacking {
-                text.push_str(&format!("\nlacks        {capability}: {promise}"));
-            }
+            let mut fields = vec![
+                ("backend", plugin.name().to_owned()),
+                ("plugin", format!("{} {}", file.as_deref().unwrap_or("linked in"), plugin.metadata().version)),
+                ("plugin API", plugin.api_version().to_owned()),
+                ("server", server.clone()),
+                ("namespace", registry.namespace().to_owned()),
+                ("session", session.id().to_string()),
+                ("timeout", humantime::format_duration(session.timeout()).to_string()),
+                ("state", session.state().to_string()),
+                ("round trip", format!("{round_trip:.2?}")),
+            ];
+            fields.extend(lacking.iter().map(|(capability, promise)| ("lacks", format!("{capability}: {promise}"))));
+            let text = fields::lines(&fields, output).join("\n");
             let lacking: serde_json::Map<_, _> =
                 lacking.iter().map(|(capability, promise)| (capability.to_string(), json!(promise))).collect();
             output.line(

@@ -43,11 +43,7 @@ impl<'a> Said<'a> {
     /// A cell for each of the [`HEADING`]; what else is known of the server stands behind its status.
     pub(crate) fn cells(&self, also: &str) -> Vec<String> {
         let unknown = || "?".to_owned();
-        let status = format!("{}{also}", self.status);
-        let mut cells = vec![match &self.reason {
-            Some(reason) if self.heartbeat.is_none() => format!("{status}: {}", text::one_line(reason)),
-            _ => status,
-        }];
+        let mut cells = vec![format!("{}{also}", self.status)];
         match self.heartbeat {
             Some(heartbeat) => cells.extend([
                 measured(heartbeat.cpu_usage, |share| format!("{:.0}%", share * 100.0)),
@@ -59,9 +55,7 @@ impl<'a> Said<'a> {
             ]),
             None => cells.resize_with(HEADING.len() - 1, unknown),
         }
-        // Beside figures it stands behind them: it may be long.
-        let reason = self.reason.as_deref().filter(|_| self.heartbeat.is_some());
-        cells.push(reason.map(text::one_line).unwrap_or_default());
+        cells.push(self.reason.as_deref().map(text::one_line).unwrap_or_default());
         cells
     }
 }
@@ -114,8 +108,8 @@ impl Age {
 
     fn text(self) -> String {
         match self {
-            Age::Past(past) => format!("{:.1}s ago", past.as_secs_f64()),
-            Age::Ahead(ahead) if ahead < Duration::from_millis(50) => "0.0s ago".to_owned(),
+            Age::Past(past) => format!("{:.1}s", past.as_secs_f64()),
+            Age::Ahead(ahead) if ahead < Duration::from_millis(50) => "0.0s".to_owned(),
             Age::Ahead(ahead) => format!("{:.1}s ahead", ahead.as_secs_f64()),
         }
     }

@@ -43,24 +43,25 @@ pub(crate) fn size() -> (usize, usize) {
     }
 }
 
-/// As much of a line as a terminal of so many columns takes: what is longer is broken by it, and could not be drawn over.
-pub(crate) fn fitting(line: &str, columns: usize) -> String {
-    line.chars().take(columns.saturating_sub(1)).collect()
+/// A line on as many as it takes in a terminal of so many columns: what that breaks itself could not be drawn over.
+pub(crate) fn fitting(line: &str, columns: usize) -> Vec<String> {
+    table::wrapped(line, columns.saturating_sub(1))
 }
 
 /// A table in a terminal of so many columns: each row with whether it is well, else it stands out.
 pub(crate) fn table(heading: &[&str], rows: Vec<(Vec<String>, bool)>, columns: usize, output: &Output) -> Vec<String> {
     let (rows, well): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    let lines = table::plain(heading, rows);
-    let styled = |(at, line): (usize, &String)| {
-        let line = fitting(line, columns);
-        match at.checked_sub(1).and_then(|at| well.get(at)) {
+    let blocks = table::blocks(heading, rows, Some(columns.saturating_sub(1)));
+    let styled = |(at, block): (usize, Vec<String>)| {
+        let well = at.checked_sub(1).and_then(|at| well.get(at)).copied();
+        let style = move |line| match well {
             None => output.bold(line),
             Some(true) => line,
             Some(false) => output.coloured(AnsiColor::Yellow, line),
-        }
+        };
+        block.into_iter().map(style).collect::<Vec<_>>()
     };
-    lines.iter().enumerate().map(styled).collect()
+    blocks.into_iter().enumerate().flat_map(styled).collect()
 }
 
 /// Leaves as many lines as there is room for, and says how many are left out: what scrolls away could not be drawn over either.

@@ -1,5 +1,6 @@
 //! What goes to standard output and standard error.
 
+pub(crate) mod fields;
 pub(crate) mod heartbeat;
 pub(crate) mod json;
 pub(crate) mod live;

@@ -48,7 +48,8 @@ Examples:
   registry --set registry.namespace=dolphinscheduler-standalone servers
   registry standalone --kill-after 5s --set registry.session-timeout=6s
   registry standalone --set registry.cluster.max-heartbeat-interval=10s
-  registry standalone --set registry.type=etcd --set registry.etcd.endpoints=127.0.0.1:2379")]
+  registry standalone --set registry.type=etcd \\
+    --set registry.etcd.endpoints=127.0.0.1:2379")]
 pub(crate) struct Standalone {
     /// Joins the cluster of the hosts, in registry.namespace: they see these servers, and may give them work
     #[arg(long)]

@@ -66,16 +66,20 @@ impl Screen {
         let alive = board.alive();
         let heading = [&["ADDRESS", "STATE", "SEEN BY"], &heartbeat::HEADING[..]].concat();
         let table = board.rows().map(|row| (cells(&row, alive), row.is_well())).collect();
-        let mut lines = vec![output.faint(live::fitting(&self.title, columns))];
+        let title = live::fitting(&self.title, columns);
+        let mut lines: Vec<_> = title.into_iter().map(|line| output.faint(line)).collect();
         lines.extend(live::table(&heading, table, columns, output));
         // In no cell of their own, as they would push all others out of sight.
-        lines.extend(board.stopped().map(|(address, cause)| {
+        for (address, cause) in board.stopped() {
             let line = format!("{} was told to stop: {}", text::name(address), text::one_line(&cause.to_string()));
-            output.coloured(AnsiColor::Yellow, live::fitting(&line, columns))
-        }));
-        live::shorten(&mut lines, rows.saturating_sub(self.recent.len() + 3));
+            let stopped = live::fitting(&line, columns).into_iter();
+            lines.extend(stopped.map(|line| output.coloured(AnsiColor::Yellow, line)));
+        }
+        let recent: Vec<_> = self.recent.iter().flat_map(|line| live::fitting(line, columns)).collect();
+        let recent = &recent[recent.len().saturating_sub(rows / 3)..];
+        live::shorten(&mut lines, rows.saturating_sub(recent.len() + 3));
         lines.push(String::new());
-        lines.extend(self.recent.iter().map(|line| live::fitting(line, columns)));
+        lines.extend_from_slice(recent);
 
         self.canvas.as_mut().map_or(Ok(()), |canvas| canvas.draw(lines, output))
     }

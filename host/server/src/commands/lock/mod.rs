@@ -24,28 +24,31 @@ use crate::signals::Signals;
 
 /// Runs a command while holding a lock
 ///
-/// It waits in the lock's queue, without a limit unless --timeout or --try gives one (then it
-/// exits with 1). What --timeout gives counts from the start until the lock is acquired, opening
-/// the registry included. Once the command and all that it has started have ended the lock is
-/// released, and the exit code is the command's own, 128 + n if signal n ended it. What has a
-/// session of its own (setsid, a daemon) is not waited for. Signals that would end this program
-/// are passed on to the command, which runs in a process group of its own, except in a pipeline
-/// or a script on a terminal.
+/// It waits in the lock's queue, without a limit unless --timeout or --try gives
+/// one (then it exits with 1). What --timeout gives counts from the start until
+/// the lock is acquired, opening the registry included. Once the command and all
+/// that it has started have ended the lock is released, and the exit code is the
+/// command's own, 128 + n if signal n ended it. What has a session of its own
+/// (setsid, a daemon) is not waited for. Signals that would end this program are
+/// passed on to the command, which runs in a process group of its own, except in a
+/// pipeline or a script on a terminal.
 ///
-/// If the lock is lost meanwhile, because the session ended or somebody deleted the entry in the
-/// queue, everything that the command has started gets SIGTERM, and SIGKILL before the lock can
-/// be another's: 3/40 of the session's timeout T (and at most 10 s) after the lock was last known
-/// to be held, which is 2.25 s with the default of 30 s. The exit code is 75. The same is done
-/// if this program is killed. While it is stopped itself (Ctrl-Z, kill -STOP) so is the command;
+/// If the lock is lost meanwhile, because the session ended or somebody deleted
+/// the entry in the queue, everything that the command has started gets SIGTERM,
+/// and SIGKILL before the lock can be another's: 3/40 of the session's timeout T
+/// (and at most 10 s) after the lock was last known to be held, which is 2.25 s
+/// with the default of 30 s. The exit code is 75. The same is done if this program
+/// is killed. While it is stopped itself (Ctrl-Z, kill -STOP) so is the command;
 /// after T the lock is lost.
 ///
 /// The command finds in its environment:
 ///   REGISTRY_LOCK_KEY    the lock's key
 ///   REGISTRY_LOCK_ENTRY  the holder's own entry in the queue
 ///   REGISTRY_LOCK_TOKEN  the fencing token
-/// A write that a former holder must not make checks entry and token, see registry txn --help.
-/// The value of the queue entry tells others of host, process and time; registry list KEY --values
-/// shows the queue.
+/// A write that a former holder must not make checks entry and token, see
+/// registry txn --help. The value of the queue entry tells others of host, process
+/// and time; registry list KEY --values shows the
+/// queue.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::verify::verify;
 use crate::context::Context;
 use crate::exit::{Done, OK};
-use crate::output::{Format, table};
+use crate::output::{Format, fields, table};
 
 /// `registry plugins show`.
 pub(super) async fn run(name: &str, context: &mut Context) -> Done {
@@ -20,15 +20,17 @@ pub(super) async fn run(name: &str, context: &mut Context) -> Done {
         output.line("", object)?;
     } else {
         let Metadata { name, version, api_version, licence, homepage, rustc, lacking, keys, .. } = &metadata;
-        let about = format!(
-            "name      {name}\nversion   {version}\nAPI       {api_version}\nlicence   {licence}\nhomepage  {homepage}\n\
-             built by  {rustc}\nfile      {}",
-            file.display()
-        );
-        output.line(about, ())?;
-        for (capability, promise) in lacking {
-            output.line(format!("lacks     {capability}: {promise}"), ())?;
-        }
+        let mut about = vec![
+            ("name", name.clone()),
+            ("version", version.clone()),
+            ("API", api_version.clone()),
+            ("licence", licence.clone()),
+            ("homepage", homepage.clone()),
+            ("built by", rustc.clone()),
+            ("file", file.display().to_string()),
+        ];
+        about.extend(lacking.iter().map(|(capability, promise)| ("lacks", format!("{capability}: {promise}"))));
+        fields::lines(&about, output).into_iter().try_for_each(|line| output.line(line, ()))?;
         if !keys.is_empty() {
             let rows = keys.iter().map(|key| {
                 let kind = if key.secret { format!("{}, secret", key.kind) } else { key.kind.to_string() };

@@ -16,28 +16,34 @@ use crate::exit::{Done, OK};
 
 /// Applies a transaction: checks and operations, all or nothing
 ///
-/// The file is JSON: {"checks": [...], "operations": [...]}, each list at most 32 long. The checks
-/// are judged first, on what was there before; then the operations are applied in order. If a
-/// check fails nothing is written, the message names those that did, and the exit code is 1.
+/// The file is JSON: {"checks": [...], "operations": [...]}, each list at most 32
+/// long. The checks are judged first, on what was there before; then the
+/// operations are applied in order. If a check fails nothing is written, the
+/// message names those that did, and the exit code is 1.
 ///
 /// Checks:
-///   {"key": "/a", "absent": true}       there is no such entry
-///   {"key": "/b", "present": true}      there is one
-///   {"key": "/c", "version": 5}         it is at this version
-///   {"held": "ENTRY", "token": 7}       the lock is still held: what registry lock gives its
-///                                       command as REGISTRY_LOCK_ENTRY and REGISTRY_LOCK_TOKEN
+///   {"key": "/a", "absent": true}      there is no such entry
+///   {"key": "/b", "present": true}     there is one
+///   {"key": "/c", "version": 5}        it is at this version
+///   {"held": "ENTRY", "token": 7}      the lock is still held: what registry lock
+///                                      gives its command as REGISTRY_LOCK_ENTRY
+///                                      and REGISTRY_LOCK_TOKEN
 /// Operations:
-///   {"put": "/a", "value": "x"}         or "value_base64" for bytes; with "ephemeral": true the
-///                                       entry goes with the session, that is with this command
+///   {"put": "/a", "value": "x"}        or "value_base64" for bytes; with
+///                                      "ephemeral": true the entry goes with the
+///                                      session, that is with this command
 ///   {"delete": "/d"}
 ///
-/// For each operation a line is printed: the version of a put, how many entries a delete removed.
+/// For each operation a line is printed: the version of a put, how many entries a
+/// delete removed.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,
     after_help = r#"Example:
-  echo '{"checks": [{"key": "/task/7", "absent": true}], "operations": [{"put": "/task/7", "value": "taken"}]}' |
-    registry txn -"#
+  registry txn - <<END
+  {"checks": [{"key": "/task/7", "absent": true}],
+   "operations": [{"put": "/task/7", "value": "taken"}]}
+  END"#
 )]
 pub(crate) struct Txn {
     /// The file, - for standard input
