@@ -24,7 +24,7 @@ SECONDS ?= 600
 # Its servers' disks are filled where the system allows a process to mount some of its own.
 DISKS = $(shell unshare --user --map-root-user --mount mount -t tmpfs tmpfs /tmp 2>/dev/null && echo --disks)
 
-.PHONY: help run test chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients install-mutants
+.PHONY: help run check test book chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients install-mutants install-book
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,11 @@ help: ## List these targets
 run: install-build ## Build host and plugins, then run three servers on the memory backend (ARGS='...' adds arguments)
 	$(BUILD)
 	exec $(TARGET)/debug/registry standalone $(ARGS)
+
+check: install-build install-lint ## Check format and lints, and run the tests that need no servers: for every change
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	CARGO=$(CARGO) scripts/run-tests --without-servers
 
 test: install-build install-servers lint ## Run every check and every test, on real servers
 	$(BUILD)
@@ -75,6 +80,9 @@ lint: install-build install-lint ## Check format, lints and documentation
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps
 
+book: install-book ## Build the pages as one book, in target/book
+	scripts/book $(TARGET)/book
+
 audit: ## Check licences, sources and advisories of all dependencies (needs cargo-deny and the network)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: install it with 'cargo install cargo-deny --locked'" >&2; exit 1; }
 	$(CARGO) deny --locked check
@@ -96,3 +104,6 @@ install-mutants:
 
 install-lint:
 	@scripts/install lint
+
+install-book:
+	@scripts/install book

@@ -22,12 +22,18 @@ pub use process::{descriptors, plugin_threads, resident_kib};
 pub use server::{Server, leases};
 pub use waiting::{SOON, eventually, wait_until, within};
 
-/// The README's host example compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-pub struct Readme;
+/// The Rust of the pages compiles.
+macro_rules! pages {
+    ($($name:ident: $file:literal,)+) => {$(
+        #[cfg(doctest)]
+        #[doc = include_str!(concat!("../../../", $file))]
+        pub struct $name;
+    )+};
+}
 
-/// So does the one on what a host does in each state.
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/states.md")]
-pub struct States;
+pages! {
+    Readme: "README.md",
+    Host: "docs/host.md",
+    States: "docs/states.md",
+    WritingABackend: "docs/writing-a-backend.md",
+}

@@ -47,7 +47,7 @@ const BACKENDS: [Opening; 5] = [
         let settings = settings.set_value("registry.memory.name", unique("conformance"));
         runtime.block_on(Court::with_plugin(Plugin::linked(registry_memory::linked_plugin())?, settings))
     }),
-    // The one that the README shows.
+    // The one that docs/writing-a-backend.md shows.
     ("smallest", |runtime| {
         runtime.block_on(Court::open(Settings::builder().plugin_dir(beside()).set("registry.type=smallest")))
     }),

@@ -146,7 +146,7 @@ impl Host {
         // begun before the silence was noticed, and those that waited in vain for all of their time.
         let waited = pause.as_secs() as usize / 5;
         assert!(failed <= 2 * EACH * (2 + waited), "{what}: {failed} calls failed in {pause:?}");
-        // Generous, for elections on a busy machine: what is usual stands in the README.
+        // Generous, for elections on a busy machine: what is usual stands in docs/servers.md.
         assert!(pause < Duration::from_secs(45), "{what}: {pause:?} without an answer");
     }
 
