@@ -11,17 +11,17 @@ use std::{
 };
 
 use registry_plugin::{
-    Applied, Backend, Check, Committed, ConfigKey, Contact, Context, Entry, Error, ErrorKind, Key, Listing, Mode,
-    Moment, Operation, Page, Result, Scope, SessionId, Txn, WatchSink,
+    Applied, Backend, Check, Committed, Contact, Context, Entry, Error, ErrorKind, Key, Listing, Mode, Moment,
+    Operation, Page, Result, Scope, SessionId, Txn, WatchSink, config::config,
 };
-use serde::Deserialize;
 use tokio::sync::watch;
 
-/// What stands under `registry.smallest`; a key that is not here is refused by name.
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "kebab-case")]
-pub struct Config {
-    greeting: String,
+config! {
+    /// What stands under `registry.smallest`; a key that is not here is refused by name.
+    pub struct Config {
+        /// What `registry status` shows.
+        greeting: String,
+    }
 }
 
 #[derive(Clone, Default)]
@@ -43,7 +43,6 @@ pub struct Smallest {
 
 impl Backend for Smallest {
     const NAME: &'static str = "smallest";
-    const KEYS: &'static [ConfigKey] = &[ConfigKey::new("greeting", "text", "", "What `registry status` shows")];
     type Config = Config;
 
     async fn connect(config: Config, context: Context) -> Result<Self> {

@@ -2,70 +2,46 @@
 
 use std::time::Duration;
 
-use registry_config::{duration, from_value};
+use registry_config::{config, from_value};
 use registry_host::{Error, ErrorKind, Result, Setting, Settings};
-use serde::Deserialize;
 
 use crate::{HeartbeatFormat, Limits, Role, RoleOptions, balance::Selector, gauge, keys::DEFAULT_GROUP};
 
 const SECTION: &str = "cluster";
 
-/// How a server takes part in its cluster, `registry.cluster.*`; the names are DolphinScheduler's where it has them.
-///
-/// What isn't written there may stand in DolphinScheduler's own section of the server's role, `master` or `worker`,
-/// beside `registry`: see [`of_role`](Options::of_role).
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-#[non_exhaustive]
-pub struct Options {
-    /// `max-heartbeat-interval`, 10 s: how often a server beats.
-    #[serde(with = "duration")]
-    pub max_heartbeat_interval: Duration,
-    /// `max-unchanged-interval`: how long a beat that says nothing new is left unwritten; nothing to write every one.
-    #[serde(with = "duration::option")]
-    pub max_unchanged_interval: Option<Duration>,
-    /// `heartbeat-format`, `json`: what servers of old releases of DolphinScheduler can read, as long as there are any.
-    pub heartbeat_format: HeartbeatFormat,
-    /// `max-cpu-load-avg`: the load average above which the server is abnormal; 0 and less is twice the processors.
-    pub max_cpu_load_avg: f64,
-    /// `reserved-memory`, 0.3: the available memory, in GB, below which the server is abnormal.
-    pub reserved_memory: f64,
-    /// `host-weight`, 100: how much work a worker gets beside others.
-    pub host_weight: i32,
-    /// `exec-threads`, 100: how many tasks a worker executes at once.
-    pub exec_threads: i32,
-    /// `host-selector`, `lower-weight`: how a worker is chosen.
-    pub host_selector: Selector,
-    /// `failover-grace`, 0 s: how long a server may be gone before another takes over for it.
-    #[serde(with = "duration")]
-    pub failover_grace: Duration,
-    /// `dead-mark-retention`, 7 days: how long the dead mark of a server stays that doesn't come back; 0 s for ever.
-    #[serde(with = "duration")]
-    pub dead_mark_retention: Duration,
-    /// What the section `master` says.
-    #[serde(skip)]
-    pub master: RoleOptions,
-    /// What the section `worker` says.
-    #[serde(skip)]
-    pub worker: RoleOptions,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            max_heartbeat_interval: Duration::from_secs(10),
-            max_unchanged_interval: None,
-            heartbeat_format: HeartbeatFormat::default(),
-            max_cpu_load_avg: -1.0,
-            reserved_memory: 0.3,
-            host_weight: 100,
-            exec_threads: 100,
-            host_selector: Selector::default(),
-            failover_grace: Duration::ZERO,
-            dead_mark_retention: Duration::from_secs(7 * 24 * 3600),
-            master: RoleOptions::default(),
-            worker: RoleOptions::default(),
-        }
+config! {
+    /// How a server takes part in its cluster, `registry.cluster.*`; the names are DolphinScheduler's where it has them.
+    ///
+    /// What isn't written there may stand in DolphinScheduler's own section of the server's role, `master` or `worker`,
+    /// beside `registry`: see [`of_role`](Options::of_role).
+    #[derive(Clone, Debug, PartialEq)]
+    #[non_exhaustive]
+    pub struct Options {
+        /// How often a server beats; at once when its status changes.
+        pub max_heartbeat_interval: Duration = "10s",
+        /// How long a beat that says nothing new is left unwritten; without it every one is written.
+        pub max_unchanged_interval: Option<Duration>,
+        /// What servers of old releases of DolphinScheduler can read, as long as there are any.
+        pub heartbeat_format: HeartbeatFormat = "json",
+        /// The load average above which a server is abnormal; 0 and less is twice the processors.
+        pub max_cpu_load_avg: f64 = "-1",
+        /// The available memory, in GB, below which a server is abnormal.
+        pub reserved_memory: f64 = "0.3",
+        /// How much work a worker gets beside others.
+        pub host_weight: i32 = "100",
+        /// How many tasks a worker executes at once.
+        pub exec_threads: i32 = "100",
+        /// How a worker is chosen.
+        pub host_selector: Selector = "lower-weight",
+        /// How long a server may be gone before another takes over for it.
+        pub failover_grace: Duration = "0s",
+        /// How long the dead mark of a server stays that doesn't come back; 0s is for ever.
+        pub dead_mark_retention: Duration = "7d",
+    } and {
+        /// What the section `master` says.
+        pub master: RoleOptions,
+        /// What the section `worker` says.
+        pub worker: RoleOptions,
     }
 }
 

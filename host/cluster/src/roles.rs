@@ -5,33 +5,29 @@ mod tests;
 
 use std::time::Duration;
 
-use registry_config::{duration, from_value};
+use registry_config::{ConfigKey, Section, Value, config, duration, from_value, value};
 use registry_host::{DisconnectStrategy, Error, ErrorKind, Result, Setting, Settings};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{Figures, Role, balance::Selector};
 
-/// The keys that both roles have, by their names in all its releases.
-const BOTH: [&str; 11] = [
-    "max-heartbeat-interval",
-    "heartbeat-interval",
-    "max-cpu-load-avg",
-    "reserved-memory",
-    "registry-disconnect-strategy.strategy",
-    "registry-disconnect-strategy.max-waiting-time",
-    "server-load-protection.enabled",
-    "server-load-protection.max-system-cpu-usage-percentage-thresholds",
-    "server-load-protection.max-jvm-cpu-usage-percentage-thresholds",
-    "server-load-protection.max-system-memory-usage-percentage-thresholds",
-    "server-load-protection.max-disk-usage-percentage-thresholds",
+/// The keys that servers of one role have alone.
+const OF_ONE_ROLE: [(Role, &str); 5] = [
+    (Role::Master, "host-selector"),
+    (Role::Master, "worker-load-balancer-configuration-properties.type"),
+    (Role::Worker, "host-weight"),
+    (Role::Worker, "exec-threads"),
+    (Role::Worker, "groups"),
 ];
 
-fn keys(role: Role) -> Vec<&'static str> {
-    let own: &[&str] = match role {
-        Role::Master => &["host-selector", "worker-load-balancer-configuration-properties.type"],
-        Role::Worker => &["host-weight", "exec-threads", "groups"],
-    };
-    [&BOTH[..], own].concat()
+/// The keys of a role's section.
+fn keys(role: Role) -> Vec<ConfigKey> {
+    let of_the_other = |key: &ConfigKey| OF_ONE_ROLE.iter().any(|(its, name)| *its != role && *name == key.name);
+    Written::keys().into_iter().filter(|key| !of_the_other(key)).collect()
+}
+
+fn names(keys: &[ConfigKey]) -> Vec<&str> {
+    keys.iter().map(|key| &*key.name).collect()
 }
 
 /// What the section of a role says, and `registry.cluster` doesn't.
@@ -79,38 +75,52 @@ impl LoadProtection {
     }
 }
 
-/// The section as it is written.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct Written {
-    #[serde(with = "duration::option")]
-    max_heartbeat_interval: Option<Duration>,
-    #[serde(deserialize_with = "seconds_or_words")]
-    heartbeat_interval: Option<Duration>,
-    max_cpu_load_avg: Option<f64>,
-    reserved_memory: Option<f64>,
-    host_weight: Option<i32>,
-    exec_threads: Option<i32>,
-    groups: Option<Vec<String>>,
-    host_selector: Option<Selector>,
-    worker_load_balancer_configuration_properties: LoadBalancer,
-    registry_disconnect_strategy: Disconnect,
-    server_load_protection: Option<Protection>,
+config! {
+    /// The section as it is written.
+    struct Written {
+        /// How often a server of the role beats.
+        max_heartbeat_interval: Option<Duration>,
+        /// The same in older releases; a bare number below 100 is seconds, as in 2.0.
+        #[alias_of = "max-heartbeat-interval"]
+        heartbeat_interval: Option<SecondsOrWords>,
+        /// The load average above which the server is abnormal; 0 and less is twice the processors.
+        max_cpu_load_avg: Option<f64>,
+        /// The available memory, in GB, below which the server is abnormal.
+        reserved_memory: Option<f64>,
+        /// How much work a worker gets beside others.
+        host_weight: Option<i32>,
+        /// How many tasks a worker executes at once.
+        exec_threads: Option<i32>,
+        /// The worker's groups, for its host to register it in.
+        groups: Option<Vec<String>>,
+        /// How a worker is chosen.
+        host_selector: Option<Selector>,
+        /// The same in newer releases.
+        worker_load_balancer_configuration_properties: LoadBalancer,
+        /// What a server does without a session.
+        registry_disconnect_strategy: Disconnect,
+        /// From which use of its machine on a worker is busy.
+        server_load_protection: Option<Protection>,
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct LoadBalancer {
-    #[serde(rename = "type")]
-    selector: Option<Selector>,
+config! {
+    /// How a worker is chosen, in newer releases.
+    struct LoadBalancer {
+        /// How a worker is chosen, in newer releases.
+        #[alias_of = "host-selector"]
+        r#type: Option<Selector>,
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct Disconnect {
-    strategy: Option<Strategy>,
-    #[serde(with = "duration::option")]
-    max_waiting_time: Option<Duration>,
+config! {
+    /// What a server does without a session.
+    struct Disconnect {
+        /// What a server does without a session.
+        strategy: Option<Strategy>,
+        /// How long it waits at most; 100s if nothing is written.
+        max_waiting_time: Option<Duration>,
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -120,40 +130,38 @@ enum Strategy {
     Waiting,
 }
 
-#[derive(Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct Protection {
-    enabled: bool,
-    max_system_cpu_usage_percentage_thresholds: f64,
-    /// There is no JVM; read so that it is no mistake.
-    max_jvm_cpu_usage_percentage_thresholds: f64,
-    max_system_memory_usage_percentage_thresholds: f64,
-    max_disk_usage_percentage_thresholds: f64,
-}
+value!(Strategy, "stop or waiting");
 
-impl Default for Protection {
-    fn default() -> Self {
-        Protection {
-            enabled: true,
-            max_system_cpu_usage_percentage_thresholds: 0.7,
-            max_jvm_cpu_usage_percentage_thresholds: 0.7,
-            max_system_memory_usage_percentage_thresholds: 0.7,
-            max_disk_usage_percentage_thresholds: 0.7,
-        }
+config! {
+    /// From which use of its machine on a worker is busy.
+    struct Protection {
+        /// Whether a worker is ever busy.
+        enabled: bool = "true",
+        /// The share of all processors, from 0 to 1, above which a worker is busy.
+        max_system_cpu_usage_percentage_thresholds: f64 = "0.7",
+        /// Without effect: there is no JVM.
+        max_jvm_cpu_usage_percentage_thresholds: f64 = "0.7",
+        /// The share of the memory above which a worker is busy.
+        max_system_memory_usage_percentage_thresholds: f64 = "0.7",
+        /// The share of the root directory's disk above which a worker is busy.
+        max_disk_usage_percentage_thresholds: f64 = "0.7",
     }
 }
 
 /// In releases 2.0.x `heartbeat-interval: 10` is ten seconds, and no server beats every few milliseconds.
-fn seconds_or_words<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Duration>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    match text.trim().parse() {
-        Ok(seconds @ 1..100) => Ok(Some(Duration::from_secs(seconds))),
-        _ => words(&text).map(Some),
-    }
-}
+struct SecondsOrWords(Duration);
 
-fn words<E: de::Error>(text: &str) -> std::result::Result<Duration, E> {
-    duration::deserialize(de::value::StrDeserializer::new(text))
+impl Value for SecondsOrWords {
+    const KIND: &'static str = "duration";
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let duration = match text.trim().parse() {
+            Ok(seconds @ 1..100) => Ok(Duration::from_secs(seconds)),
+            _ => duration::parse(&text).map_err(de::Error::custom),
+        };
+        duration.map(SecondsOrWords)
+    }
 }
 
 impl RoleOptions {
@@ -163,7 +171,7 @@ impl RoleOptions {
     ///
     /// `InvalidConfig` names the key, the value, where it is written and what is accepted.
     pub(crate) fn of(settings: &Settings, role: Role) -> Result<Self> {
-        let section = settings.section_beside(role.name(), &keys(role))?;
+        let section = settings.section_beside(role.name(), &names(&keys(role)))?;
         section.near_misses().iter().for_each(|near_miss| tracing::warn!("{near_miss}"));
         let read = from_value::<Written>(section.json(), section.prefix()).map_err(Error::from);
         let read = read.and_then(|written| written.checked(settings, section.prefix()));
@@ -172,7 +180,7 @@ impl RoleOptions {
 
     /// What the sections of both roles say, each key with its source.
     pub(crate) fn written(settings: &Settings) -> Result<Vec<Setting>> {
-        let sections = Role::ALL.into_iter().map(|role| settings.merged_beside(role.name(), &keys(role)));
+        let sections = Role::ALL.into_iter().map(|role| settings.merged_beside(role.name(), &names(&keys(role))));
         Ok(sections.collect::<Result<Vec<_>>>()?.concat())
     }
 }
@@ -182,9 +190,10 @@ impl Written {
         let refused = |name: &str, what: String| {
             Err(Error::new(ErrorKind::InvalidConfig, what).with_key(format!("{prefix}.{name}")))
         };
+        let heartbeat_interval = self.heartbeat_interval.map(|SecondsOrWords(interval)| interval);
         for (name, interval) in [
             ("max-heartbeat-interval", self.max_heartbeat_interval),
-            ("heartbeat-interval", self.heartbeat_interval),
+            ("heartbeat-interval", heartbeat_interval),
             ("registry-disconnect-strategy.max-waiting-time", self.registry_disconnect_strategy.max_waiting_time),
         ] {
             if interval.is_some_and(|interval| interval.is_zero()) {
@@ -233,13 +242,13 @@ impl Written {
             Strategy::Waiting => DisconnectStrategy::Wait { at_most },
         });
         Ok(RoleOptions {
-            max_heartbeat_interval: self.max_heartbeat_interval.or(self.heartbeat_interval),
+            max_heartbeat_interval: self.max_heartbeat_interval.or(heartbeat_interval),
             max_cpu_load_avg: self.max_cpu_load_avg,
             reserved_memory: self.reserved_memory,
             host_weight: self.host_weight,
             exec_threads: self.exec_threads,
             groups: self.groups.filter(|groups| !groups.is_empty()),
-            host_selector: self.worker_load_balancer_configuration_properties.selector.or(self.host_selector),
+            host_selector: self.worker_load_balancer_configuration_properties.r#type.or(self.host_selector),
             disconnect_strategy: disconnect_strategy.filter(|_| !settings.is_written("disconnect-strategy")),
             load_protection: self.server_load_protection.filter(|protection| protection.enabled).map(|protection| {
                 LoadProtection {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use registry_plugin::{
-    Backend, Committed, ConfigKey, Context, Entry, Error, ErrorKind, Key, Listing, Outcome, Page, Result, Scope, Txn,
-    WatchSink,
+    Backend, Committed, Context, Entry, Error, ErrorKind, Key, Listing, Outcome, Page, Result, Scope, Txn, WatchSink,
 };
 use tokio::time::timeout;
 
@@ -51,7 +50,6 @@ impl Etcd {
 
 impl Backend for Etcd {
     const NAME: &'static str = "etcd";
-    const KEYS: &'static [ConfigKey] = Config::KEYS;
     type Config = Config;
 
     async fn connect(config: Config, context: Context) -> Result<Self> {

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use registry_plugin::{
-    Backend, Committed, ConfigKey, Contact, Context, Entry, Error, ErrorKind, Key, Listing, Moment, Page, Result,
-    Scope, SessionId, Txn, WatchSink,
+    Backend, Committed, Contact, Context, Entry, Error, ErrorKind, Key, Listing, Moment, Page, Result, Scope,
+    SessionId, Txn, WatchSink,
 };
 use tokio::time::sleep;
 
@@ -26,18 +26,17 @@ pub struct Memory {
 
 impl Backend for Memory {
     const NAME: &'static str = "memory";
-    const KEYS: &'static [ConfigKey] = Config::KEYS;
     type Config = Config;
 
     async fn connect(config: Config, context: Context) -> Result<Self> {
-        let (tree, session) = trees::join(&config.name);
+        let (tree, session) = trees::join(&config.name.0);
         let timeout = context.session_timeout();
         let client = || Client { tree: tree.clone(), session, timeout };
         // A session in this process can't lose contact.
         context.session().connected(session, timeout, Contact::Always);
         context.spawn(expire_in_time(client()));
         let (namespace, _client) = (Namespace::new(context.namespace()), client());
-        Ok(Memory { tree, name: config.name, namespace, session, _client })
+        Ok(Memory { tree, name: config.name.0, namespace, session, _client })
     }
 
     async fn server(&self) -> Result<String> {

@@ -16,6 +16,6 @@ mod txn;
 mod watch;
 
 pub use backend::Memory;
-pub use config::Config;
+pub use config::{Config, TreeName};
 
 registry_plugin::export_plugin!(Memory);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use registry_plugin::{
-    Backend, Capabilities, Capability, Committed, ConfigKey, Context, Entry, Held, Key, Listing, LockRequest, Page,
-    Result, Scope, Txn, WatchSink, lock::recipe::contend,
+    Backend, Capabilities, Capability, Committed, Context, Entry, Held, Key, Listing, LockRequest, Page, Result, Scope,
+    Txn, WatchSink, lock::recipe::contend,
 };
 use tokio::join;
 use zookeeper_client::Client;
@@ -50,7 +50,6 @@ impl Zookeeper {
 
 impl Backend for Zookeeper {
     const NAME: &'static str = "zookeeper";
-    const KEYS: &'static [ConfigKey] = Config::KEYS;
     /// A follower tells the leader of its sessions late, by up to half a tick.
     const MARGIN: u32 = 4;
     /// It warns of each attempt to connect that fails, of which there are many until a server is back.

@@ -23,6 +23,6 @@ mod word;
 mod tests;
 
 pub use backend::Zookeeper;
-pub use config::Config;
+pub use config::{Config, Servers};
 
 registry_plugin::export_plugin!(Zookeeper);

@@ -17,6 +17,9 @@ pub struct ConfigKey {
     pub doc: Cow<'static, str>,
     /// Whether the value is never shown.
     pub secret: bool,
+    /// The key that it is another name of, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias_of: Option<Cow<'static, str>>,
 }
 
 impl ConfigKey {
@@ -28,6 +31,7 @@ impl ConfigKey {
             default: Cow::Borrowed(default),
             doc: Cow::Borrowed(doc),
             secret: false,
+            alias_of: None,
         }
     }
 

@@ -10,7 +10,7 @@
 //! | compare names, or guess what one was meant to be | [`kebab`], [`nearest`], [`slip_of`] |
 //! | show a value | [`quoted`], [`redacted`], [`Secret`] |
 //! | refuse one | [`ConfigError`], with the [`Source`] that wrote it |
-//! | describe a key | [`ConfigKey`] |
+//! | declare a struct of keys, with their defaults and descriptions | [`config!`], [`ConfigKey`] |
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,10 @@ mod names;
 pub mod reader;
 mod redaction;
 mod secret;
+#[doc(hidden)]
+pub mod section;
 mod source;
+mod value;
 
 pub use error::ConfigError;
 pub use key::ConfigKey;
@@ -29,4 +32,9 @@ pub use names::{kebab, nearest, slip_of};
 pub use reader::{from_slice, from_value};
 pub use redaction::{HIDDEN, names_secret, quoted, redacted};
 pub use secret::Secret;
+pub use section::Section;
 pub use source::Source;
+pub use value::Value;
+
+#[doc(hidden)]
+pub use serde;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use registry_api::{Capabilities, Committed, Entry, Held, Key, Listing, Page, Result, Scope, Txn};
-use registry_config::ConfigKey;
-use serde::de::DeserializeOwned;
+use registry_config::Section;
 
 use crate::{Context, LockRequest, WatchSink, lock::recipe};
 
@@ -20,9 +19,6 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// The name that `registry.type` selects the backend by: lower-case letters, digits and `-`.
     const NAME: &'static str;
 
-    /// Every key of [`Config`](Backend::Config), for `registry plugins show` and for hiding secrets.
-    const KEYS: &'static [ConfigKey];
-
     /// What part of its timeout before the server could expire it a session without contact is given up (4.3): a tenth.
     const MARGIN: u32 = 10;
 
@@ -30,8 +26,9 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// step of this backend's own, which says itself what its host has to know.
     const QUIETED: &'static [&'static str] = &[];
 
-    /// The backend's own configuration: what stands under `registry.<name>`.
-    type Config: DeserializeOwned + Send + 'static;
+    /// The backend's own configuration: what stands under `registry.<name>`, declared by
+    /// [`config!`](macro@crate::config::config). Its keys are shown by `registry plugins show`, and which are secret.
+    type Config: Section + Send + 'static;
 
     /// What the backend can do at best, known before it is connected.
     fn claims() -> Capabilities {

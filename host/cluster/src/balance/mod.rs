@@ -14,6 +14,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
+use registry_config::value;
 use registry_host::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
@@ -43,6 +44,8 @@ pub enum Selector {
     /// In turn, as often as its use of cpu, memory and threads leaves room.
     DynamicWeightedRoundRobin,
 }
+
+value!(Selector, "random, round-robin, lower-weight, fixed-weighted-round-robin or dynamic-weighted-round-robin");
 
 /// Chooses workers, and remembers what it has chosen.
 #[derive(Debug)]

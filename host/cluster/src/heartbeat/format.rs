@@ -1,5 +1,6 @@
 //! The formats of a heartbeat, by the releases of DolphinScheduler that write and read them.
 
+use registry_config::value;
 use serde::Deserialize;
 
 /// How a heartbeat is written: `registry.cluster.heartbeat-format`.
@@ -25,6 +26,8 @@ pub enum HeartbeatFormat {
     #[serde(skip_deserializing)]
     Fields14,
 }
+
+value!(HeartbeatFormat, "json, dolphinscheduler-1.3 or dolphinscheduler-2.0");
 
 impl HeartbeatFormat {
     pub(super) const ALL: [Self; 4] = [Self::Json, Self::Fields10, Self::Fields13, Self::Fields14];

@@ -50,6 +50,7 @@ impl Metadata {
                     default: key.default.into_string().into(),
                     doc: key.doc.into_string().into(),
                     secret: key.secret,
+                    alias_of: None,
                 })
                 .collect(),
         };

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use registry_memory::{Config, Memory};
+use registry_memory::{Config, Memory, TreeName};
 use registry_plugin::{
     Backend, Check, Committed, Context, Entry, ErrorKind, Key, Listing, Mode, Operation, Options, Page, Result, Txn,
 };
@@ -34,7 +34,7 @@ impl Session {
         options.namespace = namespace.to_owned();
         options.session_timeout = timeout;
         let context = Context::detached::<Memory>(options, Handle::current());
-        let config = Config { name: tree.to_owned() };
+        let config = Config { name: TreeName(tree.to_owned()) };
         let memory = Memory::connect(config, context.clone()).await.expect("memory connects");
         Session { memory, context }
     }

@@ -78,7 +78,7 @@ impl Settings {
             }
         }
         let user = User::new(&config, context)?;
-        let ConnectString { servers, chroot } = ConnectString::read(&config.connect_string)
+        let ConnectString { servers, chroot } = ConnectString::read(&config.connect_string.0)
             .map_err(|refused| invalid(context, "connect-string", refused))?;
         let trust = config.tls.read(context)?;
         // The client takes it for granted that every host can stand in a certificate.

@@ -10,88 +10,91 @@ mod user;
 
 use std::{path::PathBuf, time::Duration};
 
-use registry_plugin::{
-    ConfigKey,
-    config::{Secret, duration},
-};
+use registry_plugin::config::{Secret, config, value};
 use serde::Deserialize;
 
 pub(crate) use dial::{Dial, Settings};
 pub(crate) use servers::Server;
+pub use servers::Servers;
 pub(crate) use tls::Trust;
 
-/// The configuration of the ZooKeeper backend.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
-pub struct Config {
-    /// The servers as ZooKeeper's own clients write them, `host:port,host:port/chroot`, or as a list.
-    #[serde(deserialize_with = "servers::joined")]
-    pub connect_string: String,
-    /// How opening is tried again.
-    pub retry_policy: RetryPolicy,
-    /// How long a server may take to answer before the next one is tried, at most a quarter of the session timeout, and
-    /// three quarters of `registry.operation-timeout` or 2 s, whichever is longer.
-    #[serde(with = "duration")]
-    pub connection_timeout: Duration,
-    /// How long opening may take in all.
-    #[serde(with = "duration")]
-    pub block_until_connected: Duration,
-    /// `user:password` of the digest scheme; what is then put, only this user may see and change.
-    pub digest: Option<Secret>,
-    /// The same under the name that newer releases of DolphinScheduler give it.
-    pub authorization: Authorization,
-    /// A user of SASL's DIGEST-MD5; what is then put, only this user may see and change.
-    pub sasl: Sasl,
-    /// TLS; all servers are spoken to in it if anything is set here.
-    pub tls: Tls,
-    /// How much a read waits for what other clients have written.
-    pub sync_reads: Option<SyncReads>,
+config! {
+    /// The configuration of the ZooKeeper backend.
+    #[derive(Clone, Debug)]
+    pub struct Config {
+        /// The servers, and the chroot; may be a list, the chroot after its last server.
+        pub connect_string: Servers = "127.0.0.1:2181",
+        /// How opening is tried again.
+        pub retry_policy: RetryPolicy,
+        /// How long a server may take to answer before the next one is tried.
+        ///
+        /// It is at most a quarter of the session timeout, and three quarters of `registry.operation-timeout` or 2 s,
+        /// whichever is longer.
+        pub connection_timeout: Duration = "15s",
+        /// How long opening may take in all.
+        pub block_until_connected: Duration = "15s",
+        /// Who to be; what is put, only this user may see and change.
+        #[kind = "user:password"]
+        pub digest: Option<Secret>,
+        /// Users of ZooKeeper's authentication schemes.
+        pub authorization: Authorization,
+        /// A user of SASL's DIGEST-MD5.
+        pub sasl: Sasl,
+        /// TLS; all servers are spoken to in it if anything is set here.
+        pub tls: Tls,
+        /// What a read waits for: the server catches up with the leader, or a quorum agrees (linearizable reads).
+        pub sync_reads: Option<SyncReads>,
+    }
 }
 
-/// How opening is tried again, within the time that it may take in all. A lost session is opened again without end, with the
-/// same pauses.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
-pub struct RetryPolicy {
-    /// The first pause; each further one is twice as long.
-    #[serde(with = "duration")]
-    pub base_sleep_time: Duration,
-    /// The longest pause; jitter may double it.
-    #[serde(with = "duration")]
-    pub max_sleep: Duration,
-    /// How many attempts follow the first. Each tries every server once.
-    pub max_retries: u32,
+config! {
+    /// How opening is tried again, within the time that it may take in all. A lost session is opened again without end,
+    /// with the same pauses.
+    #[derive(Clone, Debug)]
+    pub struct RetryPolicy {
+        /// The first pause before opening is tried again; each further one is twice as long.
+        pub base_sleep_time: Duration = "1s",
+        /// The longest of these pauses; jitter may double it.
+        pub max_sleep: Duration = "3s",
+        /// How many attempts follow the first, within block-until-connected; each tries every server once.
+        pub max_retries: u32 = "5",
+    }
 }
 
-/// Users of ZooKeeper's authentication schemes.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
-pub struct Authorization {
-    /// `user:password` of the digest scheme.
-    pub digest: Option<Secret>,
+config! {
+    /// Users of ZooKeeper's authentication schemes.
+    #[derive(Clone, Debug)]
+    pub struct Authorization {
+        /// Another name for digest, which newer releases of DolphinScheduler give it.
+        #[kind = "user:password"]
+        #[alias_of = "digest"]
+        pub digest: Option<Secret>,
+    }
 }
 
-/// A user of SASL's DIGEST-MD5.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
-pub struct Sasl {
-    /// The user.
-    pub user: Option<String>,
-    /// The user's password.
-    pub password: Option<Secret>,
+config! {
+    /// A user of SASL's DIGEST-MD5.
+    #[derive(Clone, Debug)]
+    pub struct Sasl {
+        /// Who to be, by SASL's DIGEST-MD5; what is put, only this user may see and change.
+        pub user: Option<String>,
+        /// The user's password.
+        pub password: Option<Secret>,
+    }
 }
 
-/// TLS: whom to trust and who to be. Paths are relative to the folder of the configuration file. A server's certificate must
-/// have the name that the connect string calls the server by.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
-pub struct Tls {
-    /// The certificates to trust, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// The certificate to show, PEM, with those between it and the authority's.
-    pub cert_file: Option<PathBuf>,
-    /// Its private key, PEM.
-    pub key_file: Option<PathBuf>,
+config! {
+    /// TLS: whom to trust and who to be. Paths are relative to the folder of the configuration file. A server's certificate
+    /// must have the name that the connect string calls the server by.
+    #[derive(Clone, Debug)]
+    pub struct Tls {
+        /// The certificates to trust, PEM; all servers use TLS if it is set.
+        pub ca_file: Option<PathBuf>,
+        /// The certificate to show, PEM, with those between it and the authority's; needs tls.key-file.
+        pub cert_file: Option<PathBuf>,
+        /// Its private key, PEM; needs tls.cert-file.
+        pub key_file: Option<PathBuf>,
+    }
 }
 
 /// How much a read waits for what other clients have written.
@@ -104,74 +107,4 @@ pub enum SyncReads {
     Quorum,
 }
 
-impl Config {
-    pub(crate) const KEYS: &'static [ConfigKey] = &[
-        ConfigKey::new(
-            "connect-string",
-            "host:port,…/chroot",
-            "127.0.0.1:2181",
-            "the servers, and the chroot; may be a list, the chroot after its last server",
-        ),
-        ConfigKey::new(
-            "retry-policy.base-sleep-time",
-            "duration",
-            "1s",
-            "the first pause before opening is tried again; each further one is twice as long",
-        ),
-        ConfigKey::new("retry-policy.max-sleep", "duration", "3s", "the longest of these pauses"),
-        ConfigKey::new(
-            "retry-policy.max-retries",
-            "number",
-            "5",
-            "how many attempts follow the first, within block-until-connected",
-        ),
-        ConfigKey::new(
-            "connection-timeout",
-            "duration",
-            "15s",
-            "how long a server may take to answer, at most a quarter of the session timeout and about three of the operation timeout",
-        ),
-        ConfigKey::new("block-until-connected", "duration", "15s", "how long opening may take in all"),
-        ConfigKey::new("digest", "user:password", "", "who to be; what is put, only this user may see and change")
-            .secret(),
-        ConfigKey::new("authorization.digest", "user:password", "", "another name for digest").secret(),
-        ConfigKey::new(
-            "sasl.user",
-            "text",
-            "",
-            "who to be, by SASL's DIGEST-MD5; what is put, only this user may see and change",
-        ),
-        ConfigKey::new("sasl.password", "text", "", "the user's password").secret(),
-        ConfigKey::new("tls.ca-file", "path", "", "the certificates to trust, PEM; all servers use TLS if it is set"),
-        ConfigKey::new("tls.cert-file", "path", "", "the certificate to show, PEM; needs tls.key-file"),
-        ConfigKey::new("tls.key-file", "path", "", "its private key, PEM; needs tls.cert-file"),
-        ConfigKey::new(
-            "sync-reads",
-            "sync or quorum",
-            "",
-            "what a read waits for: the server catches up with the leader, or a quorum agrees (linearizable reads)",
-        ),
-    ];
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            connect_string: "127.0.0.1:2181".to_owned(),
-            retry_policy: RetryPolicy::default(),
-            connection_timeout: Duration::from_secs(15),
-            block_until_connected: Duration::from_secs(15),
-            digest: None,
-            authorization: Authorization::default(),
-            sasl: Sasl::default(),
-            tls: Tls::default(),
-            sync_reads: None,
-        }
-    }
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        RetryPolicy { base_sleep_time: Duration::from_secs(1), max_sleep: Duration::from_secs(3), max_retries: 5 }
-    }
-}
+value!(SyncReads, "sync or quorum");

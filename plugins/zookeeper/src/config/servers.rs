@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-use registry_plugin::Key;
+use registry_plugin::{Key, config::Value};
 use serde::{Deserialize, Deserializer};
 
 /// What is accepted as a connect string.
@@ -15,13 +15,16 @@ const ACCEPTED: &str =
 /// Where ZooKeeper listens if nothing else is said.
 const PORT: u16 = 2181;
 
-/// Reads a connect string, which may be written as a list of servers.
-///
-/// # Errors
-///
-/// What is neither a text nor a list of texts.
-pub(super) fn joined<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Vec::<String>::deserialize(deserializer).map(|servers| servers.join(","))
+/// A connect string as it is written: one text, or a list of servers.
+#[derive(Clone, Debug)]
+pub struct Servers(pub String);
+
+impl Value for Servers {
+    const KIND: &'static str = "host:port,…/chroot";
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<String>::deserialize(deserializer).map(|servers| Servers(servers.join(",")))
+    }
 }
 
 /// A server's host and port.

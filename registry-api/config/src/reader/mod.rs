@@ -86,6 +86,13 @@ pub fn from_slice<T: DeserializeOwned>(json: &[u8], prefix: &str) -> Result<T, C
     from_value(&parse_json(json, prefix)?, prefix)
 }
 
+/// Reads one text as the value of `key`.
+pub(crate) fn from_text<T: crate::Value>(text: &str, key: &str) -> Result<T, ConfigError> {
+    let value = Value::String(text.to_owned());
+    let read = T::read(Reader::section(&value, key));
+    read.map_err(|refused| refused.at(key, Some(text)).into_config_error(key))
+}
+
 /// A section that is given as JSON text, unread.
 ///
 /// # Errors

@@ -10,7 +10,10 @@ use super::{
     connect::connect,
     connection::{claimed, lacking},
 };
-use crate::{Backend, config::WORKER_THREADS};
+use crate::{
+    Backend,
+    config::{Section, WORKER_THREADS},
+};
 
 /// What the author's `Cargo.toml` says of the plugin.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +47,7 @@ pub fn about<B: Backend>(package: Package) -> RawAbout {
         homepage: package.homepage.into(),
         rustc: env!("REGISTRY_RUSTC").into(),
         lacking: lacking(&claimed(B::claims)),
-        keys: B::KEYS
+        keys: B::Config::keys()
             .iter()
             .chain([&WORKER_THREADS])
             .map(|key| RawConfigKey {

@@ -4,6 +4,8 @@
 //! [`from_value`] does, and refuses what it can't read with the key's full path, the value, and what is accepted. What
 //! a backend itself then finds wrong it refuses with [`invalid`].
 //!
+//! [`config!`](macro@config) declares the type, each key once: its name, type, default and description.
+//!
 //! [`Backend::Config`]: crate::Backend::Config
 
 pub mod pem;
@@ -11,7 +13,9 @@ mod refusal;
 mod workers;
 
 pub use refusal::{both, invalid};
-pub use registry_config::{ConfigError, Secret, duration, from_slice, from_value, reader};
+pub use registry_config::{
+    ConfigError, Secret, Section, Value, config, duration, from_slice, from_value, reader, value,
+};
 pub(crate) use workers::{WORKER_THREADS, take_worker_threads};
 
 #[cfg(test)]

@@ -5,10 +5,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use registry_memory::Memory;
+use registry_memory::{Memory, TreeName};
 use registry_plugin::{
-    Applied, Backend, Bytes, Capabilities, Capability, Check, Committed, ConfigKey, Context, Entry, Error, Held, Key,
-    Listing, LockRequest, Mode, Operation, Outcome, Page, Result, Scope, Txn, WatchSink, export, lock::recipe,
+    Applied, Backend, Bytes, Capabilities, Capability, Check, Committed, Context, Entry, Error, Held, Key, Listing,
+    LockRequest, Mode, Operation, Outcome, Page, Result, Scope, Txn, WatchSink,
+    config::{config, value},
+    export,
+    lock::recipe,
 };
 use serde::Deserialize;
 
@@ -93,11 +96,16 @@ pub(crate) struct Lawless {
     read: Mutex<HashMap<String, Option<Entry>>>,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Config {
-    fault: Fault,
-    tree: String,
+config! {
+    pub(crate) struct Config {
+        /// What is wrong.
+        fault: Fault = "none",
+        /// Its tree.
+        tree: TreeName = "default",
+    }
 }
+
+value!(Fault, "text");
 
 extern "C" fn about() -> export::RawAbout {
     let (version, licence, homepage) = ("0.1.0", "Apache-2.0", "");
@@ -143,8 +151,6 @@ impl Lawless {
 
 impl Backend for Lawless {
     const NAME: &'static str = "lawless";
-    const KEYS: &'static [ConfigKey] =
-        &[ConfigKey::new("fault", "text", "none", "what is wrong"), ConfigKey::new("tree", "text", "", "its tree")];
     type Config = Config;
 
     async fn connect(config: Config, context: Context) -> Result<Self> {

@@ -15,7 +15,7 @@ use registry_api::{
 };
 use tokio::{runtime::Handle, sync::watch, task::yield_now, time::sleep};
 
-use crate::{Backend, ConfigKey, Contact, Context, Options, SessionReporter, WatchSink, tasks::Tasks};
+use crate::{Backend, Contact, Context, Options, SessionReporter, WatchSink, tasks::Tasks};
 
 /// What the server keeps.
 #[derive(Default)]
@@ -199,7 +199,6 @@ impl Tree {
 
 impl Backend for Tree {
     const NAME: &'static str = "tree";
-    const KEYS: &'static [ConfigKey] = &[];
     type Config = ();
 
     async fn connect(_: (), _: Context) -> Result<Self> {
