@@ -1,9 +1,9 @@
-//! What a view costs: ten thousand workers in two hundred groups beat every ten seconds, and somebody looks on. On etcd that is a
-//! process of its own; in memory, where there is only one, it is what that one uses more than without.
+//! What a view costs: ten thousand workers in two hundred groups beat every ten seconds, and somebody looks on. On etcd
+//! that is a process of its own; in memory, where there is only one, it is what that one uses more than without.
 //!
 //! It starts an etcd, and takes the plugins that were built beside it: `cargo test -p registry-cluster --no-run`, then
-//! `cargo run -p registry-cluster --example crowd`, with `-- memory` after it or without; with `--release` at both for figures
-//! that count.
+//! `cargo run -p registry-cluster --example crowd`, with `-- memory` after it or without; with `--release` at both for
+//! figures that count.
 
 use std::{
     env, fs,

@@ -8,8 +8,8 @@ use crate::{Role, keys::mark_name, record::RECORDS};
 
 /// What the records of all lives at an address stand below.
 ///
-/// Whoever puts one there puts this, too: whose version is still the same has seen all who have registered at the address, in
-/// whichever groups, as long as one of them is still there. It goes with the last of them.
+/// Whoever puts one there puts this, too: whose version is still the same has seen all who have registered at the
+/// address, in whichever groups, as long as one of them is still there. It goes with the last of them.
 pub(crate) fn folder(role: Role, address: &str) -> String {
     format!("{RECORDS}/{}", mark_name(role, address))
 }
@@ -24,8 +24,8 @@ pub(crate) async fn remove_if_empty(registry: &Registry, folder: &str) -> Result
 
 /// Who had registered at an address when it was looked at.
 ///
-/// A server's own entries are no proof of that: on ZooKeeper nothing that a Txn can check tells one for certain from another that was
-/// put in its place (contract 3.7).
+/// A server's own entries are no proof of that: on ZooKeeper nothing that a Txn can check tells one for certain from
+/// another that was put in its place (contract 3.7).
 pub(crate) struct Registered {
     folder: String,
     /// The folder's version, and a record without which it could be another folder; nothing if there was none.

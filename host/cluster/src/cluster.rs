@@ -21,8 +21,8 @@ use crate::{
 ///
 /// # Behavior
 ///
-/// What is told here is what the registry last told: while contact is lost, that is the past. After a reconnect what changed
-/// meanwhile is told by itself. The watch ends with the last clone.
+/// What is told here is what the registry last told: while contact is lost, that is the past. After a reconnect what
+/// changed meanwhile is told by itself. The watch ends with the last clone.
 #[derive(Clone, Debug)]
 pub struct Cluster(Arc<Inner>);
 
@@ -61,14 +61,15 @@ impl Cluster {
     ///
     /// # Behavior
     ///
-    /// A master holds `/lock/failover/startup-masters` meanwhile. The server's own dead mark is cleared and its entries are put
-    /// at once, all or none; the entries of a former process at the same address are taken over: if that still runs, it is told to
-    /// stop. Ready when the server's own view shows it.
+    /// A master holds `/lock/failover/startup-masters` meanwhile. The server's own dead mark is cleared and its entries
+    /// are put at once, all or none; the entries of a former process at the same address are taken over: if that still
+    /// runs, it is told to stop. Ready when the server's own view shows it.
     ///
     /// # Errors
     ///
-    /// `Timeout` and `Unavailable` if the registry can't be reached for `registry.operation-timeout`; `SessionLost` if its host is
-    /// [to stop](registry_host::Session::stop_wanted): another registry has to be opened; `Other` if the machine can't be measured.
+    /// `Timeout` and `Unavailable` if the registry can't be reached for `registry.operation-timeout`; `SessionLost` if
+    /// its host is [to stop](registry_host::Session::stop_wanted): another registry has to be opened; `Other` if the
+    /// machine can't be measured.
     ///
     /// # Cancellation
     ///
@@ -144,9 +145,10 @@ impl Cluster {
     ///
     /// # Behavior
     ///
-    /// It is right as soon as the view is: milliseconds after a master has joined, left or become abnormal. A master that is cut
-    /// off has its slot until its session is `Lost`, which it is told before the others can see it gone. One whose process has stood
-    /// still, for a twelfth of the session's timeout or longer, has none until the registry has answered again.
+    /// It is right as soon as the view is: milliseconds after a master has joined, left or become abnormal. A master
+    /// that is cut off has its slot until its session is `Lost`, which it is told before the others can see it gone.
+    /// One whose process has stood still, for a twelfth of the session's timeout or longer, has none until the registry
+    /// has answered again.
     pub fn slot(&self, address: &str) -> std::result::Result<Slot, NoSlot> {
         let registry = &self.0.registry;
         let slot = match registry.session().state() {

@@ -1,9 +1,9 @@
 //! Registration, heartbeats, membership, balancing and failover for host servers.
 //!
-//! A [`Cluster`] is the servers that share a registry, seen through one watch. A server [registers](Cluster::register) and is
-//! a [`Membership`] from then on, which beats until it [leaves](Membership::leave) or is told to [stop](Membership::stopped). A
-//! master can take over for [those who have gone](Membership::fail_over). Keys and values are DolphinScheduler's, so that its
-//! servers and these see each other.
+//! A [`Cluster`] is the servers that share a registry, seen through one watch. A server [registers](Cluster::register)
+//! and is a [`Membership`] from then on, which beats until it [leaves](Membership::leave) or is told to
+//! [stop](Membership::stopped). A master can take over for [those who have gone](Membership::fail_over). Keys and
+//! values are DolphinScheduler's, so that its servers and these see each other.
 //!
 //! # A host server
 //!
@@ -82,9 +82,9 @@
 //! | `/lock/failover/startup-masters` | lock | held by a master while it registers |
 //! | `/lock/failover/masters`, `/lock/failover/workers` | locks | held while a master takes over |
 //!
-//! The record of a server's life is put together with its entries, and is removed when it leaves in order, or when somebody
-//! has taken over for it; with the last one of an address goes what they stood below. Each beat checks that it is still untouched.
-//! What a cluster that takes over for nobody leaves there stays.
+//! The record of a server's life is put together with its entries, and is removed when it leaves in order, or when
+//! somebody has taken over for it; with the last one of an address goes what they stood below. Each beat checks that it
+//! is still untouched. What a cluster that takes over for nobody leaves there stays.
 //!
 //! # When data are deleted
 //!
@@ -106,30 +106,31 @@
 //!
 //! # What it promises, and when
 //!
-//! - **A view** is complete when it opens, and right again after each reconnect as soon as the registry has told what changed.
-//! - **No two of one address.** Who registers takes the entries over in one Txn, and writes into its predecessor's record that it is replaced. No
-//!   beat of that succeeds any more; if it runs, it is told to stop, which takes as long as an event of the registry, or as
-//!   a beat if the two have no group in common.
-//! - **Who is cut off** is told so before its session ends at the server, and from then on has no [slot](Membership::slot). Neither
-//!   has one whose process was stopped for long, as soon as it goes on. By
-//!   `registry.disconnect-strategy` it stops or [waits](Standing::Waiting). Others take over once its session has ended,
-//!   and `registry.cluster.failover-grace` later.
-//! - **Slots** are the same for all masters whose views are the same: within milliseconds of an event. Two may take themselves
-//!   for the owner of the same work meanwhile; what must be done once is done under a lock. Beside masters of
-//!   DolphinScheduler, whose versions count in several other ways, no master has a [slot](Slot), and a warning says so:
-//!   run masters of one kind.
+//! - **A view** is complete when it opens, and right again after each reconnect as soon as the registry has told what
+//!   changed.
+//! - **No two of one address.** Who registers takes the entries over in one Txn, and writes into its predecessor's
+//!   record that it is replaced. No beat of that succeeds any more; if it runs, it is told to stop, which takes as long
+//!   as an event of the registry, or as a beat if the two have no group in common.
+//! - **Who is cut off** is told so before its session ends at the server, and from then on has no
+//!   [slot](Membership::slot). Neither has one whose process was stopped for long, as soon as it goes on. By
+//!   `registry.disconnect-strategy` it stops or [waits](Standing::Waiting). Others take over once its session has
+//!   ended, and `registry.cluster.failover-grace` later.
+//! - **Slots** are the same for all masters whose views are the same: within milliseconds of an event. Two may take
+//!   themselves for the owner of the same work meanwhile; what must be done once is done under a lock. Beside masters
+//!   of DolphinScheduler, whose versions count in several other ways, no master has a [slot](Slot), and a warning says
+//!   so: run masters of one kind.
 //! - **A take-over** is run by one master at a time, whose [`Guard`](registry_host::Guard) fences its writes, until one
 //!   has written down that it is done.
 //!
 //! # What it costs
 //!
-//! A heartbeat is one Txn of about 350 bytes for each group every `max-heartbeat-interval`, and an event of as much to each view.
-//! Ten thousand workers in one group each are 1,000 Txns and 350 kB a second to the backend. The view of one process, which is
-//! one watch, took 2.8% of one processor at 1,000 beats a second on etcd, plugin included, and 1.1% in memory
-//! (`examples/crowd.rs`, release build, 2026-11-20).
-//! Beside its entries a server keeps one ephemeral more, which is written once for each session.
-//! `max-unchanged-interval` leaves those unwritten that say nothing new: while no figure has moved by a
-//! twentieth and no status has changed, a server is only as often heard of as that says. That it lives is proved by its session.
+//! A heartbeat is one Txn of about 350 bytes for each group every `max-heartbeat-interval`, and an event of as much to
+//! each view. Ten thousand workers in one group each are 1,000 Txns and 350 kB a second to the backend. The view of one
+//! process, which is one watch, took 2.8% of one processor at 1,000 beats a second on etcd, plugin included, and 1.1%
+//! in memory (`examples/crowd.rs`, release build, 2026-11-20). Beside its entries a server keeps one ephemeral more,
+//! which is written once for each session. `max-unchanged-interval` leaves those unwritten that say nothing new: while
+//! no figure has moved by a twentieth and no status has changed, a server is only as often heard of as that says. That
+//! it lives is proved by its session.
 
 #![forbid(unsafe_code)]
 

@@ -10,7 +10,8 @@ use crate::{HeartbeatFormat, Limits, Role, RoleOptions, balance::Selector, gauge
 const SECTION: &str = "cluster";
 
 config! {
-    /// How a server takes part in its cluster, `registry.cluster.*`; the names are DolphinScheduler's where it has them.
+    /// How a server takes part in its cluster, `registry.cluster.*`; the names are DolphinScheduler's where it has
+    /// them.
     ///
     /// What isn't written there may stand in DolphinScheduler's own section of the server's role, `master` or `worker`,
     /// beside `registry`: see [`of_role`](Options::of_role).

@@ -1,7 +1,8 @@
 //! Whether this process has stood still, so that its session may be over without its having heard of it.
 //!
-//! A process that was stopped, or whose machine slept, goes on where it was: for a moment it believes what it believed before. It
-//! is told that its session is lost as soon as somebody looks at the clock, which may be somebody else than who asks.
+//! A process that was stopped, or whose machine slept, goes on where it was: for a moment it believes what it believed
+//! before. It is told that its session is lost as soon as somebody looks at the clock, which may be somebody else than
+//! who asks.
 
 use std::{
     sync::{
@@ -16,8 +17,8 @@ use tokio::time::sleep;
 
 use crate::{keys::NODES, task::Task};
 
-/// What part of the session's timeout it may stand still: less than what sessions are given up before they end, which is a
-/// tenth at least.
+/// What part of the session's timeout it may stand still: less than what sessions are given up before they end, which
+/// is a tenth at least.
 const STILL: u32 = 12;
 
 /// How many beats there are in that time.
@@ -50,8 +51,8 @@ async fn beat(registry: Registry, last: Arc<AtomicU64>) {
         let timeout = registry.session().timeout();
         sleep((timeout / STILL / BEATS).max(Duration::from_millis(1))).await;
         let now = now();
-        // No call is sent before the clock was looked at. One that was answered proves that there is a session, and if it is
-        // another one, that all have been told before.
+        // No call is sent before the clock was looked at. One that was answered proves that there is a session, and if
+        // it is another one, that all have been told before.
         if !is_still(last.load(Ordering::Relaxed), now, timeout) || registry.get(NODES).await.is_ok() {
             last.store(now, Ordering::Relaxed);
         }

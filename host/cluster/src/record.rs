@@ -1,7 +1,7 @@
 //! What is written down of each life of a server, until somebody has taken over for it or it has left in order.
 //!
-//! A server's own entry goes with its session. What it leaves behind is known from its record: it stays, says where the entry
-//! was, and that somebody has begun to take over. A life whose record is gone is over for good.
+//! A server's own entry goes with its session. What it leaves behind is known from its record: it stays, says where the
+//! entry was, and that somebody has begun to take over. A life whose record is gone is over for good.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

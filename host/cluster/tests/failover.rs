@@ -437,7 +437,8 @@ async fn a_life_that_was_taken_over_for_and_shows_up_again_is_not_taken_over_for
         drop(gone);
         wait_until("it is taken over for", SOON, || book.done_for(&lost_life) == 1).await;
         nothing_is_left_to_take_over(&first.cluster, 1).await;
-        // As a session does that has followed a lost one, until its server knows better; beside it one that is looked at, too.
+        // As a session does that has followed a lost one, until its server knows better; beside it one that is looked
+        // at, too.
         let other = registry_suite::open(settings.clone()).await.expect("a registry");
         let again = other.txn().put_ephemeral("/nodes/worker/a/w:1", &value);
         again.put_ephemeral("/nodes/worker/a/w:2", r#"{"startupTime":7,"processId":7}"#).commit().await.expect("a Txn");

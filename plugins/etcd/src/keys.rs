@@ -25,7 +25,8 @@ impl Namespace {
         self.with(path, "/")..self.with(path, "0")
     }
 
-    /// The smallest single range with the key and all below it; for all but the root it may hold siblings too, such as `/a-b`.
+    /// The smallest single range with the key and all below it; for all but the root it may hold siblings too, such as
+    /// `/a-b`.
     pub(crate) fn around(&self, key: Key<'_>) -> Range<Vec<u8>> {
         let below = self.below(key);
         if key.is_root() { below } else { self.raw(key)..below.end }

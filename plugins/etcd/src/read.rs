@@ -73,8 +73,9 @@ impl Reader<'_> {
     ///
     /// # Behavior
     ///
-    /// Only keys are read, and the first page tells whether the key itself exists. After each page the rest of the child
-    /// that it ended in is jumped over, so that a few deep children cost a few pages and not all that is below them.
+    /// Only keys are read, and the first page tells whether the key itself exists. After each page the rest of the
+    /// child that it ended in is jumped over, so that a few deep children cost a few pages and not all that is below
+    /// them.
     pub(crate) async fn children(self, key: Key<'_>) -> Result<Vec<String>> {
         'anew: loop {
             let mut names = Names::new(self.namespace, key);

@@ -49,8 +49,8 @@ impl Watch<'_> {
     ///
     /// # Behavior
     ///
-    /// After a break the state is read anew and told as such: the consumer must learn when it is up to date again, which the
-    /// server does not tell of a stream that is taken up at an old revision.
+    /// After a break the state is read anew and told as such: the consumer must learn when it is up to date again,
+    /// which the server does not tell of a stream that is taken up at an old revision.
     ///
     /// # Errors
     ///
@@ -165,8 +165,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Passes events on until the stream ends; one that is idle is asked for a sign of life, and so is one of an endpoint
-    /// that calls have turned away from.
+    /// Passes events on until the stream ends; one that is idle is asked for a sign of life, and so is one of an
+    /// endpoint that calls have turned away from.
     ///
     /// # Behavior
     ///

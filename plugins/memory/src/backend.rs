@@ -14,8 +14,8 @@ use crate::{Config, namespace::Namespace, tree::Tree, trees, txn::Plan, watch::W
 ///
 /// # Behavior
 ///
-/// Every call is ready at once. Dropped or left by its tasks without [`close`](Backend::close), as when its client crashes,
-/// the session lives on until its timeout has passed.
+/// Every call is ready at once. Dropped or left by its tasks without [`close`](Backend::close), as when its client
+/// crashes, the session lives on until its timeout has passed.
 pub struct Memory {
     tree: Arc<Tree>,
     name: String,

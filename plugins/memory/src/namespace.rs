@@ -27,8 +27,8 @@ impl Namespace {
         place
     }
 
-    /// The key whose place that is; nothing for a place above or beside the namespace, or one that only a session of an inner
-    /// namespace has a key for, as it would be too long or too deep here (1.5).
+    /// The key whose place that is; nothing for a place above or beside the namespace, or one that only a session of an
+    /// inner namespace has a key for, as it would be too long or too deep here (1.5).
     pub(crate) fn key<'a>(&self, place: &'a str) -> Option<Key<'a>> {
         let key = place.strip_prefix(self.0.as_str()).filter(|key| key.starts_with('/')).map(Key::from_checked)?;
         (key.as_str().len() <= MAX_KEY_BYTES && key.depth() <= MAX_SEGMENTS).then_some(key)

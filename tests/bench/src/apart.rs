@@ -1,7 +1,7 @@
 //! A second runtime, for a raw client whose connection lives on threads of its own as a plugin's does.
 //!
-//! How much dearer that alone makes a call is no business of the plugin's code, and differs from machine to machine: it is
-//! what waking another thread costs.
+//! How much dearer that alone makes a call is no business of the plugin's code, and differs from machine to machine: it
+//! is what waking another thread costs.
 
 use tokio::runtime::{Builder, Runtime};
 

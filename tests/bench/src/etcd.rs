@@ -96,8 +96,8 @@ async fn raw_put(raw: &Client, calls: usize, flight: usize) -> Result<Figures, F
     .await
 }
 
-/// The least that keeps contract 3.2 and 3.4: a put if the entry above is there and persistent. How much dearer the server
-/// makes that than a mere put is its own doing (etcd 3.4 copies its read buffer for each Txn).
+/// The least that keeps contract 3.2 and 3.4: a put if the entry above is there and persistent. How much dearer the
+/// server makes that than a mere put is its own doing (etcd 3.4 copies its read buffer for each Txn).
 async fn raw_txn(raw: &Client, calls: usize, flight: usize) -> Result<Figures, Failure> {
     let raw = raw.clone();
     raw.kv_client().put(RAW_PARENT, "", None).await?;

@@ -37,7 +37,8 @@ struct Arguments {
     /// Where the plugins are; beside this executable unless named.
     #[arg(long, value_name = "DIR")]
     plugin_dir: Option<PathBuf>,
-    /// Where `tests/interop/build` has put the drivers of Go's clientv3 and of Curator; without it they are not measured.
+    /// Where `tests/interop/build` has put the drivers of Go's clientv3 and of Curator; without it they are not
+    /// measured.
     #[arg(long, value_name = "DIR")]
     peers: Option<PathBuf>,
     /// Where the table is written as JSON.

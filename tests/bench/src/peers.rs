@@ -39,7 +39,8 @@ impl Peers {
         Ok(Peers(built))
     }
 
-    /// Starts a client on a server that has the keys; gives none, which the report tells, if nobody has said where it is.
+    /// Starts a client on a server that has the keys; gives none, which the report tells, if nobody has said where it
+    /// is.
     pub(crate) fn start(
         &self,
         report: &mut Report,

@@ -96,8 +96,8 @@ async fn raw_put(raw: &Arc<Client>, calls: usize, flight: usize) -> Result<Figur
     .await
 }
 
-/// From the beginning of a put to its event. The raw client's event says what has changed and no more, so that it is read:
-/// as anybody must who wants to know the state.
+/// From the beginning of a put to its event. The raw client's event says what has changed and no more, so that it is
+/// read: as anybody must who wants to know the state.
 async fn events(
     report: &mut Report,
     plugin: &Registry,

@@ -1,4 +1,5 @@
-//! What happened in a run, a line for each event: the clients and whoever makes the faults write it, the judge and the picture read it.
+//! What happened in a run, a line for each event: the clients and whoever makes the faults write it, the judge and the
+//! picture read it.
 #![expect(missing_docs, reason = "fields and the contract's words say what they are")]
 
 use serde::{Deserialize, Serialize};
@@ -12,17 +13,18 @@ pub fn now() -> Nanos {
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
-/// The moment, of [`Event::Holds`] and [`Event::Servers`], to which all is to come back: once the client has opened its registry and
-/// does nothing with it yet; once the servers run and nobody is connected.
+/// The moment, of [`Event::Holds`] and [`Event::Servers`], to which all is to come back: once the client has opened its
+/// registry and does nothing with it yet; once the servers run and nobody is connected.
 pub const BEGIN: &str = "begin";
-/// The moment when all should be as at [`BEGIN`]: once the client has ended all that it did, before it closes its registry; once all
-/// clients have closed theirs.
+/// The moment when all should be as at [`BEGIN`]: once the client has ended all that it did, before it closes its
+/// registry; once all clients have closed theirs.
 pub const END: &str = "end";
 
 /// One line of a history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// When it was written: before what it tells of began, for the start of something, and after it had ended, for an end.
+    /// When it was written: before what it tells of began, for the start of something, and after it had ended, for an
+    /// end.
     pub at: Nanos,
     /// Whose it is.
     pub who: Who,
@@ -62,8 +64,8 @@ pub enum Event {
     Session { state: State, session: u64 },
     /// A call is made; `deadline_ms` is how long it may take, nothing for as long as it takes.
     Called { call: u64, action: Action, deadline_ms: Option<u64> },
-    /// A call has ended. `stalled_ms` is how much longer than asked for a timer of the same process took meanwhile, which is
-    /// nobody's fault but the machine's.
+    /// A call has ended. `stalled_ms` is how much longer than asked for a timer of the same process took meanwhile,
+    /// which is nobody's fault but the machine's.
     Answered { call: u64, answer: Answer, stalled_ms: u64 },
     /// A call's future was dropped.
     Dropped { call: u64 },
@@ -96,14 +98,16 @@ pub enum Event {
     Undone { fault: u32 },
     /// A client's process is about to be started, stopped (SIGSTOP), let go on, or killed, or that has just been done.
     Process { client: u32, life: u32, change: Change, done: bool },
-    /// Another member leads, or none; as seen by looking now and then. Servers that write nothing for a second have no leader.
+    /// Another member leads, or none; as seen by looking now and then. Servers that write nothing for a second have no
+    /// leader.
     Leader { member: Option<String> },
     /// An observer that nothing is done to has seen an ephemeral entry go.
     Gone { key: String, session: u64 },
     /// That observer has seen an ephemeral entry become another session's and stay what it was, as on etcd after a
     /// change of leader, where others see a session's lease: `to` is the session `from` unless it is one of its own.
     Moved { from: u64, to: u64 },
-    /// How a host server of this client stands. Its name is that of the record of its life, `master_c-1:1/1700000000000-42`.
+    /// How a host server of this client stands. Its name is that of the record of its life,
+    /// `master_c-1:1/1700000000000-42`.
     Server { server: String, standing: Standing },
     /// A master of this client begins to take over for a server that has gone.
     TakesOver { server: String, token: u64 },
@@ -111,13 +115,13 @@ pub enum Event {
     TookOver { server: String, token: u64, done: bool },
     /// At the end, when all is quiet: the servers whom this client sees.
     Seen { servers: Vec<String> },
-    /// An observer that nothing is done to has seen the record of a server's life go: somebody has taken over for it, or it has left
-    /// in order.
+    /// An observer that nothing is done to has seen the record of a server's life go: somebody has taken over for it,
+    /// or it has left in order.
     CrossedOut { server: String },
     /// After all servers have left in order a record is still there.
     Unfinished { server: String },
-    /// What the servers hold, at the moment that is named: sessions (leases), watches, ephemeral entries. [`BEGIN`], [`END`] or any
-    /// between.
+    /// What the servers hold, at the moment that is named: sessions (leases), watches, ephemeral entries. [`BEGIN`],
+    /// [`END`] or any between.
     Servers { when: String, sessions: u64, watches: Option<u64>, entries: u64 },
 }
 
@@ -159,8 +163,8 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// An unconditional put; `ephemeral` hangs on the session. No two writes of a run have the same value, and that of a key to
-    /// which clients add begins with the number that it has come to, `17 …`.
+    /// An unconditional put; `ephemeral` hangs on the session. No two writes of a run have the same value, and that of
+    /// a key to which clients add begins with the number that it has come to, `17 …`.
     Put { key: String, value: String, ephemeral: bool },
     /// A put on the condition that the version is this; none for an entry that is not there.
     PutIf { key: String, value: String, version: Option<u64> },

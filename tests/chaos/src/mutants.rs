@@ -1,4 +1,5 @@
-//! Breaks the product on purpose, one clause at a time, and has a run find out: a judge that finds nothing then is worth nothing.
+//! Breaks the product on purpose, one clause at a time, and has a run find out: a judge that finds nothing then is
+//! worth nothing.
 
 mod mutant;
 mod tree;

@@ -1,5 +1,5 @@
-//! A day of a cluster's life as fast as it goes: heartbeats, watches, hand-overs of a lock, breaks of the network. What grows by then
-//! would grow in production.
+//! A day of a cluster's life as fast as it goes: heartbeats, watches, hand-overs of a lock, breaks of the network. What
+//! grows by then would grow in production.
 
 mod curve;
 mod day;

@@ -1,5 +1,5 @@
-//! A client of a backend without a host, for the tests in the backend's own crate: a library that is only loaded can't be linked to
-//! tests of its own folder.
+//! A client of a backend without a host, for the tests in the backend's own crate: a library that is only loaded can't
+//! be linked to tests of its own folder.
 //!
 //! Everything here is for tests: what fails panics, with the reason.
 

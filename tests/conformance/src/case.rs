@@ -67,7 +67,8 @@ impl Case {
         self.client_on(Terms { namespace: Some(self.namespace(below)), ..Terms::default() }).await
     }
 
-    /// Waits until the client reads all that anybody has written so far: where reads may lag, they don't behind its own writes.
+    /// Waits until the client reads all that anybody has written so far: where reads may lag, they don't behind its own
+    /// writes.
     pub(crate) async fn catch_up(&self, client: &Registry) -> Verdict {
         if !client.capabilities().has(Capability::LinearizableReads) {
             let key = format!("/caught-up-{:08x}", draw() as u32);

@@ -55,7 +55,8 @@ impl Fault {
         }
     }
 
-    /// Makes the fault and undoes it, each time after it has lasted so long; all servers are ready when this returns. It blocks.
+    /// Makes the fault and undoes it, each time after it has lasted so long; all servers are ready when this returns.
+    /// It blocks.
     pub(crate) fn make(self, servers: &dyn Servers, lasts: Duration) -> Result<()> {
         match self {
             Fault::LeaderKilled => killed(servers.leader()?, lasts),

@@ -1,5 +1,5 @@
-//! How long clients are without their servers, fault by fault: the plugins, and beside them Go's clientv3 and Curator, which
-//! write to the same servers while the same fault is made.
+//! How long clients are without their servers, fault by fault: the plugins, and beside them Go's clientv3 and Curator,
+//! which write to the same servers while the same fault is made.
 
 #![forbid(unsafe_code)]
 
@@ -52,7 +52,8 @@ struct Wanted {
     /// Which faults are made; all unless named.
     #[arg(long, value_enum)]
     fault: Vec<Fault>,
-    /// Where `tests/interop/build` has put the drivers of Go's clientv3 and of Curator; without it they are not measured.
+    /// Where `tests/interop/build` has put the drivers of Go's clientv3 and of Curator; without it they are not
+    /// measured.
     #[arg(long, value_name = "DIR")]
     peers: Option<PathBuf>,
     /// Where the plugins are; beside this executable unless named.

@@ -2,8 +2,8 @@
 //! 1.2, 1.5, 4.1, 6.7) and the servers of a cluster; and servers of old releases of DolphinScheduler, as members of
 //! one.
 //!
-//! It is no test of Cargo's, since it needs their clients, in Java, Go and Python: `make interop` installs and builds what
-//! is missing, then starts this. Arguments are those of a test's executable, such as a part of a name.
+//! It is no test of Cargo's, since it needs their clients, in Java, Go and Python: `make interop` installs and builds
+//! what is missing, then starts this. Arguments are those of a test's executable, such as a part of a name.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,8 @@
 //! A client that nobody here wrote, in a process of its own, driven by lines.
 //!
-//! A request is a line: a verb and its arguments, with tabs between them. So is its answer: `ok` and fields, or `error` and a message.
-//! One request is done after the other. Keys are the server's own; values are in hexadecimal, ZooKeeper's null is `-`.
+//! A request is a line: a verb and its arguments, with tabs between them. So is its answer: `ok` and fields, or `error`
+//! and a message. One request is done after the other. Keys are the server's own; values are in hexadecimal,
+//! ZooKeeper's null is `-`.
 //!
 //! | request | is answered with |
 //! |---|---|
@@ -15,9 +16,9 @@
 //! | `write KEY SECONDS` | the longest time from one put that succeeded to the next, or to the end, in nanoseconds; how many succeeded; how many failed |
 //! | `close` | ends the session, then the process |
 //!
-//! `bench` goes round the keys, which are there, with FLIGHT calls at a time; a get that finds another value fails. `write` puts again
-//! and again, one after the other, each with a second to succeed where the client knows deadlines. Those that are not measured
-//! know neither.
+//! `bench` goes round the keys, which are there, with FLIGHT calls at a time; a get that finds another value fails.
+//! `write` puts again and again, one after the other, each with a second to succeed where the client knows deadlines.
+//! Those that are not measured know neither.
 //!
 //! Servers of DolphinScheduler are asked for other things: see `dolphinscheduler/*/java/peer`.
 //!
@@ -42,8 +43,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the driver in the folder that `tests/interop/build` made, with a session on a server, or on several with commas
-    /// between them.
+    /// Starts the driver in the folder that `tests/interop/build` made, with a session on a server, or on several with
+    /// commas between them.
     ///
     /// # Errors
     ///

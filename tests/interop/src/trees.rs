@@ -7,8 +7,8 @@ use registry_suite::Mirror;
 
 use crate::{backend::Backend, party::Party, place::Place};
 
-/// What is put below the maker's own key: names beside and below each other, whose order by bytes is not that of the tree, and some
-/// without ancestors of their own.
+/// What is put below the maker's own key: names beside and below each other, whose order by bytes is not that of the
+/// tree, and some without ancestors of their own.
 const TREE: [(&str, &str); 8] = [
     ("", "root"),
     ("/a", "1"),

@@ -6,8 +6,8 @@ use registry_host::Registry;
 
 /// Sees every holder come and go, and fails at once if there are two.
 ///
-/// A holder comes after it was told that it has the lock, and goes before it is told to release it: what is seen here is
-/// never longer than what was held.
+/// A holder comes after it was told that it has the lock, and goes before it is told to release it: what is seen here
+/// is never longer than what was held.
 pub(crate) struct Witness {
     /// A session of its own, through which the holders' entries are looked at.
     registry: Registry,

@@ -19,8 +19,8 @@ use crate::{Certificates, Error, Member, PeerNetwork, Result, leader, scratch};
 
 /// A running etcd of one node or more; dropping it ends them and removes their data.
 ///
-/// The program is `$ETCD_BIN`, else `etcd` on the `PATH`; its client `$ETCDCTL_BIN`, else `etcdctl`. Their other settings
-/// are not taken from the environment.
+/// The program is `$ETCD_BIN`, else `etcd` on the `PATH`; its client `$ETCDCTL_BIN`, else `etcdctl`. Their other
+/// settings are not taken from the environment.
 pub struct Etcd {
     members: Vec<Member>,
     network: Option<PeerNetwork>,

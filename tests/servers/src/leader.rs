@@ -4,7 +4,8 @@ use std::thread;
 
 use crate::{Member, Result, health};
 
-/// The running member with the highest term of its leadership, asked all at once: one that doesn't answer holds up none.
+/// The running member with the highest term of its leadership, asked all at once: one that doesn't answer holds up
+/// none.
 pub(crate) fn latest<T, F>(members: &[Member], term: F) -> Option<&Member>
 where
     T: Ord + Send,

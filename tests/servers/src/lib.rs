@@ -15,7 +15,8 @@
 //!
 //! A server listens on 127.0.0.1 alone, is ready when the call that started it returns, and ends with the value that
 //! stands for it, or with the process, however that ends. All calls block the thread, by a deadline, and need no
-//! runtime, but for the one that gives a client of ZooKeeper. A server that is not installed is an [`Error`] that says how to install it, never a skipped test.
+//! runtime, but for the one that gives a client of ZooKeeper. A server that is not installed is an [`Error`] that says
+//! how to install it, never a skipped test.
 #![forbid(unsafe_code)]
 
 mod certificates;

@@ -22,7 +22,8 @@ pub struct Member {
 pub(crate) type Probe = Box<dyn Fn() -> bool + Send + Sync>;
 
 impl Member {
-    /// The member of this number that listens for clients at `address`, by which they know it as `endpoint`, and keeps `ports` to itself.
+    /// The member of this number that listens for clients at `address`, by which they know it as `endpoint`, and keeps
+    /// `ports` to itself.
     pub(crate) fn new(
         number: usize,
         process: Process,

@@ -43,7 +43,8 @@ impl PeerNetwork {
         }
     }
 
-    /// From now on what `member` says to the others, and they to it, takes so much longer: it lags behind. Healing leaves that as it is.
+    /// From now on what `member` says to the others, and they to it, takes so much longer: it lags behind. Healing
+    /// leaves that as it is.
     pub fn delay(&self, member: &Member, delay: Duration) {
         let number = member.number();
         for (from, links) in self.links.iter().enumerate() {

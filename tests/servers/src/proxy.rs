@@ -60,7 +60,8 @@ impl Proxy {
     /// Lets nothing through, in neither direction, not even the end of a connection; new ones open and stay silent, and
     /// one that its client gives up meanwhile never reaches the server.
     ///
-    /// What was sent meanwhile arrives after [`heal`](Self::heal), as it does when TCP sends it again after a partition.
+    /// What was sent meanwhile arrives after [`heal`](Self::heal), as it does when TCP sends it again after a
+    /// partition.
     pub fn cut(&self) {
         self.network.send_modify(|network| {
             network.carries_requests = false;
@@ -68,7 +69,8 @@ impl Proxy {
         });
     }
 
-    /// Lets requests through and no answer: what was asked for is done, but nobody hears of it until [`heal`](Self::heal).
+    /// Lets requests through and no answer: what was asked for is done, but nobody hears of it until
+    /// [`heal`](Self::heal).
     pub fn silent(&self) {
         self.network.send_modify(|network| {
             network.carries_requests = true;

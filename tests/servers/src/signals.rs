@@ -7,8 +7,8 @@ use crate::{Error, Result};
 
 /// Stops a child of this process with SIGSTOP, and waits until it stands still, or has ended meanwhile.
 ///
-/// The signal alone is not enough: whoever sends it goes on before all threads of the child have seen it, and on a busy machine one
-/// of them may answer for some milliseconds more.
+/// The signal alone is not enough: whoever sends it goes on before all threads of the child have seen it, and on a busy
+/// machine one of them may answer for some milliseconds more.
 ///
 /// # Errors
 /// If `child` is not the id of a child that is yet to be waited for.

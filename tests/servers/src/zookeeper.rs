@@ -45,7 +45,8 @@ impl ZooKeeper {
         Builder::default()
     }
 
-    /// The one server, as [`ZooKeeper::start`] gives it, that all tests of this process share; it ends with the process.
+    /// The one server, as [`ZooKeeper::start`] gives it, that all tests of this process share; it ends with the
+    /// process.
     ///
     /// Tests that break it or count what is on it need their own.
     ///
@@ -89,8 +90,8 @@ impl ZooKeeper {
         self.network.as_ref().ok_or_else(|| Error::new("ask for this ZooKeeper's network with `Builder::network`"))
     }
 
-    /// The member that leads now; a server that stands alone does. Of several that say so, as one may that is cut off, it
-    /// is the one last elected.
+    /// The member that leads now; a server that stands alone does. Of several that say so, as one may that is cut off,
+    /// it is the one last elected.
     ///
     /// # Errors
     /// If no member that answers leads.

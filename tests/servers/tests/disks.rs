@@ -1,5 +1,5 @@
-//! Servers whose disks are full. They run in a mount namespace, for which each test is run once more; where the system gives none,
-//! that is printed, and nothing is proved.
+//! Servers whose disks are full. They run in a mount namespace, for which each test is run once more; where the system
+//! gives none, that is printed, and nothing is proved.
 
 use std::env;
 

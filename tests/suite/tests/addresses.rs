@@ -1,7 +1,8 @@
 //! Servers that are known by a name: it has several addresses, and they change.
 //!
-//! Names are looked up in `/etc/hosts`, which no test may change: each test runs once more in a process that has another
-//! file there, in a mount namespace of its own. Where the system gives none, that is printed, and nothing is proved.
+//! Names are looked up in `/etc/hosts`, which no test may change: each test runs once more in a process that has
+//! another file there, in a mount namespace of its own. Where the system gives none, that is printed, and nothing is
+//! proved.
 
 use std::{
     fs,

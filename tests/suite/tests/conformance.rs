@@ -1,10 +1,10 @@
 //! Every law of the contract on every backend, each a test of its own: `memory::1.1::the_root_is_no_entry`.
 //!
-//! `MEMBERS=3` tries etcd and ZooKeeper on clusters of so many servers, and `LAG=50` has one of them hear everything so many
-//! milliseconds late.
+//! `MEMBERS=3` tries etcd and ZooKeeper on clusters of so many servers, and `LAG=50` has one of them hear everything so
+//! many milliseconds late.
 //!
-//! memory is tried through the loaded plugin and linked in directly: a law that fails on both is broken by the backend, one
-//! that fails on the loaded one alone is broken by the boundary.
+//! memory is tried through the loaded plugin and linked in directly: a law that fails on both is broken by the backend,
+//! one that fails on the loaded one alone is broken by the boundary.
 
 use std::{
     sync::{Arc, OnceLock},

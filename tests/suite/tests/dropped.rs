@@ -1,5 +1,5 @@
-//! A thousand dropped futures of every operation leave nothing behind (contract 4.5): no session, no place in a queue, no watch,
-//! no thread, no descriptor, no memory.
+//! A thousand dropped futures of every operation leave nothing behind (contract 4.5): no session, no place in a queue,
+//! no watch, no thread, no descriptor, no memory.
 
 use std::{
     collections::BTreeMap,
@@ -26,8 +26,8 @@ static TURN: Mutex<()> = Mutex::new(());
 const FUTURES: usize = 1_000;
 /// How many are under way at once.
 const AT_ONCE: usize = 32;
-/// How long the queue entry of a dropped request may take to go whose put was not answered: it is looked for until it can
-/// not be applied any more.
+/// How long the queue entry of a dropped request may take to go whose put was not answered: it is looked for until it
+/// can not be applied any more.
 const SETTLED: Duration = Duration::from_secs(40);
 /// How many rounds there are. A dropped request for a lock is looked after until its put can't be applied any more, for
 /// up to ten seconds: only then does memory stay as it is.
@@ -111,8 +111,8 @@ async fn rested(plugin: &str, settings: &SettingsBuilder) -> usize {
     eventually("the descriptors stay as they are", SOON, fewer).await
 }
 
-/// Drops a thousand futures of every operation, round after round, on a registry with these settings, and looks for what is
-/// left; `server` is looked at too.
+/// Drops a thousand futures of every operation, round after round, on a registry with these settings, and looks for
+/// what is left; `server` is looked at too.
 async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option<&dyn Server>) {
     let before = rested(plugin, &settings).await;
     let registry = open(settings).await.expect("the registry opens");

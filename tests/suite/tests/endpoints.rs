@@ -1,7 +1,8 @@
 //! One of three servers is killed, stopped, cut off from its clients or from the others, or all are restarted in turn,
 //! under load: what fails was under way or has waited for a server in vain, and the pause is bounded.
 //!
-//! Each pause is printed; `cargo test -p registry-suite --test endpoints -- --nocapture --test-threads 1` measures them.
+//! Each pause is printed; `cargo test -p registry-suite --test endpoints -- --nocapture --test-threads 1` measures
+//! them.
 
 use std::{
     sync::{

@@ -79,8 +79,8 @@ async fn a_user_with_a_password_gets_in_and_others_do_not() {
     assert_eq!(leases(&USERS).len(), known, "nothing was opened");
 }
 
-/// Lets time pass in which no token is used. There is no condition to wait for: the server doesn't tell that a token has run
-/// out, and whoever tries one renews it.
+/// Lets time pass in which no token is used. There is no condition to wait for: the server doesn't tell that a token
+/// has run out, and whoever tries one renews it.
 async fn unused_for(time: Duration) {
     tokio::time::sleep(time).await;
 }

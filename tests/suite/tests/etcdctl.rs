@@ -1,4 +1,5 @@
-//! What others see of us on an etcd server, and we of them: keys, leases, queues, foreign data (contract 1.4, 1.5, 4.1, 6.7).
+//! What others see of us on an etcd server, and we of them: keys, leases, queues, foreign data (contract 1.4, 1.5, 4.1,
+//! 6.7).
 
 use std::collections::BTreeSet;
 

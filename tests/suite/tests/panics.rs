@@ -1,4 +1,5 @@
-//! A plugin that panics (contract 7.2): the call that it happens in fails, with the panic's message, and all else goes on.
+//! A plugin that panics (contract 7.2): the call that it happens in fails, with the panic's message, and all else goes
+//! on.
 
 use std::sync::LazyLock;
 

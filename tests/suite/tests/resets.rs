@@ -1,4 +1,5 @@
-//! A network between us and the server that breaks again and again: outcomes are true, watches miss nothing, queues are left.
+//! A network between us and the server that breaks again and again: outcomes are true, watches miss nothing, queues are
+//! left.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -164,7 +164,8 @@ async fn of_three_servers_one_may_die_or_stop_and_only_what_was_under_way_fails(
     registry.put("/e/mine", "1").ephemeral().await.unwrap();
     let mut mirror = Mirror::of(&registry, "/e").await;
     for what in ["dead", "stopped"] {
-        // The leader, and then each in its turn, of which one at least is a follower and one the server of this session.
+        // The leader, and then each in its turn, of which one at least is a follower and one the server of this
+        // session.
         for turn in 0..4 {
             let member = match turn {
                 0 => eventually("one leads", SOON, async || servers.leader().ok()).await,

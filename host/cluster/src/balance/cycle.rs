@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::{Candidate, smooth::forget_others};
 
-/// Turns round the circle: each whom it comes to adds his weight to his credit, and who has as much as all weigh pays that and is
-/// chosen.
+/// Turns round the circle: each whom it comes to adds his weight to his credit, and who has as much as all weigh pays
+/// that and is chosen.
 #[derive(Clone, Debug, Default)]
 pub struct Cycle {
     next: usize,

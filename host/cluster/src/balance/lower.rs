@@ -2,8 +2,8 @@
 
 use super::Candidate;
 
-/// Turns by burden, the less the more often: each choice adds its burden to everyone's debt, takes who has the least, and has him
-/// owe the sum of all burdens on top.
+/// Turns by burden, the less the more often: each choice adds its burden to everyone's debt, takes who has the least,
+/// and has him owe the sum of all burdens on top.
 ///
 /// # Behavior
 ///

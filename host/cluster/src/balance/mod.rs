@@ -1,8 +1,8 @@
 //! Choosing one of a group's normal workers.
 //!
-//! Every way is a plain function of the candidates and of what it remembers, by their addresses; none asks for the time. Who is
-//! abnormal, busy or can't be read is no candidate. What a worker doesn't tell of itself never makes it better than one
-//! that does: it counts like the worst figure that another one tells.
+//! Every way is a plain function of the candidates and of what it remembers, by their addresses; none asks for the
+//! time. Who is abnormal, busy or can't be read is no candidate. What a worker doesn't tell of itself never makes it
+//! better than one that does: it counts like the worst figure that another one tells.
 
 mod candidate;
 mod cycle;
@@ -73,7 +73,8 @@ impl Balancer {
     ///
     /// # Errors
     ///
-    /// `NotFound` if none of them is normal; it names the group, and says how many there are and what is wrong with them.
+    /// `NotFound` if none of them is normal; it names the group, and says how many there are and what is wrong with
+    /// them.
     pub fn choose(&mut self, group: &str, members: &[Arc<Member>]) -> Result<Arc<Member>> {
         let (normal, candidates) = Candidate::all(members);
         if !self.groups.contains_key(group) {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::Candidate;
 
-/// Turns by host weight, spread as evenly as can be: each choice adds its weight to everyone's credit, takes who has the most,
-/// and has him pay the sum of all weights.
+/// Turns by host weight, spread as evenly as can be: each choice adds its weight to everyone's credit, takes who has
+/// the most, and has him pay the sum of all weights.
 #[derive(Clone, Debug, Default)]
 pub struct Smooth {
     credits: HashMap<String, f64>,

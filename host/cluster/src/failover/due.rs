@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::Shared;
 use crate::{Role, Which, record::Record};
 
-/// How long the two watches, on members and on lives, may tell of the same Txn one after the other. Nothing but needless work
-/// depends on it.
+/// How long the two watches, on members and on lives, may tell of the same Txn one after the other. Nothing but
+/// needless work depends on it.
 const SETTLES: Duration = Duration::from_millis(100);
 
 /// How much longer than a server's longest silence it is waited for one whose entries went before its session did:

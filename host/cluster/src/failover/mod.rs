@@ -34,10 +34,10 @@ pub trait TakeOver: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// At most one master at a time runs this for servers of one role; the guard's token says which. What is written goes through
-    /// [`check_held`](registry_host::TxnBuilder::check_held), or carries the token to where it is checked. It must do the
-    /// same when it is run again: it is, here or on another master, if it fails, or its master dies before it is recorded that it is
-    /// done.
+    /// At most one master at a time runs this for servers of one role; the guard's token says which. What is written
+    /// goes through [`check_held`](registry_host::TxnBuilder::check_held), or carries the token to where it is checked.
+    /// It must do the same when it is run again: it is, here or on another master, if it fails, or its master dies
+    /// before it is recorded that it is done.
     ///
     /// # Errors
     ///
@@ -87,8 +87,8 @@ impl Membership {
     /// For a server whose session lives, and whose entries somebody has deleted, nobody takes over until it has
     /// stopped; nor does a master take over for anybody whose own entries are gone.
     ///
-    /// That also goes for all who had gone before: the first master after an outage of all takes over for everyone who was there.
-    /// The first of the masters that do this also removes dead marks that are older than
+    /// That also goes for all who had gone before: the first master after an outage of all takes over for everyone who
+    /// was there. The first of the masters that do this also removes dead marks that are older than
     /// `registry.cluster.dead-mark-retention`. Servers of DolphinScheduler, which leave no record, get one as soon as
     /// the first of the masters that do leave one sees them.
     ///

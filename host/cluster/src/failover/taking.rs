@@ -56,7 +56,8 @@ impl<T: TakeOver> Shared<T> {
         Ok(())
     }
 
-    /// Writes down that it is begun, and the dead mark; nothing if there is nothing to take over. Gives the record's version.
+    /// Writes down that it is begun, and the dead mark; nothing if there is nothing to take over. Gives the record's
+    /// version.
     async fn begin(&self, key: &str, guard: &Guard) -> Result<Option<(Departed, u64)>> {
         let registry = self.cluster.registry();
         let (own_record, own_node) = self.own_keys();
@@ -178,8 +179,8 @@ impl<T: TakeOver> Shared<T> {
         }
     }
 
-    /// Gives those who leave no record of themselves one, so that they can be taken over for; the first of the masters that
-    /// keep records does.
+    /// Gives those who leave no record of themselves one, so that they can be taken over for; the first of the masters
+    /// that keep records does.
     pub(super) async fn write_down(&self, role: Role) -> Result<()> {
         if !self.is_first() {
             return Ok(());

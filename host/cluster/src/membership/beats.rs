@@ -161,12 +161,14 @@ pub(super) async fn beat(
     let role = beats.options.said_of(beats.server.role()).clone();
     let stop = tokio::select! {
         biased;
-        // Neither waits for a beat that is on its way, which may wait for an answer until long after others have taken over.
+        // Neither waits for a beat that is on its way, which may wait for an answer until long after others have taken
+        // over.
         error = stop_wanted(&session, &role) => Stop::Disconnected(error),
         never = wait_when_lost(session.states(), &standing) => match never {},
         stop = rounds(&mut beats, &mut figures, &mut tasks, &standing, &failing, &mut leaving) => stop,
     };
-    // Whoever asks to leave from now on is told that it is to stop: releasing the entries may take until there is contact again.
+    // Whoever asks to leave from now on is told that it is to stop: releasing the entries may take until there is
+    // contact again.
     drop(leaving);
     end(beats, stop, standing).await;
 }

@@ -18,8 +18,8 @@ use crate::{
 /// How often in a row others may be faster.
 const TRIES: usize = 5;
 
-/// How many former processes of a server are told that they are replaced: each costs an operation of the Txn. Each has told those
-/// before it.
+/// How many former processes of a server are told that they are replaced: each costs an operation of the Txn. Each has
+/// told those before it.
 const MAX_FORMER: usize = 4;
 
 /// What a server has put, as it knows it.
@@ -286,8 +286,8 @@ fn own_record(registered: &Registered, life: Life, key: &str) -> std::result::Re
     Ok(own)
 }
 
-/// The records of those who don't know yet that they are replaced: key, version, and the value that says so. One that leaves no
-/// record can't be told.
+/// The records of those who don't know yet that they are replaced: key, version, and the value that says so. One that
+/// leaves no record can't be told.
 fn former(registered: &Registered, life: Life) -> Vec<(String, u64, Vec<u8>)> {
     let records = registered.records.iter().filter_map(|entry| {
         // An attempt before this one may have been successful after all.

@@ -24,12 +24,12 @@ use crate::{Cluster, Life, NoSlot, Server, Slot};
 ///
 /// # Behavior
 ///
-/// Every `max-heartbeat-interval`, and at once when the server's status changes or another session has followed a lost one, its
-/// heartbeat is written, if its entries are still its own and nobody has declared it dead: both are checked in the same Txn. If they
-/// aren't, its entries are released and it is told to stop, once and for good.
+/// Every `max-heartbeat-interval`, and at once when the server's status changes or another session has followed a lost
+/// one, its heartbeat is written, if its entries are still its own and nobody has declared it dead: both are checked in
+/// the same Txn. If they aren't, its entries are released and it is told to stop, once and for good.
 ///
-/// Dropping it releases the entries in the background, as if the server had died: others take over for it. One that has nothing
-/// left to be taken over [leaves](Membership::leave).
+/// Dropping it releases the entries in the background, as if the server had died: others take over for it. One that has
+/// nothing left to be taken over [leaves](Membership::leave).
 #[derive(Debug)]
 pub struct Membership {
     cluster: Cluster,
@@ -114,8 +114,8 @@ impl Membership {
     ///
     /// # Behavior
     ///
-    /// Its entries are released by then, unless the registry can't be reached: without a session they go by themselves. There is
-    /// one cause only: whoever asks again is told the same.
+    /// Its entries are released by then, unless the registry can't be reached: without a session they go by themselves.
+    /// There is one cause only: whoever asks again is told the same.
     ///
     /// # Cancellation
     ///
@@ -148,8 +148,8 @@ impl Membership {
     ///
     /// # Errors
     ///
-    /// `Timeout` and `Unavailable`: it may not have left yet, and may be taken over for when the session ends. `SessionLost` if it
-    /// was told to stop before.
+    /// `Timeout` and `Unavailable`: it may not have left yet, and may be taken over for when the session ends.
+    /// `SessionLost` if it was told to stop before.
     pub async fn leave(self) -> Result<()> {
         let over = || Error::new(ErrorKind::SessionLost, format!("{} was told to stop before it left", self.server));
         let (answer, left) = oneshot::channel();
@@ -157,8 +157,8 @@ impl Membership {
         left.await.map_err(|_| over())?
     }
 
-    /// Ends its beats and [abandons](registry_host::Registry::abandon) its registry, as if the process had died: its entries stay
-    /// until the session's timeout has passed, and others take over for it then.
+    /// Ends its beats and [abandons](registry_host::Registry::abandon) its registry, as if the process had died: its
+    /// entries stay until the session's timeout has passed, and others take over for it then.
     ///
     /// For tests of what the others then see.
     ///
@@ -167,7 +167,8 @@ impl Membership {
     /// Its beats end; whether the registry is abandoned is not known.
     pub async fn abandon(self) {
         self.beating.abort();
-        // It ends at its next await. Until then it would take the registry for closed, and say that the server is to stop.
+        // It ends at its next await. Until then it would take the registry for closed, and say that the server is to
+        // stop.
         let _ = self.beating.await;
         self.cluster.registry().abandon();
     }

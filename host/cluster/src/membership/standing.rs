@@ -12,7 +12,8 @@ use crate::Life;
 pub enum Standing {
     /// It is registered, as far as it knows.
     Serving,
-    /// Its session is lost and it waits for another: it does nothing that needs the registry, as others may take over for it.
+    /// Its session is lost and it waits for another: it does nothing that needs the registry, as others may take over
+    /// for it.
     Waiting,
     /// It is to stop.
     Stopped(Arc<Stop>),

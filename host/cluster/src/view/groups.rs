@@ -46,8 +46,8 @@ impl Groups {
     ///
     /// # Behavior
     ///
-    /// Of a group that appears and vanishes, or the other way round, before anybody asks nothing is told. The stream ends with the
-    /// registry.
+    /// Of a group that appears and vanishes, or the other way round, before anybody asks nothing is told. The stream
+    /// ends with the registry.
     pub fn changes(&self) -> GroupChanges {
         let told = Told {
             moved: self.0.moved(),

@@ -5,8 +5,8 @@
 //!
 //! A key reads the same nested or dotted, in kebab-case or camelCase. Keys directly below `registry` that are not the
 //! host's own are handed to the plugin together with the section `registry.<type>`, which goes before them; sections of
-//! other backends are left alone. In the environment `REGISTRY_` goes before every name, `_` stands for `-`, and `__` goes
-//! one level down.
+//! other backends are left alone. In the environment `REGISTRY_` goes before every name, `_` stands for `-`, and `__`
+//! goes one level down.
 //!
 //! `${NAME:default}` in a value stands for what the environment or the configuration says elsewhere.
 
@@ -155,7 +155,8 @@ impl Settings {
         self.operation_timeout
     }
 
-    /// The session timeout to ask for: `registry.<type>.session-timeout` (etcd: `ttl`), else `registry.session-timeout`.
+    /// The session timeout to ask for: `registry.<type>.session-timeout` (etcd: `ttl`), else
+    /// `registry.session-timeout`.
     pub fn session_timeout(&self) -> Duration {
         self.session_timeout
     }

@@ -1,7 +1,7 @@
 //! Spring profiles: which documents of a file count.
 //!
-//! A document that names profiles, in `spring.config.activate.on-profile` or in the older `spring.profiles`, counts only
-//! if one of its expressions holds for the active ones: a name, `!name`, `a & b`, `a | b`, with parentheses.
+//! A document that names profiles, in `spring.config.activate.on-profile` or in the older `spring.profiles`, counts
+//! only if one of its expressions holds for the active ones: a name, `!name`, `a & b`, `a | b`, with parentheses.
 
 use registry_config::{ConfigError, kebab};
 

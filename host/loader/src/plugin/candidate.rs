@@ -42,7 +42,8 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// Checks, in this order, who could have written the file, that it is a whole library of this machine, and its digest.
+    /// Checks, in this order, who could have written the file, that it is a whole library of this machine, and its
+    /// digest.
     ///
     /// # Errors
     ///

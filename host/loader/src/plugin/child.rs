@@ -142,8 +142,8 @@ fn how(status: ExitStatus) -> String {
 ///
 /// # Behavior
 ///
-/// It leaves no core file behind. The caller returns from `main` at once, so that a library that ends its process then is
-/// found out as well.
+/// It leaves no core file behind. The caller returns from `main` at once, so that a library that ends its process then
+/// is found out as well.
 pub fn verify_child_main(file: impl AsRef<Path>) -> ExitCode {
     let file = file.as_ref();
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });

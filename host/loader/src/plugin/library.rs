@@ -1,9 +1,9 @@
 //! Loading a checked file into this process, once and for ever.
 //!
 //! The library is opened by its path rather than through the descriptor that was checked: a library named
-//! `/proc/self/fd/7` finds nothing beside itself (`$ORIGIN`), debuggers can't find it, and the next file on descriptor 7
-//! would be taken for it. Instead the path must lead to the checked file, unchanged, before and after; and nobody but the
-//! trusted owners can change it in between.
+//! `/proc/self/fd/7` finds nothing beside itself (`$ORIGIN`), debuggers can't find it, and the next file on descriptor
+//! 7 would be taken for it. Instead the path must lead to the checked file, unchanged, before and after; and nobody but
+//! the trusted owners can change it in between.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -73,8 +73,8 @@ pub(crate) fn load(candidate: Candidate) -> Result<Plugin> {
     Ok(known.plugin.insert(plugin).clone())
 }
 
-/// A spelling of the path that the dynamic linker has not seen: of a path that it knows it gives the library that it has,
-/// although another file may have taken its place since.
+/// A spelling of the path that the dynamic linker has not seen: of a path that it knows it gives the library that it
+/// has, although another file may have taken its place since.
 fn unused_name(file: &Path, mapped: &[Mapped]) -> PathBuf {
     let times = mapped.iter().filter(|known| known.file == file).count();
     match (file.parent(), file.file_name()) {
@@ -105,8 +105,8 @@ fn cause(error: &libloading::Error, name: &Path) -> String {
 
 /// Header, version, layout, metadata, unwinding: in this order.
 fn start(header: *const (), file: &Path) -> Result<Plugin, String> {
-    // SAFETY: the header is what the library exports under the symbol's name, in the size that its symbol table states, and
-    // the library is never unloaded.
+    // SAFETY: the header is what the library exports under the symbol's name, in the size that its symbol table states,
+    // and the library is never unloaded.
     let (root, api_version) = unsafe { library::root(header) }?;
     new_plugin(root, api_version.to_string(), Some(file.to_owned()))
 }

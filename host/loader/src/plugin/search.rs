@@ -24,8 +24,8 @@ pub struct Found {
     pub file: PathBuf,
 }
 
-/// The file of the plugin that `registry.type` names: `libregistry_<type>.so`, with `_` for `-`, in the first folder that
-/// has one.
+/// The file of the plugin that `registry.type` names: `libregistry_<type>.so`, with `_` for `-`, in the first folder
+/// that has one.
 ///
 /// # Errors
 ///
@@ -42,7 +42,8 @@ pub fn find(name: &str, folders: &[PathBuf]) -> Result<PathBuf> {
     Err(not_found(name, folders))
 }
 
-/// Every plugin's file in the folders, in the order of the search; of several with one name the first is the one in use.
+/// Every plugin's file in the folders, in the order of the search; of several with one name the first is the one in
+/// use.
 ///
 /// # Behavior
 ///

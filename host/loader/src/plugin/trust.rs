@@ -1,4 +1,5 @@
-//! Who may put a file where this process loads code from: a library runs code while it is loaded, before any other check.
+//! Who may put a file where this process loads code from: a library runs code while it is loaded, before any other
+//! check.
 
 use std::{
     fs::{self, Metadata},
@@ -21,8 +22,8 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// Root, the user that this process runs as, and whoever could have changed its executable as well: the owners of the
-    /// executable and of the folders above it, as in a container that has its user's files mounted.
+    /// Root, the user that this process runs as, and whoever could have changed its executable as well: the owners of
+    /// the executable and of the folders above it, as in a container that has its user's files mounted.
     pub(crate) fn of_this_process() -> Self {
         let mut owners = vec![0, rustix::process::geteuid().as_raw()];
         owners.extend(fs::metadata("/proc/self/exe").map(|executable| executable.uid()));
@@ -42,7 +43,8 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// `PluginRejected` if the file is missing or no regular file, or if anyone but a trusted owner could have changed it.
+    /// `PluginRejected` if the file is missing or no regular file, or if anyone but a trusted owner could have changed
+    /// it.
     pub(crate) fn resolve(&self, path: &Path) -> Result<PathBuf> {
         let missing = |error| rejected(path, format_args!("it can't be read: {error}"));
         let file = fs::canonicalize(path).map_err(missing)?;

@@ -81,8 +81,8 @@ impl<'a> IntoFuture for Lock<'a> {
                 wait: self.wait,
                 limit: self.limit.map_or(ROption::RNone, |limit| ROption::RSome(limit.into())),
             };
-            // The plugin ends it by the limit, one that does not wait by the operation's; the request that leaves the queue has
-            // a deadline of its own.
+            // The plugin ends it by the limit, one that does not wait by the operation's; the request that leaves the
+            // queue has a deadline of its own.
             let limit = self.limit.or((!self.wait).then_some(inner.timeout));
             let backstop = limit.map(|limit| limit.saturating_add(inner.timeout));
             let raw = inner.layers.run(self.operation, Some(key), backstop, inner.connection.lock(request)).await?;

@@ -260,7 +260,8 @@ impl std::fmt::Debug for Registry {
     }
 }
 
-/// ZooKeeper's own tree, which the empty namespace hides on every backend, so that one can be swapped for another (1.4).
+/// ZooKeeper's own tree, which the empty namespace hides on every backend, so that one can be swapped for another
+/// (1.4).
 fn is_reserved(key: Key<'_>) -> bool {
     const RESERVED: Key<'static> = Key::from_checked("/zookeeper");
     key == RESERVED || RESERVED.contains(key)
@@ -299,8 +300,8 @@ async fn load(settings: Settings) -> Result<(Settings, Plugin)> {
     })
 }
 
-/// Behind the plugin's own connection timeout, which it alone knows: a session that takes longer than it would last without
-/// contact, and longer than a minute, is not worth waiting for.
+/// Behind the plugin's own connection timeout, which it alone knows: a session that takes longer than it would last
+/// without contact, and longer than a minute, is not worth waiting for.
 fn opening_timeout(settings: &Settings) -> Duration {
     (settings.session_timeout() + settings.operation_timeout()).max(Duration::from_secs(60))
 }

@@ -223,10 +223,10 @@ impl Session {
     ///
     /// # Behavior
     ///
-    /// It does when the registry was without a session, from `Lost` on, for longer than `registry.disconnect-grace` if it is to
-    /// `stop`, or than `registry.disconnect-max-wait` if it is to `wait`; also when it was closed. Once it is so it stays so, and
-    /// whoever asks later is told at once. A host that waits does no work that needs the registry while its
-    /// [state](Session::state) is another than `Connected`.
+    /// It does when the registry was without a session, from `Lost` on, for longer than `registry.disconnect-grace` if
+    /// it is to `stop`, or than `registry.disconnect-max-wait` if it is to `wait`; also when it was closed. Once it is
+    /// so it stays so, and whoever asks later is told at once. A host that waits does no work that needs the registry
+    /// while its [state](Session::state) is another than `Connected`.
     ///
     /// # Cancellation
     ///

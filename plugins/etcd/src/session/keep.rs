@@ -224,8 +224,8 @@ impl Session {
     }
 }
 
-/// How long after an answer the next keepalive is sent, and how long its answer may take: silence is noticed within a third
-/// of the timeout.
+/// How long after an answer the next keepalive is sent, and how long its answer may take: silence is noticed within a
+/// third of the timeout.
 pub(super) fn patience(granted: Duration) -> Duration {
     granted / 6
 }

@@ -22,7 +22,8 @@ pub(super) struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// The plan for a tree in which all ancestors are there and what must have no children has none.
     ///
-    /// It is nothing where such a guess can't be right or can't be told to the server: then the tree is looked at first.
+    /// It is nothing where such a guess can't be right or can't be told to the server: then the tree is looked at
+    /// first.
     pub(super) fn guess(txn: &Txn<'a>) -> Option<Self> {
         Walk::new(txn, None).run().ok()
     }

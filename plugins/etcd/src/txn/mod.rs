@@ -1,9 +1,9 @@
 //! Txns: one of the contract's is one of etcd's (contract 3).
 //!
 //! The first request guesses the common case: ancestors are there and persistent, what must have no children has none.
-//! All of that, and the checks, are compares of the etcd Txn, and its other branch reads what tells why they don't hold.
-//! So the common case and most refusals are one round trip. If the guess alone was wrong, say because ancestors are
-//! missing, the next request rests on what was read, and is refused only if that has changed meanwhile.
+//! All of that, and the checks, are compares of the etcd Txn, and its other branch reads what tells why they don't
+//! hold. So the common case and most refusals are one round trip. If the guess alone was wrong, say because ancestors
+//! are missing, the next request rests on what was read, and is refused only if that has changed meanwhile.
 
 mod judge;
 mod request;

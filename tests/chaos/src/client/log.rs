@@ -20,8 +20,8 @@ use crate::told::{Reached, Told};
 /// By how much a machine is slowed down on which deadlines are not to be relied on.
 const BUSY: f64 = 2.0;
 
-/// Writes lines to the standard output, each whole before the call returns: a call is told before it is made, even if the
-/// process is killed in it.
+/// Writes lines to the standard output, each whole before the call returns: a call is told before it is made, even if
+/// the process is killed in it.
 #[derive(Clone)]
 pub(crate) struct Log(Arc<Inner>);
 
@@ -54,8 +54,8 @@ impl Log {
     ///
     /// # Behavior
     ///
-    /// On a machine that is busy with other things the servers may be too slow for a call's deadline, and the call is right
-    /// to fail. It is then only a line on standard error.
+    /// On a machine that is busy with other things the servers may be too slow for a call's deadline, and the call is
+    /// right to fail. It is then only a line on standard error.
     pub(crate) async fn failed_undisturbed(&self, what: &str, error: &Error) {
         let slowdown = if unanswered(error) { slowdown().await } else { 1.0 };
         if slowdown < BUSY {

@@ -36,7 +36,8 @@ impl Watching {
         Watching { watch, key: key.to_owned(), scope, mirror, following }
     }
 
-    /// Waits until the watch has told of all that is read, once nobody writes any more; tells what it is then, equal or not.
+    /// Waits until the watch has told of all that is read, once nobody writes any more; tells what it is then, equal or
+    /// not.
     pub(crate) async fn settle(&self, calls: &Calls) {
         let began = Instant::now();
         loop {

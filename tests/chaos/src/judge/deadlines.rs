@@ -6,9 +6,11 @@ use super::{
 };
 use crate::history::Nanos;
 
-/// How much longer than its deadline a call may take: what is left when a timer fires late, and the grace that a host grants its plugin.
+/// How much longer than its deadline a call may take: what is left when a timer fires late, and the grace that a host
+/// grants its plugin.
 const SLACK: Nanos = SECOND;
-/// How much longer a call may have been without an end when its client wrote its last line, as nobody knows how it was held up.
+/// How much longer a call may have been without an end when its client wrote its last line, as nobody knows how it was
+/// held up.
 const UNFINISHED: Nanos = 5 * SECOND;
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {

@@ -144,8 +144,8 @@ impl<'c, 'h> Writers<'c, 'h> {
         Writers(writers)
     }
 
-    /// Whether a key's entry is known to have been put as ephemeral by that client before, and since then nobody can have deleted it
-    /// or put another.
+    /// Whether a key's entry is known to have been put as ephemeral by that client before, and since then nobody can
+    /// have deleted it or put another.
     fn left_alone(&self, who: Who, key: &str, at: Nanos) -> bool {
         let calls = self.0.get(key).map_or(&[][..], Vec::as_slice);
         let own =

@@ -150,7 +150,8 @@ impl<'h> Facts<'h> {
         named.map(|cut| (cut.made, cut.undoing)).collect()
     }
 
-    /// How late a timer of that client may have been that was due then: no later than all timers during any call that was under way.
+    /// How late a timer of that client may have been that was due then: no later than all timers during any call that
+    /// was under way.
     pub(crate) fn stalled(&self, who: Who, due: Nanos) -> Nanos {
         let first = self.calls.partition_point(|call| call.began() < due.saturating_sub(LONGEST));
         let begun = self.calls[first..].iter().take_while(|call| call.began() <= due);

@@ -1,4 +1,5 @@
-//! Host servers that stand on the registry: whoever goes is taken over for once, by one master at a time, and never while it serves.
+//! Host servers that stand on the registry: whoever goes is taken over for once, by one master at a time, and never
+//! while it serves.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,4 +1,5 @@
-//! Tokens grow from holder to holder (6.3), and a write under the token of a former one is refused however late it comes (6.5).
+//! Tokens grow from holder to holder (6.3), and a write under the token of a former one is refused however late it
+//! comes (6.5).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -63,7 +64,8 @@ fn by_versions(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whoever asks for a lock gets a token above all that were had by then, and no write is accepted that began when a later holder had it.
+/// Whoever asks for a lock gets a token above all that were had by then, and no write is accepted that began when a
+/// later holder had it.
 fn by_clock(facts: &Facts<'_>) -> Vec<Finding> {
     // Each end of a lock call, and each beginning of a call that must be above it.
     let mut moments = Vec::new();

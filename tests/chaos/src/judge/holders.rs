@@ -9,7 +9,8 @@ use super::{
 };
 use crate::history::{Action, Answer, Event, Record, State, Who};
 
-/// A lock that was held, from the answer that told it until its client gave it up, or learned of its loss, or could not know any more.
+/// A lock that was held, from the answer that told it until its client gave it up, or learned of its loss, or could not
+/// know any more.
 pub(crate) struct Hold<'h> {
     pub(crate) lock: &'h str,
     pub(crate) token: u64,

@@ -1,4 +1,5 @@
-//! After all is over nothing is left: no session, watch or entry at the servers (4.2, 4.5), no thread, descriptor or memory in a client.
+//! After all is over nothing is left: no session, watch or entry at the servers (4.2, 4.5), no thread, descriptor or
+//! memory in a client.
 
 use std::collections::HashMap;
 
@@ -35,7 +36,8 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The clause, and what is measured by it: what it is, how much at the beginning, at the end, and how much there may be.
+/// The clause, and what is measured by it: what it is, how much at the beginning, at the end, and how much there may
+/// be.
 type Measured = (&'static str, Vec<(&'static str, u64, u64, u64)>);
 
 fn client(facts: &Facts<'_>, before: &Record, after: &Record) -> Option<Measured> {

@@ -1,8 +1,8 @@
 //! Whether a history keeps the contract: a file for each law, and what they all have to know of the run.
 //!
-//! The judge takes a history as it was written and nothing on trust but the machine's clock, which all processes of a run share. Where
-//! lines can't tell whether a law was broken, it was not. Every law goes through the history a few times at most, so that a million
-//! lines are no trouble.
+//! The judge takes a history as it was written and nothing on trust but the machine's clock, which all processes of a
+//! run share. Where lines can't tell whether a law was broken, it was not. Every law goes through the history a few
+//! times at most, so that a million lines are no trouble.
 
 mod calls;
 mod counters;

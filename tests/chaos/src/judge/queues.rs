@@ -1,5 +1,5 @@
-//! A lock that nobody holds is given to whoever waits for it (6.1): those before him who were dropped, or died, have left the queue
-//! soon (4.5).
+//! A lock that nobody holds is given to whoever waits for it (6.1): those before him who were dropped, or died, have
+//! left the queue soon (4.5).
 
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::history::{Action, Nanos};
 
-/// How long a queue may take to be left, beside the timeout of a session: one of etcd's requests that was not answered may be applied
-/// for eight seconds, and is looked for until then.
+/// How long a queue may take to be left, beside the timeout of a session: one of etcd's requests that was not answered
+/// may be applied for eight seconds, and is looked for until then.
 const LEAVING: Nanos = 15 * SECOND;
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {

@@ -1,4 +1,5 @@
-//! A read is never older than what was written before it (2.1): by anybody where reads are linearizable, by the same client everywhere.
+//! A read is never older than what was written before it (2.1): by anybody where reads are linearizable, by the same
+//! client everywhere.
 
 use std::collections::{BTreeMap, HashMap};
 

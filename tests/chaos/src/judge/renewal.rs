@@ -1,4 +1,5 @@
-//! An ephemeral entry whose session was lost is there again in the next one (4.4), unless somebody has deleted or taken it.
+//! An ephemeral entry whose session was lost is there again in the next one (4.4), unless somebody has deleted or taken
+//! it.
 
 use std::collections::HashMap;
 

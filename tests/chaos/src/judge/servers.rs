@@ -1,5 +1,5 @@
-//! When the servers were not themselves: a new leader, or a member that was started again, may count sessions' timeouts from the
-//! beginning (contract 4.2).
+//! When the servers were not themselves: a new leader, or a member that was started again, may count sessions' timeouts
+//! from the beginning (contract 4.2).
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,8 +8,8 @@ use crate::history::{Answer, Event, Nanos, Record, Who};
 /// How long servers may answer nobody before it is held against the machine.
 const SILENCE: Nanos = 1_000_000_000;
 
-/// The times in which faults were made, or no member led, or another began to: in the order in which they began. Those that concern one
-/// client alone are named after it.
+/// The times in which faults were made, or no member led, or another began to: in the order in which they began. Those
+/// that concern one client alone are named after it.
 pub(crate) struct Disturbances(Vec<(Nanos, Nanos, Option<u32>)>);
 
 impl Disturbances {
@@ -39,8 +39,8 @@ impl Disturbances {
         Disturbances(times)
     }
 
-    /// When a client's session of that timeout, which sent nothing after `sent`, is over at the latest, with `grace` for the servers to
-    /// notice. What its network holds back arrives as soon as it can.
+    /// When a client's session of that timeout, which sent nothing after `sent`, is over at the latest, with `grace`
+    /// for the servers to notice. What its network holds back arrives as soon as it can.
     pub(crate) fn over(&self, who: Who, sent: Nanos, timeout: Nanos, grace: Nanos) -> Nanos {
         let mut over = sent.saturating_add(timeout + grace);
         for (from, until, whom) in &self.0 {

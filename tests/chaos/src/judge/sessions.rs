@@ -25,7 +25,8 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong with going from one state to the next; `same` says whether a session that is connected is the one before.
+/// What is wrong with going from one state to the next; `same` says whether a session that is connected is the one
+/// before.
 fn wrong(from: State, to: State, same: bool) -> Option<String> {
     match (from, to) {
         (State::Closed, _) => Some(format!("{to:?} was told after Closed")),

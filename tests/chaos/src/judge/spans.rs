@@ -16,8 +16,8 @@ pub(crate) struct Span<'h> {
 }
 
 impl<'h> Span<'h> {
-    /// From that line to the first of those that may end it, or the process's death; the process may have stood still since a
-    /// moment before, and not have learned yet that it was over.
+    /// From that line to the first of those that may end it, or the process's death; the process may have stood still
+    /// since a moment before, and not have learned yet that it was over.
     pub(super) fn new(
         facts: &Facts<'h>,
         since: Nanos,
@@ -44,8 +44,8 @@ impl<'h> Span<'h> {
     }
 }
 
-/// The pairs of one group of which the second begins while the first lasts: each is compared with the one before it that lasts longest.
-/// They are in the order in which they begin; what lasts no time overlaps with nothing.
+/// The pairs of one group of which the second begins while the first lasts: each is compared with the one before it
+/// that lasts longest. They are in the order in which they begin; what lasts no time overlaps with nothing.
 pub(super) fn overlaps<'a, 'h: 'a, T, K: Hash + Eq>(
     all: &'a [T],
     group: impl Fn(&'a T) -> K,

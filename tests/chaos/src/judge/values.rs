@@ -1,5 +1,5 @@
-//! What is read was written: never by a write that was said not to have been applied (3.6), and with the version that its writer was
-//! told (3.1).
+//! What is read was written: never by a write that was said not to have been applied (3.6), and with the version that
+//! its writer was told (3.1).
 
 use std::collections::HashMap;
 

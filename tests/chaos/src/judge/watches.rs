@@ -1,5 +1,5 @@
-//! What a watch tells of a key follows from what it told before: versions grow (5.3), `new` and deletes are true (5.2), and nothing is
-//! told that it doesn't cover (5.1).
+//! What a watch tells of a key follows from what it told before: versions grow (5.3), `new` and deletes are true (5.2),
+//! and nothing is told that it doesn't cover (5.1).
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
-//! What should never happen, whatever is done to the servers: a panic, and what a client or whoever makes the faults could not explain.
+//! What should never happen, whatever is done to the servers: a panic, and what a client or whoever makes the faults
+//! could not explain.
 
 use super::{Finding, calls::plain, facts::Facts};
 use crate::history::{Answer, Event};

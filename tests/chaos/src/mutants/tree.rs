@@ -13,8 +13,8 @@ use crate::run::Failure;
 /// What is not copied.
 const NOT_COPIED: [&str; 2] = ["target", ".git"];
 
-/// The copy, in the target folder of the tree itself. Its own target folder stays from one mutant to the next, and so do the times of files
-/// that are the same: only what a mutant touches is built again.
+/// The copy, in the target folder of the tree itself. Its own target folder stays from one mutant to the next, and so
+/// do the times of files that are the same: only what a mutant touches is built again.
 pub(super) struct Tree {
     root: PathBuf,
     folder: PathBuf,

@@ -7,8 +7,8 @@ use std::{
 
 use super::Failure;
 
-/// Tells a process another time of day than it is: a library that is loaded before all others adds what a file says. Clocks that
-/// can't be set are left alone.
+/// Tells a process another time of day than it is: a library that is loaded before all others adds what a file says.
+/// Clocks that can't be set are left alone.
 pub(crate) struct Clock {
     library: PathBuf,
     file: PathBuf,

@@ -143,8 +143,8 @@ fn life(entry: &Entry) -> Option<String> {
     (!entry.value.is_empty()).then(|| server.to_owned())
 }
 
-/// Tells whenever another member leads, for as long as it is not aborted. Servers that are too slow to say who does, or to write
-/// anything, have no leader.
+/// Tells whenever another member leads, for as long as it is not aborted. Servers that are too slow to say who does, or
+/// to write anything, have no leader.
 async fn look_who_leads(cluster: Arc<Cluster>, registry: Registry, history: History) {
     let mut before = None;
     loop {

@@ -13,7 +13,8 @@ const PANEL: f64 = 150.0;
 const GAP: f64 = 45.0;
 const TOP: f64 = 60.0;
 
-/// Draws the samples as the text of an SVG file: a curve each for memory, descriptors, threads and sessions, over hours.
+/// Draws the samples as the text of an SVG file: a curve each for memory, descriptors, threads and sessions, over
+/// hours.
 pub(super) fn draw(title: &str, samples: &[Sample]) -> String {
     let panels: [(&str, &str, Of); 4] = [
         ("memory, KiB", "#4e79a7", |sample| sample.resident_kb),

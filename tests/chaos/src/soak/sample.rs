@@ -26,8 +26,8 @@ pub(super) struct Sample {
 pub(super) type Of = fn(&Sample) -> u64;
 
 impl Sample {
-    /// Takes one, once no more is held than in one of those before, or it has been waited for long enough: connections that broke are
-    /// given back in the background.
+    /// Takes one, once no more is held than in one of those before, or it has been waited for long enough: connections
+    /// that broke are given back in the background.
     pub(super) async fn take(minute: u64, server: &Server, before: &[Sample]) -> Self {
         let deadline = Instant::now() + SOON;
         loop {

@@ -2,8 +2,8 @@
 
 use super::{Sample, sample::Of};
 
-/// How much memory may grow over the second half of the day, by the line that fits it best: caches fill and the allocator's pieces
-/// settle, but a leak of 50 bytes with each heartbeat of a day's second half would be more.
+/// How much memory may grow over the second half of the day, by the line that fits it best: caches fill and the
+/// allocator's pieces settle, but a leak of 50 bytes with each heartbeat of a day's second half would be more.
 const MEMORY_KB: f64 = 4.0 * 1024.0;
 
 /// What came of it.
@@ -14,7 +14,8 @@ pub(super) struct Verdict {
     pub(super) grown: Vec<String>,
 }
 
-/// Looks at the samples of a day. The first quarter is the warm-up: pools and caches fill, and their size is what the rest is held to.
+/// Looks at the samples of a day. The first quarter is the warm-up: pools and caches fill, and their size is what the
+/// rest is held to.
 pub(super) fn verdict(samples: &[Sample]) -> Verdict {
     let warm = samples.len() / 4;
     let (warming, rest) = samples.split_at(samples.len().min(warm + 1));

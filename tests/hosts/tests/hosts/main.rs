@@ -1,5 +1,5 @@
-//! Clusters of host servers, each a process of its own, on real etcd and real ZooKeeper: who is killed, stopped, cut off or
-//! started again is taken over for once, and never while it works.
+//! Clusters of host servers, each a process of its own, on real etcd and real ZooKeeper: who is killed, stopped, cut
+//! off or started again is taken over for once, and never while it works.
 
 mod crowd;
 mod cut_off;

@@ -57,8 +57,9 @@ impl Builder {
         self
     }
 
-    /// Each member has a disk of its own with room for so many bytes, which can be [filled](Member::fill_disk). An etcd takes
-    /// 128 MB of it for its log before anything is written. The process must be in a [mount namespace](crate::mount_namespace).
+    /// Each member has a disk of its own with room for so many bytes, which can be [filled](Member::fill_disk). An etcd
+    /// takes 128 MB of it for its log before anything is written. The process must be in a [mount
+    /// namespace](crate::mount_namespace).
     pub fn disk(mut self, bytes: u64) -> Self {
         self.disk = Some(bytes);
         self

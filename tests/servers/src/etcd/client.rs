@@ -31,7 +31,8 @@ impl Client {
         self.security.as_ref().map(|(_, certificates)| certificates)
     }
 
-    /// Makes `user` an administrator, with `root` beside it since etcd can't do without, and asks for logins from now on.
+    /// Makes `user` an administrator, with `root` beside it since etcd can't do without, and asks for logins from now
+    /// on.
     pub(super) fn enable_users(&mut self, user: &str, password: &str) -> Result<()> {
         let mut users = vec!["root", user];
         users.dedup();

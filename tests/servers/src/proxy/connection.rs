@@ -103,7 +103,8 @@ async fn has_ended(connection: &TcpStream) -> bool {
     ready.is_err() || ready.is_ok_and(|ready| ready.is_read_closed())
 }
 
-/// Carries one direction until its sender closes it. Reading and writing go on apart: a delay must not slow the reading.
+/// Carries one direction until its sender closes it. Reading and writing go on apart: a delay must not slow the
+/// reading.
 async fn direction(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut told: Told, carries: Carries) -> io::Result<()> {
     let (sender, mut chunks) = mpsc::channel(UNDER_WAY);
     let network = told.clone();

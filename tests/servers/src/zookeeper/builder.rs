@@ -38,7 +38,8 @@ impl Builder {
         self
     }
 
-    /// Clients use TLS, with [certificates](ZooKeeper::certificates) made for this ZooKeeper. Members talk in plain text.
+    /// Clients use TLS, with [certificates](ZooKeeper::certificates) made for this ZooKeeper. Members talk in plain
+    /// text.
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
         self
@@ -50,15 +51,15 @@ impl Builder {
         self
     }
 
-    /// Members reach each other over a [network](ZooKeeper::network) that can be broken. For that they listen to each other
-    /// on all addresses of the machine.
+    /// Members reach each other over a [network](ZooKeeper::network) that can be broken. For that they listen to each
+    /// other on all addresses of the machine.
     pub fn network(mut self) -> Self {
         self.network = true;
         self
     }
 
-    /// Each member has a disk of its own with room for so many bytes, which can be [filled](Member::fill_disk). The process must be
-    /// in a [mount namespace](crate::mount_namespace).
+    /// Each member has a disk of its own with room for so many bytes, which can be [filled](Member::fill_disk). The
+    /// process must be in a [mount namespace](crate::mount_namespace).
     pub fn disk(mut self, bytes: u64) -> Self {
         self.disk = Some(bytes);
         self

@@ -32,7 +32,8 @@ const JAVA: [&str; 4] =
 
 const MAIN: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
-/// What a member listens on: its clients, in plain text its four-letter words, and in an ensemble its peers and their votes.
+/// What a member listens on: its clients, in plain text its four-letter words, and in an ensemble its peers and their
+/// votes.
 pub(super) struct Ports {
     clients: Port,
     /// The clients' own unless they use TLS: the words could be asked for over that, but not by everybody.
@@ -87,8 +88,8 @@ pub(super) fn wired_views(ports: &[Ports], wiring: &mut Wiring) -> Result<Vec<Vi
         let lines = ports.iter().enumerate().map(|(to, ports)| {
             let (peers, votes) = (ports.peers.address(), ports.votes.address());
             if from == to {
-                // To others a member names the address for votes that it was given as its own, and they would come there
-                // directly; but not one that stands for all addresses, instead of which they take their own line.
+                // To others a member names the address for votes that it was given as its own, and they would come
+                // there directly; but not one that stands for all addresses, instead of which they take their own line.
                 return Ok(line(to, everywhere(peers), everywhere(votes)));
             }
             Ok(line(to, wiring.between(from, to, peers)?, wiring.between(from, to, votes)?))

@@ -1,7 +1,7 @@
 //! The registry as the contract describes it, with no thought for speed.
 //!
-//! Versions, creations and tokens are whatever numbers the caller gives, such as that of the step: how those of a backend
-//! go with them is for the caller to tell.
+//! Versions, creations and tokens are whatever numbers the caller gives, such as that of the step: how those of a
+//! backend go with them is for the caller to tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,8 +111,8 @@ impl Model {
         free
     }
 
-    /// Makes an entry a lock for a moment, which leaves it with those above it (6.7), each made at a moment of its own: that
-    /// they share a Txn is promised of puts alone.
+    /// Makes an entry a lock for a moment, which leaves it with those above it (6.7), each made at a moment of its own:
+    /// that they share a Txn is promised of puts alone.
     pub(crate) fn lock_entry(&mut self, at: u64, key: &str) -> Result<(), Refusal> {
         if self.has_children(key) {
             return Err(Refusal::Met(ErrorKind::HasChildren, key.to_owned()));

@@ -17,8 +17,8 @@ const SHRINKING: u32 = 120_000;
 ///
 /// # Behavior
 ///
-/// One that fails is made as short as it can be, and the seed that it was drawn with is kept in the file `kept`; those are
-/// played first.
+/// One that fails is made as short as it can be, and the seed that it was drawn with is kept in the file `kept`; those
+/// are played first.
 ///
 /// # Panics
 ///

@@ -30,7 +30,8 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     built().join(format!("libfixture_{name}.so"))
 }
 
-/// Builds the plugin that aborts on a panic: only the last crate is compiled that way, its dependencies are those built.
+/// Builds the plugin that aborts on a panic: only the last crate is compiled that way, its dependencies are those
+/// built.
 pub(crate) fn aborting() -> PathBuf {
     let built = built();
     let profile_folder = built.parent().unwrap();
@@ -86,7 +87,8 @@ pub(crate) fn verify(file: &Path) -> Result<plugin::Metadata> {
     plugin::verify_in_child(CHILD, &[], file, None, DEADLINE)
 }
 
-/// Makes sure that loading the file here and in a child is refused in the same words, and gives what comes after its name.
+/// Makes sure that loading the file here and in a child is refused in the same words, and gives what comes after its
+/// name.
 #[track_caller]
 pub(crate) fn refusal(file: &Path) -> String {
     let here = refused(file, Plugin::load(file, None));

@@ -10,8 +10,8 @@ use super::{EphemeralEvent, Upkeep, book::Known};
 use crate::{layers::Operation, registry::Registry};
 
 impl Upkeep {
-    /// Looks at an entry and does what is needed, again until there is an answer; nothing once there is nothing to look after any
-    /// more. `missed` is the session in which the entry was already seen to be missing, a while ago.
+    /// Looks at an entry and does what is needed, again until there is an answer; nothing once there is nothing to look
+    /// after any more. `missed` is the session in which the entry was already seen to be missing, a while ago.
     pub(super) async fn look(&self, key: &str, missed: Option<SessionId>) -> Option<Found> {
         // Two of ours, both with the old entry in mind, would write it twice where versions are not exact.
         let turn = self.book.turn(key)?;

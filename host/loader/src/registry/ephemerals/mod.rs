@@ -108,15 +108,15 @@ impl Registry {
     ///
     /// # Behavior
     ///
-    /// When a session was lost and another has followed, every ephemeral entry whose put had succeeded is made anew, unless
-    /// this registry has deleted it since, or put it as persistent; whether this stream is asked for or not. It is written only if there
-    /// is no such entry, or one that an earlier session of this registry still owns. A put that failed, was dropped or timed out is
-    /// not made anew.
+    /// When a session was lost and another has followed, every ephemeral entry whose put had succeeded is made anew,
+    /// unless this registry has deleted it since, or put it as persistent; whether this stream is asked for or not. It
+    /// is written only if there is no such entry, or one that an earlier session of this registry still owns. A put
+    /// that failed, was dropped or timed out is not made anew.
     ///
-    /// From the first time that it is asked for, each of the entries is watched: one that somebody else has taken over is reported at
-    /// once, one that somebody has deleted as soon as it is certain that it hasn't gone with its session; both are then given up.
-    /// [`kept`](super::Put::kept) has an entry made anew after a deletion, too. The work is done on the runtime that the registry was
-    /// opened on.
+    /// From the first time that it is asked for, each of the entries is watched: one that somebody else has taken over
+    /// is reported at once, one that somebody has deleted as soon as it is certain that it hasn't gone with its
+    /// session; both are then given up. [`kept`](super::Put::kept) has an entry made anew after a deletion, too. The
+    /// work is done on the runtime that the registry was opened on.
     pub fn ephemerals(&self) -> Ephemerals {
         let upkeep = &self.0.upkeep;
         let events = upkeep.reports.stream();

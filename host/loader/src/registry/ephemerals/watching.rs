@@ -92,7 +92,8 @@ impl Upkeep {
         Some(())
     }
 
-    /// Looks, to the end also if the watch ends: if the entry is given up while it is being made anew, it has to go again.
+    /// Looks, to the end also if the watch ends: if the entry is given up while it is being made anew, it has to go
+    /// again.
     async fn look_to_the_end(self: &Arc<Self>, key: &str, missed: Option<SessionId>) -> Option<Found> {
         let (upkeep, key) = (Arc::clone(self), key.to_owned());
         match self.runtime.spawn(async move { upkeep.look(&key, missed).await }).await {

@@ -130,8 +130,8 @@ impl Book {
     /// What must hold whatever has happened.
     ///
     /// - Tokens grow with time.
-    /// - A life that is taken over for does nothing: its master had its slot last before anyone took over for it, takes over for nobody
-    ///   after that, and is told to serve no more.
+    /// - A life that is taken over for does nothing: its master had its slot last before anyone took over for it, takes
+    ///   over for nobody after that, and is told to serve no more.
     /// - Nothing failed that was asked for.
     pub(crate) fn judge(&self) {
         let (lines, begun) = (self.lines(), self.begun());

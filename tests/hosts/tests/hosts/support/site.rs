@@ -46,7 +46,8 @@ pub(crate) struct Site {
     pub(crate) book: Book,
 }
 
-/// Plays on both kinds of server at once, as most of the time is spent waiting; sessions outlive hosts by so many seconds.
+/// Plays on both kinds of server at once, as most of the time is spent waiting; sessions outlive hosts by so many
+/// seconds.
 pub(crate) async fn on_both(session: u32, play: impl AsyncFn(Site)) {
     let etcd = Shared(Etcd::shared().expect("an etcd server"));
     let zookeeper = Shared(ZooKeeper::shared().expect("a ZooKeeper server"));
@@ -124,7 +125,8 @@ impl Site {
         (0..5).all(|_| self.server.sessions().iter().all(|living| living.0 != session))
     }
 
-    /// Waits until an observer sees these servers in their sessions and nobody else; gives when each wrote its heartbeat.
+    /// Waits until an observer sees these servers in their sessions and nobody else; gives when each wrote its
+    /// heartbeat.
     pub(crate) async fn sees(&self, observer: &Cluster, wanted: &[&Registered]) -> Vec<i64> {
         let mut wanted: Vec<_> = wanted.iter().map(|server| (&server.own.address, Some(server.own.life))).collect();
         wanted.sort_unstable();
@@ -144,7 +146,8 @@ impl Site {
         eventually(format!("all beat on {}", self.server.name()), SOON * 4, beaten).await;
     }
 
-    /// Waits until there is nothing to be taken over but what belongs to who is there; of these alone there is a dead mark.
+    /// Waits until there is nothing to be taken over but what belongs to who is there; of these alone there is a dead
+    /// mark.
     pub(crate) async fn has_nothing_left(&self, observer: &Cluster, marks: &[&str]) {
         let values = async |key: &str| match observer.registry().list(key).await {
             Ok(entries) => {

@@ -1,5 +1,5 @@
-//! Programs of clients that run at once: there is an order of all calls in which every answer is the model's, and in which
-//! each call stands between its beginning and its end.
+//! Programs of clients that run at once: there is an order of all calls in which every answer is the model's, and in
+//! which each call stands between its beginning and its end.
 
 mod call;
 mod client;

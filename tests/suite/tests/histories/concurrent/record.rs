@@ -72,7 +72,8 @@ impl Record {
                     other.call.id != id
                         && other.began < *ended
                         && other.answered.as_ref().is_none_or(|(ended, came)| {
-                            // A request whose limit passes while it is on its way leaves the queue once it has arrived there.
+                            // A request whose limit passes while it is on its way leaves the queue once it has arrived
+                            // there.
                             *ended > began || *came == Answer::NotAcquiredNow
                         })
                 };

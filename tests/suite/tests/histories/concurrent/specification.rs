@@ -131,7 +131,8 @@ impl Specification {
                 Some(writer) => !self.rules.exact_versions && !kept.versions.contains(&writer),
                 None => numbers.relate_version(key, kept.version, *version),
             },
-            // Only a read tells when an entry was made, and where reads may lag behind theirs are not held against the order.
+            // Only a read tells when an entry was made, and where reads may lag behind theirs are not held against the
+            // order.
             Claim::Lives(_, created) => kept.owner.is_some() && numbers.relate_creation(kept.created, *created),
             _ => false,
         }

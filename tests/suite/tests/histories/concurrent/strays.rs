@@ -14,8 +14,8 @@ const FIRST: u64 = 1 << 32;
 /// The lanes of what is added are nobody's.
 const NOBODY: usize = usize::MAX;
 
-/// Adds for each put without checks, where versions are not exact, that it may have been written first to what another had made in
-/// the entry's place.
+/// Adds for each put without checks, where versions are not exact, that it may have been written first to what another
+/// had made in the entry's place.
 pub(crate) fn added(asked: &[Asked], capabilities: &Capabilities) -> Vec<Asked> {
     let exact = capabilities.has(Capability::ExactVersions);
     let strays = asked.iter().filter(|_| !exact).filter_map(stray).enumerate();

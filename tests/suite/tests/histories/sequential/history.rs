@@ -56,8 +56,8 @@ pub(crate) enum Check {
 }
 
 fn key() -> impl Strategy<Value = String> + Clone {
-    // Few keys, so that they meet; `x-` and `x0` sort on either side of what lies below `x`. No backend calls a lock's queue
-    // entry so.
+    // Few keys, so that they meet; `x-` and `x0` sort on either side of what lies below `x`. No backend calls a lock's
+    // queue entry so.
     let name = prop_oneof![4 => Just("x"), 2 => Just("y"), 1 => Just("x-"), 1 => Just("x0")];
     vec(name, 0..4).prop_map(|names| names.iter().fold(TOP.to_owned(), |key, name| format!("{key}/{name}")))
 }
