@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use registry_cluster::{Change, Changes, Cluster, Heartbeat, Options, Status, Which};
+use registry_cluster::{Change, Changes, Cluster, Heartbeat, MemberFilter, Options, Status};
 use registry_host::{Registry, Result, Settings, SettingsBuilder};
 use registry_test_servers::Etcd;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -135,9 +135,9 @@ async fn beat(registry: &Registry, number: usize) -> Result<()> {
 async fn look(registry: Registry) -> Result<(Cluster, Changes)> {
     let begun = Instant::now();
     let cluster = Cluster::open(registry, Options::default()).await?;
-    let there = cluster.members(Which::All).now().len();
+    let there = cluster.members(MemberFilter::All).now().len();
     println!("complete after {:?}: {there} members, {} groups", begun.elapsed(), cluster.groups().now().len());
-    let mut changes = cluster.members(Which::All).changes();
+    let mut changes = cluster.members(MemberFilter::All).changes();
     let mut joined = 0;
     while joined < there {
         joined += usize::from(matches!(changes.next().await, Some(Change::Joined(_))));

@@ -6,7 +6,7 @@ use registry_host::{Entry, ErrorKind, Registry, Result, TxnBuilder};
 
 use crate::{Role, keys::mark_name, record::RECORDS};
 
-/// What the records of all lives at an address stand below.
+/// What the records of all incarnations at an address stand below.
 ///
 /// Whoever puts one there puts this, too: whose version is still the same has seen all who have registered at the
 /// address, in whichever groups, as long as one of them is still there. It goes with the last of them.

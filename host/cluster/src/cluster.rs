@@ -8,7 +8,7 @@ use std::sync::{
 use registry_host::{ErrorKind, Registry, Result, SessionState};
 
 use crate::{
-    Groups, Member, Members, NoSlot, Options, Role, Server, Slot, Which,
+    Groups, Member, MemberFilter, Members, NoSlot, Options, Role, Server, Slot,
     balance::Balancer,
     keys::{DEAD_SERVERS, NODES, group_name, mark_key, mark_name, marked},
     membership::Membership,
@@ -90,7 +90,7 @@ impl Cluster {
 
     /// The masters.
     pub fn masters(&self) -> Members {
-        self.members(Which::Masters)
+        self.members(MemberFilter::Masters)
     }
 
     /// The workers of a group, whose name is trimmed, and `default` if it is empty; else names are compared as they
@@ -102,11 +102,11 @@ impl Cluster {
     /// worker has registered below `gpu` may be meant for `GPU`, and is among the workers of both.
     pub fn workers(&self, group: &str) -> Members {
         // What can't be a group's name is nobody's.
-        self.members(Which::Group(group_name(group).unwrap_or_else(|_| group.to_owned())))
+        self.members(MemberFilter::Group(group_name(group).unwrap_or_else(|_| group.to_owned())))
     }
 
     /// Members of any choice.
-    pub fn members(&self, which: Which) -> Members {
+    pub fn members(&self, which: MemberFilter) -> Members {
         Members::new(&self.0.board, which)
     }
 

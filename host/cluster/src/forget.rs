@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use registry_host::{Error, ErrorKind, Result, TxnBuilder};
 
 use crate::{
-    Cluster, Role, Which,
+    Cluster, MemberFilter, Role,
     address::{Registered, folder, remove_if_empty},
     keys::{mark_key, marked},
     record::RECORDS,
@@ -24,13 +24,13 @@ const TRIES: usize = 10;
 pub struct Forgotten {
     /// Whether it had a dead mark.
     pub mark: bool,
-    /// The number of lives that nobody had taken over for.
+    /// The number of incarnations that nobody had taken over for.
     pub lives: usize,
 }
 
 impl Cluster {
-    /// Clears what is left of a server that is dead: its dead mark, and the records of its lives. Nobody takes over for
-    /// them any more.
+    /// Clears what is left of a server that is dead: its dead mark, and the records of its incarnations. Nobody takes
+    /// over for them any more.
     ///
     /// # Behavior
     ///
@@ -87,7 +87,7 @@ impl Cluster {
     }
 
     async fn why_alive(&self, role: Role, address: &str) -> Result<Option<String>> {
-        let which = if role == Role::Master { Which::Masters } else { Which::Workers };
+        let which = if role == Role::Master { MemberFilter::Masters } else { MemberFilter::Workers };
         let there = self.members(which).now();
         let mut there = there.iter().filter(|member| member.address == address);
         if let Some(member) = there.next() {
@@ -98,7 +98,7 @@ impl Cluster {
         Ok(session.and_then(|entry| entry.ephemeral).map(|session| format!("its session {session} has not ended")))
     }
 
-    /// Those who are not registered, but have left a dead mark or the record of a life, sorted.
+    /// Those who are not registered, but have left a dead mark or the record of an incarnation, sorted.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl Cluster {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let there = self.members(Which::All).now();
+        let there = self.members(MemberFilter::All).now();
         gone.retain(|(role, address)| !there.iter().any(|member| (member.role, &member.address) == (*role, address)));
         Ok(gone.into_iter().collect())
     }

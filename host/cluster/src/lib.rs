@@ -10,7 +10,7 @@
 //! ```no_run
 //! use std::error;
 //!
-//! use registry_cluster::{Change, Cluster, Departed, Options, Server, Standing, TakeOver};
+//! use registry_cluster::{Change, Cluster, Departed, Options, Server, MembershipState, TakeOver};
 //! use registry_host::{Guard, Registry, Settings};
 //!
 //! struct Scheduler {
@@ -54,7 +54,7 @@
 //!             },
 //!             task = next_task() => {
 //!                 let mine = master.slot().is_ok_and(|slot| slot.covers(task));
-//!                 if mine && matches!(master.standing(), Standing::Serving) {
+//!                 if mine && matches!(master.state(), MembershipState::Serving) {
 //!                     println!("task {task} is for {}", cluster.choose("default")?.address);
 //!                 }
 //!             }
@@ -78,13 +78,13 @@
 //! | `/cluster/lives/<master or worker>_<host:port>/<start>-<process>` | persistent | what a server leaves behind, as JSON |
 //! | `/cluster/dead-marks` | persistent | since when dead marks have been there, as JSON |
 //! | `/cluster/lives` | persistent | which data these are: written once, and gone with them |
-//! | `/cluster/sessions/<master or worker>_<host:port>` | ephemeral | the life whose session it is |
+//! | `/cluster/sessions/<master or worker>_<host:port>` | ephemeral | the incarnation whose session it is |
 //! | `/lock/failover/startup-masters` | lock | held by a master while it registers |
 //! | `/lock/failover/masters`, `/lock/failover/workers` | locks | held while a master takes over |
 //!
-//! The record of a server's life is put together with its entries, and is removed when it leaves in order, or when
-//! somebody has taken over for it; with the last one of an address goes what they stood below. Each beat checks that it
-//! is still untouched. What a cluster that takes over for nobody leaves there stays.
+//! The record of a server's incarnation is put together with its entries, and is removed when it leaves in order, or
+//! when somebody has taken over for it; with the last one of an address goes what they stood below. Each beat checks
+//! that it is still untouched. What a cluster that takes over for nobody leaves there stays.
 //!
 //! # When data are deleted
 //!
@@ -95,9 +95,9 @@
 //!
 //! - Only its own entry, while the folder is the same as before: somebody has deleted it, and the server
 //!   [stops](Stop::EntryGone).
-//! - The folder too (`/nodes` was deleted), the record of its life, or all of it (the servers' data were lost): the
-//!   registry was emptied. With `registry.disconnect-strategy: wait` the server registers anew, in the same life; with
-//!   `stop` it stops and [says so](Stop::Emptied).
+//! - The folder too (`/nodes` was deleted), the record of its incarnation, or all of it (the servers' data were lost):
+//!   the registry was emptied. With `registry.disconnect-strategy: wait` the server registers anew, in the same
+//!   incarnation; with `stop` it stops and [says so](Stop::Emptied).
 //!
 //! Nobody takes over for a server whose session lives, which the entry below `/cluster/sessions` tells, nor does a
 //! master whose own entries are gone. Records that are gone can't be taken over for: who dies while the data are lost
@@ -113,8 +113,8 @@
 //!   as an event of the registry, or as a beat if the two have no group in common.
 //! - **Who is cut off** is told so before its session ends at the server, and from then on has no
 //!   [slot](Membership::slot). Neither has one whose process was stopped for long, as soon as it goes on. By
-//!   `registry.disconnect-strategy` it stops or [waits](Standing::Waiting). Others take over once its session has
-//!   ended, and `registry.cluster.failover-grace` later.
+//!   `registry.disconnect-strategy` it stops or [waits](MembershipState::Waiting). Others take over once its session
+//!   has ended, and `registry.cluster.failover-grace` later.
 //! - **Slots** are the same for all masters whose views are the same: within milliseconds of an event. Two may take
 //!   themselves for the owner of the same work meanwhile; what must be done once is done under a lock. Beside masters
 //!   of DolphinScheduler, whose versions count in several other ways, no master has a [slot](Slot), and a warning says
@@ -163,10 +163,10 @@ pub use forget::Forgotten;
 pub use gauge::{Figures, Gauge};
 pub use heartbeat::{Heartbeat, HeartbeatFormat, Unreadable};
 pub use keys::{DEAD_SERVERS, DEFAULT_GROUP, Role, Server, marked};
-pub use member::{Life, Member};
-pub use membership::{Membership, Standing, Stop};
+pub use member::{Incarnation, Member};
+pub use membership::{Membership, MembershipState, Stop};
 pub use options::Options;
 pub use roles::{LoadProtection, RoleOptions};
 pub use slot::{NoSlot, Slot};
 pub use status::{Limits, Status};
-pub use view::{Change, Changes, GroupChange, GroupChanges, Groups, Members, Which};
+pub use view::{Change, Changes, GroupChange, GroupChanges, Groups, MemberFilter, Members};

@@ -23,10 +23,10 @@ pub struct Member {
     pub session: SessionId,
 }
 
-/// One life of a server: the process that it is, from its start on.
+/// One incarnation of a server: its process, from its start on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Life {
+pub struct Incarnation {
     /// When the server started, in ms since 1970.
     pub startup_time: i64,
     /// Its process.
@@ -80,19 +80,19 @@ impl Member {
         self.status() == Some(Status::Normal)
     }
 
-    /// Whether it is a server of DolphinScheduler, which keeps no record of its life, or can't be read.
+    /// Whether it is a server of DolphinScheduler, which keeps no record of its incarnation, or can't be read.
     pub(crate) fn is_foreign(&self) -> bool {
         !self.heartbeat.as_ref().is_ok_and(|heartbeat| heartbeat.keeps_record)
     }
 
-    /// Its life; nothing if it is not known.
-    pub fn life(&self) -> Option<Life> {
-        self.heartbeat.as_ref().ok().map(Life::of)
+    /// Its incarnation; nothing if it is not known.
+    pub fn incarnation(&self) -> Option<Incarnation> {
+        self.heartbeat.as_ref().ok().map(Incarnation::of)
     }
 }
 
-impl Life {
+impl Incarnation {
     pub(crate) fn of(heartbeat: &Heartbeat) -> Self {
-        Life { startup_time: heartbeat.startup_time, process_id: heartbeat.process_id }
+        Incarnation { startup_time: heartbeat.startup_time, process_id: heartbeat.process_id }
     }
 }

@@ -1,7 +1,7 @@
-//! What is written down of each life of a server, until somebody has taken over for it or it has left in order.
+//! What is written down of each incarnation of a server, until somebody has taken over for it or it has left in order.
 //!
 //! A server's own entry goes with its session. What it leaves behind is known from its record: it stays, says where the
-//! entry was, and that somebody has begun to take over. A life whose record is gone is over for good.
+//! entry was, and that somebody has begun to take over. An incarnation whose record is gone is over for good.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,14 +9,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use registry_host::Entry;
 use serde::{Deserialize, Serialize};
 
-use crate::{HeartbeatFormat, Life, Role, address::folder, heartbeat::dates};
+use crate::{HeartbeatFormat, Incarnation, Role, address::folder, heartbeat::dates};
 
 /// What all records stand below; its own value is the [era](crate::era::Era).
 pub(crate) const RECORDS: &str = "/cluster/lives";
 /// What all stands below that this crate adds to DolphinScheduler's layout.
 pub(crate) const CLUSTER: &str = "/cluster";
 
-/// A life's record, as JSON.
+/// An incarnation's record, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Record {
@@ -31,7 +31,7 @@ pub(crate) struct Record {
     pub(crate) taken_over: Option<TakenOver>,
     /// The process that has registered at its address since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) replaced_by: Option<Life>,
+    pub(crate) replaced_by: Option<Incarnation>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,18 +46,18 @@ pub(crate) struct TakenOver {
 }
 
 impl Record {
-    /// The record of a life that nobody has touched.
-    pub(crate) fn new(role: Role, address: &str, keys: Vec<String>, life: Life) -> Self {
-        let (address, Life { startup_time, process_id }) = (address.to_owned(), life);
+    /// The record of an incarnation that nobody has touched.
+    pub(crate) fn new(role: Role, address: &str, keys: Vec<String>, incarnation: Incarnation) -> Self {
+        let (address, Incarnation { startup_time, process_id }) = (address.to_owned(), incarnation);
         Record { role, address, keys, startup_time, process_id, taken_over: None, replaced_by: None }
     }
 
-    pub(crate) fn life(&self) -> Life {
-        Life { startup_time: self.startup_time, process_id: self.process_id }
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        Incarnation { startup_time: self.startup_time, process_id: self.process_id }
     }
 
     pub(crate) fn key(&self) -> String {
-        let Life { startup_time, process_id } = self.life();
+        let Incarnation { startup_time, process_id } = self.incarnation();
         format!("{}/{startup_time}-{process_id}", folder(self.role, &self.address))
     }
 
@@ -83,15 +83,15 @@ impl Record {
     }
 }
 
-impl Life {
-    /// A life of this process that begins now, as heartbeats of this format can tell it; no two are the same.
+impl Incarnation {
+    /// An incarnation of this process that begins now, as heartbeats of this format can tell it; no two are the same.
     pub(crate) fn begin(format: HeartbeatFormat) -> Self {
         static LAST: AtomicI64 = AtomicI64::new(0);
         static LAST_DATE: AtomicI64 = AtomicI64::new(0);
         let (now, last, step) = if format.has_dates() { (dates::now(), &LAST_DATE, 1_000) } else { (now(), &LAST, 1) };
         let before = last.fetch_max(now, Ordering::Relaxed);
         let startup_time = if before < now { now } else { last.fetch_add(step, Ordering::Relaxed) + step };
-        Life { startup_time, process_id: std::process::id().into() }
+        Incarnation { startup_time, process_id: std::process::id().into() }
     }
 }
 

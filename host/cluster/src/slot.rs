@@ -74,7 +74,7 @@ impl Slot {
         }
         let is_any_normal = masters.iter().any(|member| member.is_normal());
         let counted = masters.iter().filter(|member| !is_any_normal || member.is_normal());
-        let mut counted: Vec<_> = counted.map(|member| (member.life(), &member.address)).collect();
+        let mut counted: Vec<_> = counted.map(|member| (member.incarnation(), &member.address)).collect();
         counted.sort_unstable();
         let index = counted.iter().position(|(_, other)| *other == address);
         let cause = || own.heartbeat.as_ref().ok().and_then(|heartbeat| heartbeat.cause());

@@ -6,19 +6,19 @@
 
 use registry_host::Entry;
 
-use crate::{Life, Role, keys::mark_name};
+use crate::{Incarnation, Role, keys::mark_name};
 
 /// What all of them stand below.
 const WITNESSES: &str = "/cluster/sessions";
 
-/// The key for a server, whichever life it lives.
+/// The key for a server, whichever incarnation it is.
 pub(crate) fn key(role: Role, address: &str) -> String {
     format!("{WITNESSES}/{}", mark_name(role, address))
 }
 
-/// Its value: the life whose session it is.
-pub(crate) fn value(life: Life) -> String {
-    let Life { startup_time, process_id } = life;
+/// Its value: the incarnation whose session it is.
+pub(crate) fn value(incarnation: Incarnation) -> String {
+    let Incarnation { startup_time, process_id } = incarnation;
     format!("{startup_time}-{process_id}")
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn is_one(key: &str) -> bool {
     key.strip_prefix(WITNESSES).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether an entry tells that the session of this life lives.
-pub(crate) fn tells_of(entry: &Entry, life: Life) -> bool {
-    entry.is_ephemeral() && entry.value == value(life).as_bytes()
+/// Whether an entry tells that the session of this incarnation lives.
+pub(crate) fn tells_of(entry: &Entry, incarnation: Incarnation) -> bool {
+    entry.is_ephemeral() && entry.value == value(incarnation).as_bytes()
 }

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use registry_cluster::{Cluster, Departed, Failover, Membership, Role, Standing, Stop, TakeOver, Which};
+use registry_cluster::{Cluster, Departed, Failover, MemberFilter, Membership, MembershipState, Role, Stop, TakeOver};
 use registry_host::{Guard, Registry, SettingsBuilder};
 use registry_suite::{SOON, etcd, eventually, open, unique, wait_until, zookeeper};
 use registry_test_servers::{Etcd, ZooKeeper};
@@ -59,11 +59,12 @@ impl Site {
 
     /// Waits until all serve and all see all, each with its record and what tells of its session.
     async fn is_whole(&self, when: &str) {
-        let serve = || self.members.iter().all(|member| matches!(member.standing(), Standing::Serving));
+        let serve = || self.members.iter().all(|member| matches!(member.state(), MembershipState::Serving));
         let seen = |cluster: &Cluster| {
-            let mut there: Vec<_> = cluster.members(Which::All).now().iter().map(|member| member.life()).collect();
+            let mut there: Vec<_> =
+                cluster.members(MemberFilter::All).now().iter().map(|member| member.incarnation()).collect();
             there.dedup();
-            there == self.members.iter().map(|member| Some(member.life())).collect::<Vec<_>>()
+            there == self.members.iter().map(|member| Some(member.incarnation())).collect::<Vec<_>>()
         };
         let what = format!("all serve and are seen, {when}");
         wait_until(what, SOON * 2, || serve() && self.clusters.iter().all(seen)).await;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use registry_cluster::{Cluster, Departed, Failover, Life, Membership, Role, Standing, Stop, TakeOver};
+use registry_cluster::{Cluster, Departed, Failover, Incarnation, Membership, MembershipState, Role, Stop, TakeOver};
 use registry_host::{Guard, Registry, SettingsBuilder};
 use registry_suite::{Ending, SOON, eventually, memory, wait_until};
 use support::*;
@@ -25,7 +25,7 @@ struct Book(Arc<Pages>);
 #[derive(Default)]
 struct Pages {
     begun: Mutex<Vec<(String, Departed, u64)>>,
-    done: Mutex<BTreeMap<(Role, String, Life), usize>>,
+    done: Mutex<BTreeMap<(Role, String, Incarnation), usize>>,
     /// How many are at work now, of masters and of workers.
     at_work: [AtomicUsize; 2],
     /// Of those who are to hang the first so many.
@@ -41,7 +41,7 @@ impl Book {
         done.iter().filter(|((of, at, _), _)| (*of, at.as_str()) == (role, address)).map(|(_, times)| times).sum()
     }
 
-    fn done_for(&self, membership: &(Role, String, Life)) -> usize {
+    fn done_for(&self, membership: &(Role, String, Incarnation)) -> usize {
         self.0.done.lock().unwrap().get(membership).copied().unwrap_or_default()
     }
 
@@ -50,9 +50,9 @@ impl Book {
     }
 }
 
-fn life(membership: &Membership) -> (Role, String, Life) {
+fn incarnation(membership: &Membership) -> (Role, String, Incarnation) {
     let server = membership.server();
-    (server.role(), server.address().to_owned(), membership.life())
+    (server.role(), server.address().to_owned(), membership.incarnation())
 }
 
 /// A master that writes into the book.
@@ -89,7 +89,7 @@ impl TakeOver for Host {
         }
         tokio::task::yield_now().await;
         assert!(!takes(&pages.panicking), "it panics at first");
-        let key = (departed.role, departed.address.clone(), departed.life);
+        let key = (departed.role, departed.address.clone(), departed.incarnation);
         *pages.done.lock().unwrap().entry(key).or_default() += 1;
         Ok(())
     }
@@ -137,14 +137,14 @@ async fn one_master_takes_over_for_whoever_goes() {
         let (gone, leaves) = (worker("w:1", &["a", "b"]), worker("w:2", &[]));
         let (gone, leaves) = (register(&others, &gone).await, register(&others, &leaves).await);
         leaves.leave().await.expect("it leaves");
-        let lost_life = life(&gone);
+        let lost_life = incarnation(&gone);
         drop(gone);
         wait_until("it is taken over for", SOON, || book.done_for(&lost_life) == 1).await;
         nothing_is_left_to_take_over(&others, 2).await;
         assert_eq!(marks(&others).await, ["/dead-servers/worker_w:1"]);
         assert_eq!(book.done(Role::Worker, "w:2"), 0, "it left in order");
         let [first, second] = masters;
-        let lost_life = life(&first.membership);
+        let lost_life = incarnation(&first.membership);
         first.cluster.registry().abandon();
         drop(first);
         wait_until("a master is taken over for", SOON * 4, || book.done_for(&lost_life) == 1).await;
@@ -203,10 +203,10 @@ async fn who_comes_back_in_time_is_not_taken_over_for() {
         let session = other.registry().session().id();
         ending.of(other.registry()).await;
         assert_ne!(other.registry().session().id(), session);
-        wait_until("it serves again", SOON, || matches!(back.standing(), Standing::Serving)).await;
+        wait_until("it serves again", SOON, || matches!(back.state(), MembershipState::Serving)).await;
         // Who restarts is over for certain, and not waited for; by then the other one has been looked at, too.
         let former = register(&other, &worker("again:1", &[])).await;
-        let (former_life, _latter) = (life(&former), register(&other, &worker("again:1", &[])).await);
+        let (former_life, _latter) = (incarnation(&former), register(&other, &worker("again:1", &[])).await);
         wait_until("the former one is taken over for", SOON, || book.done_for(&former_life) == 1).await;
         assert_eq!(book.done(Role::Worker, "back:1"), 0);
         back.leave().await.expect("it was never declared dead");
@@ -221,14 +221,14 @@ async fn a_restarted_server_is_taken_over_for_its_former_life_alone() {
         let other = cluster(&settings, &[]).await;
         let former = register(&other, &worker("w:1", &["a", "b"])).await;
         let latter = register(&cluster(&settings, &[]).await, &worker("w:1", &["a", "b"])).await;
-        let former_life = life(&former);
+        let former_life = incarnation(&former);
         wait_until("the former life is taken over for", SOON, || book.done_for(&former_life) == 1).await;
         nothing_is_left_to_take_over(&other, 2).await;
         assert!(book.begun().iter().all(|(_, departed, _)| departed.restarted));
         assert_eq!(marks(&other).await, [] as [&str; 0], "the server is there");
-        assert_eq!(book.done_for(&life(&latter)), 0);
+        assert_eq!(book.done_for(&incarnation(&latter)), 0);
         assert!(matches!(*stopped(&former).await, Stop::Replaced { .. }));
-        assert!(matches!(latter.standing(), Standing::Serving));
+        assert!(matches!(latter.state(), MembershipState::Serving));
         drop(first);
     }
 }
@@ -240,9 +240,9 @@ async fn no_beats_are_too_fast_for_a_server_to_take_its_address_over_and_for_a_m
         let former = register(&cluster(&settings, &beats).await, &worker("w:1", &["a", "b"])).await;
         let latter = register(&cluster(&settings, &beats).await, &worker("w:1", &["a", "b"])).await;
         let master = start(&settings, "m:1", &book, &[]).await;
-        wait_until("the former life is taken over for", SOON, || book.done_for(&life(&former)) == 1).await;
+        wait_until("the former life is taken over for", SOON, || book.done_for(&incarnation(&former)) == 1).await;
         nothing_is_left_to_take_over(&master.cluster, 2).await;
-        assert!(matches!(latter.standing(), Standing::Serving));
+        assert!(matches!(latter.state(), MembershipState::Serving));
     }
 }
 
@@ -252,7 +252,7 @@ async fn a_server_that_was_restarted_in_other_groups_is_not_declared_dead_with_i
         let book = Book::default();
         let other = cluster(&settings, &[]).await;
         let former = register(&other, &worker("w:1", &["a"])).await;
-        let former_life = life(&former);
+        let former_life = incarnation(&former);
         drop(former);
         shows(&other.workers("a"), &[]).await;
         let latter = register(&cluster(&settings, &[]).await, &worker("w:1", &["b"])).await;
@@ -274,7 +274,7 @@ async fn what_a_dying_master_leaves_unfinished_another_does_and_nobody_does_it_t
         let mut masters = vec![start(&settings, "m:1", &book, &[]).await, start(&settings, "m:2", &book, &[]).await];
         let others = cluster(&settings, &[]).await;
         let gone = register(&others, &worker("w:1", &[])).await;
-        let lost_life = life(&gone);
+        let lost_life = incarnation(&gone);
         drop(gone);
         book.0.hangs.notified().await;
         let (dying, _, token) = book.begun()[0].clone();
@@ -315,7 +315,7 @@ async fn the_first_master_after_an_outage_takes_over_for_all_who_were_there() {
             let other = cluster(&settings, &[]).await;
             for server in [master(&format!("m:{}", number + 1)), worker(&format!("w:{}", number + 1), groups)] {
                 let membership = register(&other, &server).await;
-                lives.push(life(&membership));
+                lives.push(incarnation(&membership));
                 lost.push(membership);
             }
             other.registry().abandon();
@@ -323,11 +323,14 @@ async fn the_first_master_after_an_outage_takes_over_for_all_who_were_there() {
         let book = Book::default();
         // One is back at once, before its former session has run out; nobody else is.
         let first = start(&settings, "m:1", &book, &[]).await;
-        wait_until("all are taken over for", SOON * 4, || lives.iter().all(|life| book.done_for(life) == 1)).await;
+        wait_until("all are taken over for", SOON * 4, || {
+            lives.iter().all(|incarnation| book.done_for(incarnation) == 1)
+        })
+        .await;
         nothing_is_left_to_take_over(&first.cluster, 1).await;
         let wanted = ["/dead-servers/master_m:2", "/dead-servers/worker_w:1", "/dead-servers/worker_w:2"];
         assert_eq!(marks(&first.cluster).await, wanted);
-        assert!(lives.iter().all(|life| book.done_for(life) == 1), "nothing was done twice");
+        assert!(lives.iter().all(|incarnation| book.done_for(incarnation) == 1), "nothing was done twice");
     }
 }
 
@@ -339,17 +342,17 @@ async fn a_server_that_comes_back_after_it_was_taken_over_for_stops() {
         let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
         let other = cluster(&settings, &[]).await;
         let late = register(&other, &worker("late:1", &[])).await;
-        let lost_life = life(&late);
+        let lost_life = incarnation(&late);
         // As if its session had been over for long: it is gone, and taken over for.
-        let mut standings = late.standings();
+        let mut standings = late.states();
         let waited = tokio::spawn(async move {
-            standings.wait_for(|standing| !matches!(standing, Standing::Serving)).await.map(drop)
+            standings.wait_for(|standing| !matches!(standing, MembershipState::Serving)).await.map(drop)
         });
         ending.of(other.registry()).await;
         waited.await.expect("no panic").expect("it has waited");
         // Whether the master was faster is a matter of chance; if it was, the server is to stop.
         let done = || book.done_for(&lost_life) == 1;
-        let decided = || done() || matches!(late.standing(), Standing::Serving);
+        let decided = || done() || matches!(late.state(), MembershipState::Serving);
         wait_until("it is decided", SOON, decided).await;
         if done() {
             let stop = stopped(&late).await;
@@ -421,7 +424,7 @@ async fn a_server_that_has_not_said_who_it_is_yet_is_taken_over_for_only_if_it_i
         wait_until("its former life is taken over for", SOON, || book.done(Role::Worker, "w:1") == 1).await;
         let begun = book.begun();
         let (_, departed, _) = begun.iter().find(|(_, departed, _)| departed.address == "w:1").expect("it");
-        assert_eq!((departed.life.startup_time, departed.restarted), (1, true));
+        assert_eq!((departed.incarnation.startup_time, departed.restarted), (1, true));
     }
 }
 
@@ -433,7 +436,7 @@ async fn a_life_that_was_taken_over_for_and_shows_up_again_is_not_taken_over_for
         let registry = first.cluster.registry();
         let gone = register(&first.cluster, &worker("w:1", &["a"])).await;
         let value = registry.get("/nodes/worker/a/w:1").await.expect("an answer").expect("its entry").value;
-        let lost_life = life(&gone);
+        let lost_life = incarnation(&gone);
         drop(gone);
         wait_until("it is taken over for", SOON, || book.done_for(&lost_life) == 1).await;
         nothing_is_left_to_take_over(&first.cluster, 1).await;
@@ -492,10 +495,14 @@ async fn a_master_that_is_cut_off_waits_before_another_takes_over_for_it() {
         let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
         // It beats all the time, so that a beat is on its way when it is cut off: that must not keep it from waiting.
         let cut = start(&settings, "m:1", &book, &["registry.cluster.max-heartbeat-interval=1ms"]).await;
-        let lost_life = life(&cut.membership);
-        let mut standings = cut.membership.standings();
+        let lost_life = incarnation(&cut.membership);
+        let mut standings = cut.membership.states();
         let waits = tokio::spawn(async move {
-            standings.wait_for(|standing| !matches!(standing, Standing::Serving)).await.map(drop).expect("it waits");
+            standings
+                .wait_for(|standing| !matches!(standing, MembershipState::Serving))
+                .await
+                .map(drop)
+                .expect("it waits");
             std::time::Instant::now()
         });
         way.cut();

@@ -3,7 +3,7 @@
 mod support;
 
 use futures_util::future::join_all;
-use registry_cluster::{Heartbeat, Server, Standing, Status, Stop};
+use registry_cluster::{Heartbeat, MembershipState, Server, Status, Stop};
 use registry_host::{ErrorKind, SessionState};
 use registry_suite::{Ending, SOON, eventually, proxied, wait_until, within};
 use support::*;
@@ -23,7 +23,7 @@ async fn a_server_is_seen_by_all_as_soon_as_it_is_registered_and_until_it_leaves
         let seen = one.workers("default").now()[0].clone();
         let heartbeat = seen.heartbeat.as_ref().expect("it can be read");
         assert_eq!(heartbeat.process_id, i64::from(std::process::id()));
-        assert_eq!((heartbeat.worker_host_weight, seen.life()), (Some(100), Some(second.life())));
+        assert_eq!((heartbeat.worker_host_weight, seen.incarnation()), (Some(100), Some(second.incarnation())));
         assert_eq!(seen.session, other.registry().session().id());
         for membership in [first, second] {
             membership.leave().await.expect("it leaves");
@@ -105,14 +105,14 @@ async fn a_server_is_told_apart_from_its_former_process_in_the_formats_of_old_re
             let former = register(&old, &server).await;
             shows(&new.workers("a"), &["w:1"]).await;
             let first = new.workers("a").now()[0].clone();
-            assert_eq!(first.life(), Some(former.life()));
+            assert_eq!(first.incarnation(), Some(former.incarnation()));
             assert!(first.heartbeat.as_ref().expect("it can be read").keeps_record);
             // Its entry is still its own after beats of its own.
             member(&new.workers("a"), "it beats", |member| member.version > first.version).await;
             let latter = register(&new, &server).await;
-            assert_ne!(former.life(), latter.life(), "in the same second, in the same process");
+            assert_ne!(former.incarnation(), latter.incarnation(), "in the same second, in the same process");
             let stop = stopped(&former).await;
-            assert!(matches!(&*stop, Stop::Replaced { by: Some(by), .. } if *by == latter.life()), "{stop}");
+            assert!(matches!(&*stop, Stop::Replaced { by: Some(by), .. } if *by == latter.incarnation()), "{stop}");
             latter.leave().await.expect("it leaves");
         }
     }
@@ -125,9 +125,9 @@ async fn a_former_process_is_taken_over_and_told_to_stop() {
             let (old, new) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
             let former = register(&old, &server).await;
             let latter = register(&new, &server).await;
-            assert_ne!(former.life(), latter.life());
+            assert_ne!(former.incarnation(), latter.incarnation());
             let stop = stopped(&former).await;
-            assert!(matches!(&*stop, Stop::Replaced { by: Some(by), .. } if *by == latter.life()), "{stop}");
+            assert!(matches!(&*stop, Stop::Replaced { by: Some(by), .. } if *by == latter.incarnation()), "{stop}");
             assert!(former.slot().is_err());
             old.registry().close().await.expect("a close");
             // All entries stay with the process that is there now.
@@ -135,7 +135,7 @@ async fn a_former_process_is_taken_over_and_told_to_stop() {
                 let entry = new.registry().get(&key).await.expect("an answer").expect("it is there");
                 assert_eq!(entry.ephemeral, Some(new.registry().session().id()));
             }
-            assert!(matches!(latter.standing(), Standing::Serving));
+            assert!(matches!(latter.state(), MembershipState::Serving));
             latter.leave().await.expect("it leaves");
         }
     }
@@ -148,7 +148,7 @@ async fn a_former_process_in_other_groups_is_told_to_stop_too() {
         let former = register(&old, &worker("w:1", &["a"])).await;
         let latter = register(&new, &worker("w:1", &["b"])).await;
         let stop = stopped(&former).await;
-        assert!(matches!(&*stop, Stop::Replaced { by: Some(by), .. } if *by == latter.life()), "{stop}");
+        assert!(matches!(&*stop, Stop::Replaced { by: Some(by), .. } if *by == latter.incarnation()), "{stop}");
         shows(&new.workers("a"), &[]).await;
         latter.leave().await.expect("it is not told to stop");
     }
@@ -165,10 +165,10 @@ async fn a_server_that_is_declared_dead_releases_its_entries_and_stops() {
         assert!(matches!(*stop, Stop::DeclaredDead), "{stop}");
         assert_eq!(keys_below(other.registry(), "/nodes").await, [] as [&str; 0], "released before it was told");
         assert!(std::sync::Arc::ptr_eq(&stop, &stopped(&member).await), "there is one cause");
-        // A host that has dropped its work may go on as another life of the same server.
+        // A host that has dropped its work may go on as another incarnation of the same server.
         let again = register(&one, &server).await;
         assert_eq!(other.marked_dead().await.expect("the marks"), []);
-        assert!(matches!(again.standing(), Standing::Serving) && again.life() != member.life());
+        assert!(matches!(again.state(), MembershipState::Serving) && again.incarnation() != member.incarnation());
     }
 }
 
@@ -222,13 +222,13 @@ async fn a_server_that_waits_for_another_session_is_there_again_with_it() {
         };
         let one = cluster(&settings, &[]).await;
         let member = register(&one, &worker("w:1", &["a", "b"])).await;
-        let mut standings = member.standings();
+        let mut standings = member.states();
         let waited = tokio::spawn(async move {
-            standings.wait_for(|standing| matches!(standing, Standing::Waiting)).await.map(drop)
+            standings.wait_for(|standing| matches!(standing, MembershipState::Waiting)).await.map(drop)
         });
         ending.of(one.registry()).await;
         waited.await.expect("no panic").expect("it has waited");
-        wait_until("it serves again", SOON, || matches!(member.standing(), Standing::Serving)).await;
+        wait_until("it serves again", SOON, || matches!(member.state(), MembershipState::Serving)).await;
         let session = one.registry().session().id();
         wait_until("all see it in its new session", SOON, || {
             let (a, b) = (observer.workers("a").now(), observer.workers("b").now());

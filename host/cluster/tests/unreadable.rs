@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use registry_cluster::{Cluster, Departed, Life, Standing, Stop, TakeOver};
+use registry_cluster::{Cluster, Departed, Incarnation, MembershipState, Stop, TakeOver};
 use registry_host::{Guard, SettingsBuilder};
 use registry_suite::{SOON, wait_until, zookeeper};
 use registry_test_servers::ZooKeeper;
@@ -23,11 +23,11 @@ fn both() -> [SettingsBuilder; 2] {
 
 /// What a master has taken over for.
 #[derive(Clone, Default)]
-struct Book(Arc<Mutex<Vec<(Life, bool)>>>);
+struct Book(Arc<Mutex<Vec<(Incarnation, bool)>>>);
 
 impl TakeOver for Book {
     async fn take_over(&self, departed: &Departed, _: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        self.0.lock().unwrap().push((departed.life, departed.restarted));
+        self.0.lock().unwrap().push((departed.incarnation, departed.restarted));
         Ok(())
     }
 }
@@ -60,7 +60,7 @@ async fn the_host_that_is_given_a_digest_first_hides_nobody_from_the_others() {
     assert_eq!(changed.marked_dead().await.expect("the marks").len(), 1);
     assert_eq!(former.marked_dead().await.expect("an answer"), []);
     for membership in [&master, &w1, &w2] {
-        assert!(matches!(membership.standing(), Standing::Serving), "{membership:?}");
+        assert!(matches!(membership.state(), MembershipState::Serving), "{membership:?}");
     }
 }
 
@@ -76,12 +76,12 @@ async fn a_server_that_comes_back_with_a_digest_is_taken_over_for_in_its_former_
     shows(&workers(&masters), &["w:1"]).await;
     let changed = cluster(&with, &[]).await;
     let after = register(&changed, &worker("w:1", &["default"])).await;
-    assert!(matches!(&*stopped(&before).await, Stop::Replaced { by, .. } if *by == Some(after.life())));
+    assert!(matches!(&*stopped(&before).await, Stop::Replaced { by, .. } if *by == Some(after.incarnation())));
     wait_until("its former life is taken over for", SOON * 2, || !book.0.lock().unwrap().is_empty()).await;
     shows(&workers(&masters), &[]).await;
     shows(&workers(&changed), &["w:1"]).await;
-    assert_eq!(*book.0.lock().unwrap(), [(before.life(), true)]);
-    assert!(matches!(after.standing(), Standing::Serving));
+    assert_eq!(*book.0.lock().unwrap(), [(before.incarnation(), true)]);
+    assert!(matches!(after.state(), MembershipState::Serving));
     assert_eq!(masters.marked_dead().await.expect("the marks"), []);
     // It is there, though the masters can't see it.
     after.leave().await.expect("it leaves in order");

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use registry_cluster::{Change, Changes, Cluster, GroupChange, Life, Member, Membership, Slot, Which};
+use registry_cluster::{Change, Changes, Cluster, GroupChange, Incarnation, Member, MemberFilter, Membership, Slot};
 use registry_suite::{Ending, SOON, wait_until, within};
 use support::*;
 use tokio::task::JoinSet;
@@ -38,7 +38,7 @@ async fn changes_begin_with_who_is_there() {
         let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
         let first = register(&one, &worker("w:1", &["a"])).await;
         shows(&other.workers("a"), &["w:1"]).await;
-        let (mut a, mut all) = (other.workers("a ").changes(), other.members(Which::All).changes());
+        let (mut a, mut all) = (other.workers("a ").changes(), other.members(MemberFilter::All).changes());
         assert_eq!(next_move(&mut a).await, told('+', "w:1"));
         assert!(matches!(next(&mut a).await, Change::Changed(member) if member.address == "w:1"));
         let _second = register(&one, &worker("w:2", &["b"])).await;
@@ -87,7 +87,7 @@ async fn a_restarted_server_has_left_and_joined() {
         let latter = register(&other, &master("m:1")).await;
         assert_eq!(next_move(&mut changes).await, told('-', "m:1"));
         match next(&mut changes).await {
-            Change::Joined(member) => assert_eq!(member.life(), Some(latter.life())),
+            Change::Joined(member) => assert_eq!(member.incarnation(), Some(latter.incarnation())),
             change => panic!("{change:?}"),
         }
     }
@@ -109,13 +109,13 @@ async fn servers_of_other_versions_are_shown_and_what_can_not_be_read_says_why()
             registry.put(key, value).ephemeral().await.expect("a put");
         }
         registry.put("/nodes/worker/default/left-behind:1", ten).await.expect("a put");
-        shows(&other.members(Which::Workers), &["broken:1", "old:1", "ungrouped:1"]).await;
+        shows(&other.members(MemberFilter::Workers), &["broken:1", "old:1", "ungrouped:1"]).await;
         assert_eq!(other.groups().now(), ["default"]);
         let members = other.workers("default").now();
         let reason = members[0].heartbeat.as_ref().expect_err("it is broken").to_string();
         assert!(reason.contains("no JSON"), "{reason}");
         assert_eq!(other.choose("default").expect("a worker").address, "old:1");
-        let ungrouped = other.members(Which::Workers).now()[2].clone();
+        let ungrouped = other.members(MemberFilter::Workers).now()[2].clone();
         assert_eq!((ungrouped.group.as_deref(), ungrouped.is_normal()), (None, false));
     }
 }
@@ -204,7 +204,7 @@ type Place = (Option<String>, String);
 
 /// What a reader of changes has made of them.
 #[derive(Clone, Default)]
-struct Mirrored(Arc<Mutex<BTreeMap<Place, Option<Life>>>>);
+struct Mirrored(Arc<Mutex<BTreeMap<Place, Option<Incarnation>>>>);
 
 impl Mirrored {
     /// Follows all changes, and holds each to what came before.
@@ -213,15 +213,16 @@ impl Mirrored {
             let (member, mut there) = (change.member().clone(), self.0.lock().unwrap());
             let key = (member.group.clone(), member.address.clone());
             match change {
-                Change::Joined(_) => assert_eq!(there.insert(key, member.life()), None, "nobody joins twice"),
+                Change::Joined(_) => assert_eq!(there.insert(key, member.incarnation()), None, "nobody joins twice"),
                 Change::Left(_) => assert!(there.remove(&key).is_some(), "nobody leaves who isn't there"),
-                _ => assert_eq!(there.get(&key), Some(&member.life()), "nobody beats who isn't there"),
+                _ => assert_eq!(there.get(&key), Some(&member.incarnation()), "nobody beats who isn't there"),
             }
         }
     }
 
     fn is(&self, members: &[Arc<Member>]) -> bool {
-        let members = members.iter().map(|member| ((member.group.clone(), member.address.clone()), member.life()));
+        let members =
+            members.iter().map(|member| ((member.group.clone(), member.address.clone()), member.incarnation()));
         *self.0.lock().unwrap() == members.collect()
     }
 }
@@ -233,13 +234,13 @@ async fn fifty_members_that_come_and_go_are_seen_alike_by_all() {
         let mirrors: Vec<_> = clusters.iter().map(|_| Mirrored::default()).collect();
         let mut following: JoinSet<()> = JoinSet::new();
         for (cluster, mirror) in clusters.iter().zip(&mirrors) {
-            following.spawn(mirror.clone().follow(cluster.members(Which::All).changes()));
+            following.spawn(mirror.clone().follow(cluster.members(MemberFilter::All).changes()));
         }
         let members = join_all((0..50).map(|number: usize| come_and_go(&clusters[number % 5], number))).await;
         let members: Vec<_> = members.into_iter().flatten().collect();
         assert_eq!(members.len(), 17);
         let wanted: usize = members.iter().map(|member| member.server().keys().len()).sum();
-        let there = |cluster: &Cluster| cluster.members(Which::All).now();
+        let there = |cluster: &Cluster| cluster.members(MemberFilter::All).now();
         for (cluster, mirror) in clusters.iter().zip(&mirrors) {
             wait_until("all are seen", SOON, || there(cluster).len() == wanted).await;
             wait_until("all are told", SOON, || mirror.is(&there(cluster))).await;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use registry_cluster::{Change, Cluster, Member, Role, Server, Which};
+use registry_cluster::{Change, Cluster, Member, MemberFilter, Role, Server};
 use registry_host::Result;
 use registry_hosts::{Event, Place, Request};
 use tokio::sync::{Semaphore, mpsc};
@@ -61,7 +61,7 @@ impl Host {
             Role::Worker => Server::worker(&address, groups)?,
         };
         let membership = self.cluster.register(server).await?;
-        let own = Place { role, address: address.clone(), life: membership.life() };
+        let own = Place { role, address: address.clone(), incarnation: membership.incarnation() };
         let taking = Taking { own: own.clone(), registry: self.cluster.registry().clone(), go_on: self.go_on.clone() };
         let failover = match role {
             Role::Master => Some(membership.fail_over(taking).await?),
@@ -82,14 +82,14 @@ impl Host {
     }
 
     fn view(&self) -> Vec<(String, Place)> {
-        let members = self.cluster.members(Which::All).now();
+        let members = self.cluster.members(MemberFilter::All).now();
         members.iter().map(|member| (key(member), place(member))).collect()
     }
 }
 
 /// Tells who comes and goes.
 async fn tell_changes(cluster: Cluster) {
-    let mut changes = cluster.members(Which::All).changes();
+    let mut changes = cluster.members(MemberFilter::All).changes();
     while let Some(change) = changes.next().await {
         match change {
             Change::Joined(member) => tell(Event::Came(place(&member))),
@@ -105,6 +105,6 @@ fn key(member: &Member) -> String {
 }
 
 fn place(member: &Member) -> Place {
-    let life = member.life().unwrap_or_default();
-    Place { role: member.role, address: member.address.clone(), life }
+    let incarnation = member.incarnation().unwrap_or_default();
+    Place { role: member.role, address: member.address.clone(), incarnation }
 }

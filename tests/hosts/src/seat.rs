@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use registry_cluster::{Failover, Membership, Slot, Standing};
+use registry_cluster::{Failover, Membership, MembershipState, Slot};
 use registry_host::Session;
 use registry_hosts::{Event, Nanos, Place, now};
 use tokio::sync::{mpsc, watch};
@@ -27,13 +27,13 @@ pub(crate) struct Seat {
     /// Nothing once it is over.
     membership: Arc<Mutex<Option<Membership>>>,
     session: Session,
-    standings: watch::Receiver<Standing>,
+    standings: watch::Receiver<MembershipState>,
     failover: Option<Failover>,
 }
 
 impl Seat {
     pub(crate) fn new(own: Place, membership: Membership, failover: Option<Failover>) -> Self {
-        let (session, standings) = (membership.cluster().registry().session(), membership.standings());
+        let (session, standings) = (membership.cluster().registry().session(), membership.states());
         let membership = Arc::new(Mutex::new(Some(membership)));
         if failover.is_some() {
             let looking = Looking { own: own.clone(), membership: Arc::clone(&membership), slot: None, found: now() };
@@ -51,8 +51,8 @@ impl Seat {
             tokio::select! {
                 asked = asked.recv() => return self.end(asked).await,
                 Ok(()) = standings.changed() => match standings.borrow_and_update().clone() {
-                    Standing::Serving => tell(Event::Serving { own: self.own.clone(), session: self.session.id().0 }),
-                    Standing::Stopped(stop) => {
+                    MembershipState::Serving => tell(Event::Serving { own: self.own.clone(), session: self.session.id().0 }),
+                    MembershipState::Stopped(stop) => {
                         let cause = format!("{stop:?}").split([' ', '(']).next().unwrap_or_default().to_owned();
                         self.membership();
                         return tell(Event::Stopped { own: self.own, cause });

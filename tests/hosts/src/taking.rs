@@ -19,16 +19,16 @@ pub(crate) struct Taking {
 
 impl TakeOver for Taking {
     async fn take_over(&self, departed: &Departed, guard: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        let Departed { role, address, life, restarted, .. } = departed.clone();
-        let place = Place { role, address, life };
+        let Departed { role, address, incarnation, restarted, .. } = departed.clone();
+        let place = Place { role, address, incarnation };
         let token = guard.token();
         tell(Event::Begins { by: self.own.clone(), departed: place.clone(), restarted, token });
         let mut telling = Telling { departed: place, token, end: End::CalledOff };
         if let Some(go_on) = &self.go_on {
             go_on.acquire().await?.forget();
         }
-        let Place { role, address, life } = &telling.departed;
-        let key = format!("/taken-over/{role}_{address}/{}-{}", life.startup_time, life.process_id);
+        let Place { role, address, incarnation } = &telling.departed;
+        let key = format!("/taken-over/{role}_{address}/{}-{}", incarnation.startup_time, incarnation.process_id);
         let written = self.registry.txn().check_held(guard).put(&key, &token.to_string()).commit().await;
         telling.end = if written.is_ok() { End::Done } else { End::Refused };
         Ok(written.map(drop)?)

@@ -1,6 +1,6 @@
 //! What a host tells.
 
-use registry_cluster::{Life, Role};
+use registry_cluster::{Incarnation, Role};
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds on the machine's monotonic clock, which all its processes share and which goes on while one is stopped.
@@ -29,7 +29,7 @@ pub struct Place {
     /// Where it is.
     pub address: String,
     /// Which process.
-    pub life: Life,
+    pub incarnation: Incarnation,
 }
 
 /// Something that has happened at a host.

@@ -3,7 +3,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use registry_cluster::{Cluster, HeartbeatFormat, Member, Membership, Options, Role, Server, Standing, Stop, Which};
+use registry_cluster::{
+    Cluster, HeartbeatFormat, Member, MemberFilter, Membership, MembershipState, Options, Role, Server, Stop,
+};
 use registry_host::{ErrorKind, Registry, Settings};
 use registry_interop::Client;
 use registry_suite::{SOON, beside, eventually, wait_until, within};
@@ -110,7 +112,7 @@ impl Ours {
 
     /// Waits until this many of theirs have told how they are, which they do a while after they have registered.
     async fn sees(&self, count: usize) -> Vec<Member> {
-        let all = || self.cluster.members(Which::All).now();
+        let all = || self.cluster.members(MemberFilter::All).now();
         let normal = || all().iter().filter(|member| member.is_normal()).count() == count;
         wait_until("their heartbeats are read", SOON, normal).await;
         let members: Vec<_> = all().iter().map(|member| Member::clone(member)).collect();
@@ -135,7 +137,7 @@ impl Ours {
     }
 
     fn member(&self, address: &str) -> Member {
-        let members = self.cluster.members(Which::All).now();
+        let members = self.cluster.members(MemberFilter::All).now();
         let member = members.iter().find(|member| member.address == address);
         Member::clone(member.expect("it is registered"))
     }
@@ -192,5 +194,5 @@ async fn marks_stop(master: &mut Peer, worker: &mut Peer, ours: &Ours, mine: Mem
 async fn is_declared_dead(mine: Membership, chief: &Membership) {
     let stop = within("ours stops", SOON, mine.stopped()).await;
     assert!(matches!(*stop, Stop::DeclaredDead), "{stop}");
-    assert!(matches!(chief.standing(), Standing::Serving), "{:?}", chief.standing());
+    assert!(matches!(chief.state(), MembershipState::Serving), "{:?}", chief.state());
 }

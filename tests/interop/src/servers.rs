@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use registry_cluster::{Cluster, Departed, NoSlot, Options, Server, Status, TakeOver, Which};
+use registry_cluster::{Cluster, Departed, MemberFilter, NoSlot, Options, Server, Status, TakeOver};
 use registry_host::{Guard, Settings};
 use registry_interop::Value;
 use registry_suite::{SOON, beside, eventually, wait_until};
@@ -36,7 +36,7 @@ pub(crate) async fn are_members_like_ours(backend: Backend) {
         for (driver, key, start) in [(&mut worker, WORKER, 1), (&mut master, MASTER, 2)] {
             driver.register(key, start).await;
         }
-        wait_until("both are seen", SOON, || cluster.members(Which::All).now().len() == 3).await;
+        wait_until("both are seen", SOON, || cluster.members(MemberFilter::All).now().len() == 3).await;
         is_read(&cluster);
         reads_ours(&mut worker).await;
         // No two versions of theirs count slots alike.
@@ -123,8 +123,8 @@ async fn reads_ours(driver: &mut Driver) {
 }
 
 async fn seen_with(cluster: &Cluster, start: i64) {
-    let starts = || cluster.workers("default").now().iter().map(|member| member.life()).collect::<Vec<_>>();
-    let is_it = || matches!(starts()[..], [Some(life)] if life.startup_time == start);
+    let starts = || cluster.workers("default").now().iter().map(|member| member.incarnation()).collect::<Vec<_>>();
+    let is_it = || matches!(starts()[..], [Some(incarnation)] if incarnation.startup_time == start);
     wait_until(format!("the worker that started at {start} is seen"), SOON, is_it).await;
 }
 
@@ -140,7 +140,7 @@ impl Taken {
 
 impl TakeOver for Taken {
     async fn take_over(&self, departed: &Departed, _: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        let taken = (departed.life.startup_time, departed.restarted);
+        let taken = (departed.incarnation.startup_time, departed.restarted);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
         Ok(())
     }

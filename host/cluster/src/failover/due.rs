@@ -8,9 +8,9 @@ use std::{
 use tokio::time::Instant;
 
 use super::Shared;
-use crate::{Role, Which, record::Record};
+use crate::{MemberFilter, Role, record::Record};
 
-/// How long the two watches, on members and on lives, may tell of the same Txn one after the other. Nothing but
+/// How long the two watches, on members and on records, may tell of the same Txn one after the other. Nothing but
 /// needless work depends on it.
 const SETTLES: Duration = Duration::from_millis(100);
 
@@ -18,10 +18,10 @@ const SETTLES: Duration = Duration::from_millis(100);
 /// somebody has deleted them, and perhaps what tells of the session as well. It puts both again if it lives.
 const PUT_AGAIN: Duration = Duration::from_secs(2);
 
-/// The lives that are missed, by the keys of their records.
+/// The incarnations that are missed, by the keys of their records.
 pub(super) type Missed = HashMap<String, Since>;
 
-/// Since when a life has been missed.
+/// Since when an incarnation has been missed.
 pub(super) struct Since {
     entries: Instant,
     /// Its session; nothing while that lives.
@@ -46,17 +46,17 @@ pub(super) struct Due {
 }
 
 impl<T> Shared<T> {
-    /// Looks for lives that nobody lives any more.
+    /// Looks for incarnations whose sessions have ended.
     pub(super) fn due(&self, role: Role, missed: &mut Missed) -> Due {
         let members = self.cluster.members(which(role)).now();
         let alive: HashSet<_> =
-            members.iter().map(|member| (&member.address, member.life().unwrap_or_default())).collect();
+            members.iter().map(|member| (&member.address, member.incarnation().unwrap_or_default())).collect();
         let there: HashSet<_> = members.iter().map(|member| &member.address).collect();
         // Whether those are other processes is known when they have told who they are.
         let silent: HashSet<_> =
             members.iter().filter(|member| member.is_silent()).map(|member| &member.address).collect();
         let gone = |record: &Record| {
-            !alive.contains(&(&record.address, record.life()))
+            !alive.contains(&(&record.address, record.incarnation()))
                 && !silent.contains(&record.address)
                 && !self.is_own(record)
         };
@@ -89,13 +89,15 @@ impl<T> Shared<T> {
     }
 
     fn is_own(&self, record: &Record) -> bool {
-        record.role == self.server.role() && record.address == self.server.address() && record.life() == self.life
+        record.role == self.server.role()
+            && record.address == self.server.address()
+            && record.incarnation() == self.incarnation
     }
 }
 
-pub(super) fn which(role: Role) -> Which {
+pub(super) fn which(role: Role) -> MemberFilter {
     match role {
-        Role::Master => Which::Masters,
-        Role::Worker => Which::Workers,
+        Role::Master => MemberFilter::Masters,
+        Role::Worker => MemberFilter::Workers,
     }
 }

@@ -1,4 +1,4 @@
-//! The records of all lives that are not over.
+//! The records of all incarnations that are not over.
 
 use std::{
     collections::BTreeMap,
@@ -44,11 +44,11 @@ impl Lives {
         self.lock().records.contains_key(key)
     }
 
-    /// Whether the session of a record's life lives, although its own entries may be gone.
+    /// Whether the session of a record's incarnation lives, although its own entries may be gone.
     pub(super) fn is_in_session(&self, record: &Record) -> bool {
         let mirrored = self.lock();
         let entry = mirrored.witnesses.get(&witness::key(record.role, &record.address));
-        entry.is_some_and(|entry| witness::tells_of(entry, record.life()))
+        entry.is_some_and(|entry| witness::tells_of(entry, record.incarnation()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Mirrored> {

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::Shared;
 use crate::{
-    Standing, Which,
+    MemberFilter, MembershipState,
     keys::{DEAD_SERVERS, marked},
     record::now,
 };
@@ -52,7 +52,7 @@ pub(super) async fn watch<T: Send + Sync + 'static>(shared: Arc<Shared<T>>) {
     loop {
         tokio::select! {
             () = sleep(pause) => {}
-            _ = standing.wait_for(|standing| matches!(standing, Standing::Stopped(_))) => return,
+            _ = standing.wait_for(|standing| matches!(standing, MembershipState::Stopped(_))) => return,
         }
         if !shared.is_serving() || !shared.is_first() {
             continue;
@@ -79,7 +79,7 @@ impl<T> Shared<T> {
         let before: BTreeMap<String, Seen> =
             written.as_ref().and_then(|entry| serde_json::from_slice(&entry.value).ok()).unwrap_or_default();
         let (mut seen, mut old) = (BTreeMap::new(), Vec::new());
-        let there = self.cluster.members(Which::All).now();
+        let there = self.cluster.members(MemberFilter::All).now();
         let there: HashSet<_> = there.iter().map(|member| (member.role, member.address.as_str())).collect();
         let moment = now();
         for mark in &marks {

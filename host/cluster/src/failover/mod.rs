@@ -12,7 +12,7 @@ use registry_host::{Error, ErrorKind, Guard, Result};
 use tokio::sync::watch;
 
 use self::lives::Lives;
-use crate::{Cluster, Life, Membership, Role, Server, Standing, record::CLUSTER, task::Task, view};
+use crate::{Cluster, Incarnation, Membership, MembershipState, Role, Server, record::CLUSTER, task::Task, view};
 
 /// A server that has gone without leaving in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Departed {
     /// Where it was, `host:port`.
     pub address: String,
     /// The process that it was: what another one at the same address has begun since is not to be taken over.
-    pub life: Life,
+    pub incarnation: Incarnation,
     /// Whether another process is registered at its address by now.
     pub restarted: bool,
 }
@@ -66,8 +66,8 @@ pub struct Failover {
 struct Shared<T> {
     cluster: Cluster,
     server: Server,
-    life: Life,
-    standing: watch::Receiver<Standing>,
+    incarnation: Incarnation,
+    standing: watch::Receiver<MembershipState>,
     lives: Arc<Lives>,
     host: T,
 }
@@ -81,8 +81,8 @@ impl Membership {
     /// its role, `/lock/failover/masters` or `/lock/failover/workers`. Once `registry.cluster.failover-grace` has
     /// passed it writes down that it takes over, together with the server's dead mark, and only if the server isn't
     /// back: from then on a server that comes back is told to stop. Then it runs the host's [`TakeOver`], and at last
-    /// removes the record of the server's life, if it still holds the lock. Whatever is left unfinished is begun anew
-    /// by the next one. A server that was restarted meanwhile gets no dead mark.
+    /// removes the record of the server's incarnation, if it still holds the lock. Whatever is left unfinished is begun
+    /// anew by the next one. A server that was restarted meanwhile gets no dead mark.
     ///
     /// For a server whose session lives, and whose entries somebody has deleted, nobody takes over until it has
     /// stopped; nor does a master take over for anybody whose own entries are gone.
@@ -105,8 +105,8 @@ impl Membership {
         let shared = Arc::new(Shared {
             cluster: self.cluster().clone(),
             server: self.server().clone(),
-            life: self.life(),
-            standing: self.standings(),
+            incarnation: self.incarnation(),
+            standing: self.states(),
             lives,
             host,
         });
@@ -121,14 +121,14 @@ impl Membership {
 
 impl<T> Shared<T> {
     fn is_serving(&self) -> bool {
-        matches!(*self.standing.borrow(), Standing::Serving)
+        matches!(*self.standing.borrow(), MembershipState::Serving)
     }
 
     /// Whether this master is the first of those that keep records: what is to be done once is its work.
     pub(super) fn is_first(&self) -> bool {
         let masters = self.cluster.masters().now();
-        let order = |master: &crate::Member| (master.life(), master.address.clone());
+        let order = |master: &crate::Member| (master.incarnation(), master.address.clone());
         let first = masters.iter().filter(|master| !master.is_foreign()).map(|master| order(master)).min();
-        first.is_some_and(|(life, _)| life == Some(self.life))
+        first.is_some_and(|(incarnation, _)| incarnation == Some(self.incarnation))
     }
 }

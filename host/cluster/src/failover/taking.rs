@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::{Departed, Shared, TakeOver, due::which};
 use crate::{
-    Member, Role, Standing,
+    Member, MembershipState, Role,
     address::{Registered, folder, remove_if_empty},
     counts,
     keys::{mark_key, mark_name},
@@ -22,7 +22,7 @@ use crate::{
 const TRIES: usize = 10;
 
 impl<T: TakeOver> Shared<T> {
-    /// Takes over for the life of a record, unless it is lived or over.
+    /// Takes over for the incarnation of a record, unless its server lives or it is over.
     pub(super) async fn take_over(&self, key: &str, guard: &Guard) -> Result<()> {
         let Some((departed, version)) = self.begin(key, guard).await? else { return Ok(()) };
         let Departed { role, address, .. } = &departed;
@@ -32,7 +32,7 @@ impl<T: TakeOver> Shared<T> {
             biased;
             // One that has lost the lock already doesn't begin.
             error = guard.lost() => return Err(error),
-            _ = standing.wait_for(|standing| !matches!(standing, Standing::Serving)) => {
+            _ = standing.wait_for(|standing| !matches!(standing, MembershipState::Serving)) => {
                 return Err(Error::new(ErrorKind::SessionLost, "this master is to stop"));
             }
             // The host's own code: a panic in it must not end the failover of this master.
@@ -74,8 +74,8 @@ impl<T: TakeOver> Shared<T> {
             let mut restarted = is_lived_anew(&registered, &entry) || self.is_elsewhere(&record);
             for node in &record.keys {
                 let there = match registry.get(node).await {
-                    // Another process's, if its life says so; else it may be this very life's, which is then left to
-                    // who may read it.
+                    // Another process's, if its incarnation says so; else it may be this very incarnation's, which is
+                    // then left to who may read it.
                     Err(error) if error.kind() == ErrorKind::PermissionDenied && record.replaced_by.is_some() => {
                         if is_there(registry, node).await? {
                             restarted = true;
@@ -88,16 +88,16 @@ impl<T: TakeOver> Shared<T> {
                 match there {
                     None => txn = txn.check_absent(node),
                     // An entry that can't be read is nobody's else.
-                    Some(there) if life_of(&there) == record.life() => return Ok(None),
+                    Some(there) if life_of(&there) == record.incarnation() => return Ok(None),
                     // One that has not told who it is yet may be the same; what it tells brings this about again.
                     Some(there) if Member::of(&there).is_some_and(|there| there.is_silent()) => return Ok(None),
-                    // Another's: it may beat meanwhile, and this life does not come back to it.
+                    // Another's: it may beat meanwhile, and this incarnation does not come back to it.
                     Some(_) => restarted = true,
                 }
             }
             if !restarted && record.taken_over.is_none() {
                 txn = match registry.get(&witness).await? {
-                    Some(entry) if witness::tells_of(&entry, record.life()) => return Ok(None),
+                    Some(entry) if witness::tells_of(&entry, record.incarnation()) => return Ok(None),
                     Some(entry) => txn.check_version(&witness, entry.version),
                     None => txn.check_absent(&witness),
                 };
@@ -112,8 +112,8 @@ impl<T: TakeOver> Shared<T> {
             }
             match txn.commit().await {
                 Ok(committed) => {
-                    let (role, life) = (record.role, record.life());
-                    let departed = Departed { role, address: record.address.clone(), life, restarted };
+                    let (role, incarnation) = (record.role, record.incarnation());
+                    let departed = Departed { role, address: record.address.clone(), incarnation, restarted };
                     let version = committed.version(0).unwrap_or_default();
                     return Ok(Some((departed, version)));
                 }
@@ -138,19 +138,19 @@ impl<T: TakeOver> Shared<T> {
     /// This master's record, and where it is registered.
     fn own_keys(&self) -> (String, String) {
         let keys = self.server.keys();
-        let record = Record::new(self.server.role(), self.server.address(), Vec::new(), self.life);
+        let record = Record::new(self.server.role(), self.server.address(), Vec::new(), self.incarnation);
         (record.key(), keys.into_iter().next().unwrap_or_default())
     }
 
-    /// Whether another life is seen at the address, which may leave no record.
+    /// Whether another incarnation is seen at the address, which may leave no record.
     fn is_elsewhere(&self, former: &Record) -> bool {
         let members = self.cluster.members(which(former.role)).now();
-        members
-            .iter()
-            .any(|member| member.address == former.address && member.life().unwrap_or_default() != former.life())
+        members.iter().any(|member| {
+            member.address == former.address && member.incarnation().unwrap_or_default() != former.incarnation()
+        })
     }
 
-    /// Crosses the life out, again until it is known to be so or the lock is lost.
+    /// Crosses the incarnation out, again until it is known to be so or the lock is lost.
     async fn finish(&self, key: &str, version: u64, guard: &Guard) -> Result<()> {
         let registry = self.cluster.registry();
         let crossing = async {
@@ -193,8 +193,8 @@ impl<T: TakeOver> Shared<T> {
                 continue;
             }
             let node = key_of(&member);
-            let life = member.life().unwrap_or_default();
-            let record = Record::new(role, &member.address, Vec::new(), life);
+            let incarnation = member.incarnation().unwrap_or_default();
+            let record = Record::new(role, &member.address, Vec::new(), incarnation);
             let key = record.key();
             if !self.lives.has(&key) {
                 unknown.entry(key).or_insert(record).keys.push(node);
@@ -211,7 +211,7 @@ impl<T: TakeOver> Shared<T> {
         let mut txn = registry.txn().check_absent(key);
         for node in &record.keys {
             match registry.get(node).await? {
-                Some(there) if life_of(&there) == record.life() => txn = txn.check_version(node, there.version),
+                Some(there) if life_of(&there) == record.incarnation() => txn = txn.check_version(node, there.version),
                 // It has changed or gone since; the view will say so.
                 _ => return Ok(()),
             }
@@ -225,13 +225,13 @@ impl<T: TakeOver> Shared<T> {
     }
 }
 
-/// Whether another life has begun at the address since, and is not over.
+/// Whether another incarnation has begun at the address since, and is not over.
 fn is_lived_anew(registered: &Registered, former: &Entry) -> bool {
     registered.records.iter().any(|entry| entry.created > former.created && Record::of(entry).is_some())
 }
 
-fn life_of(entry: &Entry) -> crate::Life {
-    Member::of(entry).and_then(|member| member.life()).unwrap_or_default()
+fn life_of(entry: &Entry) -> crate::Incarnation {
+    Member::of(entry).and_then(|member| member.incarnation()).unwrap_or_default()
 }
 
 fn key_of(member: &Member) -> String {

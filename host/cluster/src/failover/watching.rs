@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Shared, TakeOver, due::Missed};
-use crate::{Role, Standing};
+use crate::{MembershipState, Role};
 
 /// The longest pause after something failed.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 struct Signs {
     members: watch::Receiver<u64>,
     lives: watch::Receiver<u64>,
-    standing: watch::Receiver<Standing>,
+    standing: watch::Receiver<MembershipState>,
 }
 
 impl Signs {
@@ -45,7 +45,7 @@ pub(super) async fn watch<T: TakeOver>(shared: Arc<Shared<T>>, role: Role) {
     let mut missed = Missed::new();
     let mut pauses = pauses();
     loop {
-        if matches!(*shared.standing.borrow(), Standing::Stopped(_)) {
+        if matches!(*shared.standing.borrow(), MembershipState::Stopped(_)) {
             return;
         }
         if !shared.is_serving() {

@@ -71,8 +71,8 @@ pub struct Heartbeat {
     /// How many tasks a worker executes at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_exec_thread_count: Option<i32>,
-    /// Whether the server leaves a record of its life by itself, as those of this crate do and DolphinScheduler's
-    /// don't: one that has none any more is over.
+    /// Whether the server leaves a record of its incarnation by itself, as those of this crate do and
+    /// DolphinScheduler's don't: one that has none any more is over.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub keeps_record: bool,
     /// How it was written, or is to be.

@@ -9,17 +9,17 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
-use super::{Entries, Standing, Stop, Tasks, looking::Found};
+use super::{Entries, MembershipState, Stop, Tasks, looking::Found};
 use crate::{
-    Cluster, Figures, Heartbeat, Life, Limits, Options, Role, RoleOptions, Server, Status, counts, gauge::Reading,
-    heartbeat::dates, record::now,
+    Cluster, Figures, Heartbeat, Incarnation, Limits, Options, Role, RoleOptions, Server, Status, counts,
+    gauge::Reading, heartbeat::dates, record::now,
 };
 
 /// What it takes to beat.
 pub(super) struct Beats {
     cluster: Cluster,
     server: Server,
-    pub(super) life: Life,
+    pub(super) incarnation: Incarnation,
     options: Options,
     limits: Limits,
     entries: Option<Entries>,
@@ -29,11 +29,11 @@ pub(super) struct Beats {
 }
 
 impl Beats {
-    pub(super) fn new(cluster: &Cluster, server: &Server, life: Life) -> Self {
+    pub(super) fn new(cluster: &Cluster, server: &Server, incarnation: Incarnation) -> Self {
         let options = cluster.options().of_role(server.role());
         let (cluster, server, limits) = (cluster.clone(), server.clone(), options.limits());
         let last = Heartbeat::default();
-        Beats { cluster, server, life, options, limits, entries: None, last, written: Instant::now() }
+        Beats { cluster, server, incarnation, options, limits, entries: None, last, written: Instant::now() }
     }
 
     /// The entries have been put with a first heartbeat.
@@ -52,7 +52,7 @@ impl Beats {
         let (format, has_dates) = (options.heartbeat_format, options.heartbeat_format.has_dates());
         let busy = options.worker.load_protection.is_some_and(|protection| protection.is_exceeded(figures));
         Heartbeat {
-            startup_time: self.life.startup_time,
+            startup_time: self.incarnation.startup_time,
             report_time: if has_dates { dates::now() } else { now() },
             cpu_usage: figures.cpu_usage,
             memory_usage: figures.memory_usage,
@@ -60,7 +60,7 @@ impl Beats {
             available_physical_memory_size: figures.available_memory,
             max_cpuload_avg: self.limits.max_cpu_load_avg,
             reserved_memory: self.limits.reserved_memory,
-            process_id: self.life.process_id,
+            process_id: self.incarnation.process_id,
             disk_available: figures.disk_available,
             server_status: worker.then(|| match Status::of(within, waiting_tasks, options.exec_threads) {
                 Status::Normal if busy => Status::Busy,
@@ -153,7 +153,7 @@ pub(super) async fn beat(
     mut beats: Beats,
     mut figures: Reading,
     mut tasks: watch::Receiver<Tasks>,
-    standing: watch::Sender<Standing>,
+    standing: watch::Sender<MembershipState>,
     failing: watch::Sender<Option<Error>>,
     mut leaving: mpsc::Receiver<oneshot::Sender<Result<()>>>,
 ) {
@@ -182,10 +182,10 @@ pub(super) async fn stop_wanted(session: &Session, role: &RoleOptions) -> Error 
 }
 
 /// Says of the server that it waits, as soon as its session is lost.
-async fn wait_when_lost(mut states: States, standing: &watch::Sender<Standing>) -> Infallible {
+async fn wait_when_lost(mut states: States, standing: &watch::Sender<MembershipState>) -> Infallible {
     while let Some(state) = states.next().await {
         if state == SessionState::Lost {
-            standing.send_replace(Standing::Waiting);
+            standing.send_replace(MembershipState::Waiting);
         }
     }
     pending().await
@@ -196,7 +196,7 @@ async fn rounds(
     beats: &mut Beats,
     figures: &mut Reading,
     tasks: &mut watch::Receiver<Tasks>,
-    standing: &watch::Sender<Standing>,
+    standing: &watch::Sender<MembershipState>,
     failing: &watch::Sender<Option<Error>>,
     leaving: &mut mpsc::Receiver<oneshot::Sender<Result<()>>>,
 ) -> Stop {
@@ -263,9 +263,9 @@ async fn rounds(
                 }
                 let serves = beats.is_connected() && registry.session().id() == session;
                 standing.send_if_modified(|standing| {
-                    let again = serves && matches!(standing, Standing::Waiting);
+                    let again = serves && matches!(standing, MembershipState::Waiting);
                     if again {
-                        *standing = Standing::Serving;
+                        *standing = MembershipState::Serving;
                     }
                     again
                 });
@@ -284,7 +284,7 @@ async fn rounds(
 }
 
 /// Releases the entries and tells the host to stop.
-async fn end(mut beats: Beats, stop: Stop, standing: watch::Sender<Standing>) {
+async fn end(mut beats: Beats, stop: Stop, standing: watch::Sender<MembershipState>) {
     let limit = beats.cluster.registry().operation_timeout();
     match &stop {
         Stop::Left => {}
@@ -296,7 +296,7 @@ async fn end(mut beats: Beats, stop: Stop, standing: watch::Sender<Standing>) {
     if !matches!(stop, Stop::Disconnected(_)) {
         released = matches!(timeout(2 * limit, entries.release()).await, Ok(Ok(())));
     }
-    standing.send_replace(Standing::Stopped(Arc::new(stop)));
+    standing.send_replace(MembershipState::Stopped(Arc::new(stop)));
     // Else they would come back with the next session.
     let mut pauses = pauses(limit);
     while !released {
@@ -358,7 +358,7 @@ mod tests {
         let options = Options { max_unchanged_interval, ..Options::default() };
         let cluster = Cluster::open(open(memory()).await.unwrap(), options).await.unwrap();
         let server = Server::worker("w:1", ["a"]).unwrap();
-        Beats::new(&cluster, &server, Life::begin(HeartbeatFormat::Json))
+        Beats::new(&cluster, &server, Incarnation::begin(HeartbeatFormat::Json))
     }
 
     #[tokio::test]
@@ -378,7 +378,7 @@ mod tests {
     /// A server whose figures never change, and which ends with this.
     struct Beating {
         _tasks: watch::Sender<Tasks>,
-        standing: watch::Receiver<Standing>,
+        standing: watch::Receiver<MembershipState>,
         _leaving: mpsc::Sender<oneshot::Sender<Result<()>>>,
     }
 
@@ -387,14 +387,15 @@ mod tests {
             let max_heartbeat_interval = Duration::from_millis(10);
             let options = Options { max_heartbeat_interval, max_unchanged_interval, ..Options::default() };
             let cluster = Cluster::open(registry.clone(), options).await.unwrap();
-            let (server, life) = (Server::worker(address, ["a"]).unwrap(), Life::begin(HeartbeatFormat::Json));
-            let mut beats = Beats::new(&cluster, &server, life);
+            let (server, incarnation) =
+                (Server::worker(address, ["a"]).unwrap(), Incarnation::begin(HeartbeatFormat::Json));
+            let mut beats = Beats::new(&cluster, &server, incarnation);
             let figures = Figures { available_memory: 8.0, ..Figures::default() };
             let first = beats.heartbeat(&figures, 0);
-            let put = Entries::put(registry, &server, life, &first, None, registry.operation_timeout());
+            let put = Entries::put(registry, &server, incarnation, &first, None, registry.operation_timeout());
             beats.begin(put.await.unwrap(), first);
             let ((_tasks, tasks), (tell, standing)) =
-                (watch::channel(Tasks::default()), watch::channel(Standing::Serving));
+                (watch::channel(Tasks::default()), watch::channel(MembershipState::Serving));
             let (_leaving, leaving) = mpsc::channel(1);
             tokio::spawn(beat(beats, Reading::fixed(figures), tasks, tell, watch::channel(None).0, leaving));
             Beating { _tasks, standing, _leaving }
@@ -424,7 +425,7 @@ mod tests {
             assert_eq!(written[2], 0, "it had nothing to tell");
             // Its session says that it lives.
             assert_eq!(registry.children("/nodes/worker/a").await.unwrap(), ["w:1", "w:2", "w:3"]);
-            assert!(servers.iter().all(|server| matches!(*server.standing.borrow(), Standing::Serving)));
+            assert!(servers.iter().all(|server| matches!(*server.standing.borrow(), MembershipState::Serving)));
         }
     }
 

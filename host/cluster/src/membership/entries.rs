@@ -6,7 +6,7 @@ use registry_host::{Error, ErrorKind, Registry, Result, SessionId, TxnBuilder};
 
 use super::{Stop, looking::Found};
 use crate::{
-    Heartbeat, Life, Member, Server,
+    Heartbeat, Incarnation, Member, Server,
     address::{Registered, folder, remove_if_empty},
     era::Era,
     keys::mark_key,
@@ -27,7 +27,7 @@ const MAX_FORMER: usize = 4;
 pub(super) struct Entries {
     pub(super) registry: Registry,
     pub(super) server: Server,
-    pub(super) life: Life,
+    pub(super) incarnation: Incarnation,
     pub(super) mark: String,
     /// Told apart from the data that are there once these were deleted.
     pub(super) era: Era,
@@ -49,7 +49,7 @@ pub(super) struct At {
 /// What a server does with its own dead mark when it registers.
 #[derive(Clone, Copy, PartialEq)]
 enum Mark {
-    /// It begins a life: the mark was meant for another.
+    /// It begins an incarnation: the mark was meant for another.
     Clear,
     /// It goes on living, unless there is a mark.
     Heed,
@@ -60,19 +60,19 @@ impl Entries {
     pub(super) async fn put(
         registry: &Registry,
         server: &Server,
-        life: Life,
+        incarnation: Incarnation,
         heartbeat: &Heartbeat,
         held: Option<&registry_host::Guard>,
         timeout: Duration,
     ) -> Result<Self> {
-        let put = Self::put_once(registry, server, life, heartbeat, held, timeout, Mark::Clear);
+        let put = Self::put_once(registry, server, incarnation, heartbeat, held, timeout, Mark::Clear);
         put.await?.map_err(|stop| Error::new(ErrorKind::ConditionFailed, stop.to_string()))
     }
 
     /// Puts them again after they were deleted; says if the server is to stop instead.
     pub(super) async fn put_again(&mut self, heartbeat: &Heartbeat) -> Result<Option<Stop>> {
         let timeout = self.registry.operation_timeout();
-        let put = Self::put_once(&self.registry, &self.server, self.life, heartbeat, None, timeout, Mark::Heed);
+        let put = Self::put_once(&self.registry, &self.server, self.incarnation, heartbeat, None, timeout, Mark::Heed);
         match put.await? {
             Ok(entries) => *self = entries,
             Err(stop) => return Ok(Some(stop)),
@@ -83,28 +83,28 @@ impl Entries {
     async fn put_once(
         registry: &Registry,
         server: &Server,
-        life: Life,
+        incarnation: Incarnation,
         heartbeat: &Heartbeat,
         held: Option<&registry_host::Guard>,
         timeout: Duration,
         on_mark: Mark,
     ) -> Result<std::result::Result<Self, Stop>> {
         let (mark, keys) = (mark_key(server.role(), server.address()), server.keys());
-        let record = Record::new(server.role(), server.address(), keys.clone(), life);
+        let record = Record::new(server.role(), server.address(), keys.clone(), incarnation);
         let (record_key, record_value, value) = (record.key(), record.write(), heartbeat.write());
         let folder = folder(server.role(), server.address());
-        let (witness, told) = (witness::key(server.role(), server.address()), witness::value(life));
+        let (witness, told) = (witness::key(server.role(), server.address()), witness::value(incarnation));
         for _ in 0..TRIES {
             let (era, version) = Era::begun(registry).await?;
             let registered = Registered::look(registry, folder.clone()).await?;
-            let former = former(&registered, life);
+            let former = former(&registered, incarnation);
             let session = registry.session().id();
             let mut txn = registry.txn().timeout(timeout).check_version(RECORDS, version);
             if on_mark == Mark::Heed {
                 if is_there(registry, &mark).await? {
                     return Ok(Err(Stop::DeclaredDead));
                 }
-                match own_record(&registered, life, &keys[0]) {
+                match own_record(&registered, incarnation, &keys[0]) {
                     Ok(Some(version)) => txn = txn.check_version(&record_key, version),
                     Ok(None) => txn = txn.check_absent(&record_key),
                     Err(stop) => return Ok(Err(stop)),
@@ -139,7 +139,7 @@ impl Entries {
             let nodes = nodes.map(|(at, key)| At { key: key.clone(), version: committed.version(2 + at) }).collect();
             let record = At { version: committed.version(0), key: record_key };
             let (registry, server) = (registry.clone(), server.clone());
-            return Ok(Ok(Entries { registry, server, life, mark, era, record, nodes, witness, session }));
+            return Ok(Ok(Entries { registry, server, incarnation, mark, era, record, nodes, witness, session }));
         }
         Err(restless(server))
     }
@@ -213,8 +213,8 @@ impl Entries {
             txn = match self.registry.get(key).await? {
                 None => txn.check_absent(key),
                 Some(entry)
-                    if Member::of(&entry).and_then(|member| member.life()) == Some(self.life)
-                        || witness::tells_of(&entry, self.life) =>
+                    if Member::of(&entry).and_then(|member| member.incarnation()) == Some(self.incarnation)
+                        || witness::tells_of(&entry, self.incarnation) =>
                 {
                     txn.check_version(key, entry.version)
                 }
@@ -226,7 +226,7 @@ impl Entries {
         if owns { txn.commit().await.map(drop) } else { Ok(()) }
     }
 
-    /// Removes the entries and the record of this life: there is nothing to be taken over.
+    /// Removes the entries and the record of this incarnation: there is nothing to be taken over.
     pub(super) async fn leave(&mut self) -> Result<Option<Stop>> {
         for _ in 0..TRIES {
             match self.remove().await {
@@ -251,7 +251,8 @@ impl Entries {
     }
 
     async fn remove(&self) -> Result<()> {
-        // Whoever has registered since has changed the record, so that what tells of the session is this life's own.
+        // Whoever has registered since has changed the record, so that what tells of the session is this incarnation's
+        // own.
         let mut txn = self.check_record(self.registry.txn()).delete(&self.record.key).delete(&self.witness);
         for node in &self.nodes {
             txn = match node.version {
@@ -264,12 +265,12 @@ impl Entries {
     }
 }
 
-/// The version of a life's record, which goes on; or why it does not.
-fn own_record(registered: &Registered, life: Life, key: &str) -> std::result::Result<Option<u64>, Stop> {
+/// The version of an incarnation's record, which goes on; or why it does not.
+fn own_record(registered: &Registered, incarnation: Incarnation, key: &str) -> std::result::Result<Option<u64>, Stop> {
     let mut own = None;
     for entry in &registered.records {
         match Record::of(entry) {
-            Some(record) if record.life() == life => match record {
+            Some(record) if record.incarnation() == incarnation => match record {
                 Record { replaced_by: Some(by), .. } => {
                     return Err(Stop::Replaced { key: key.to_owned(), by: Some(by) });
                 }
@@ -278,7 +279,7 @@ fn own_record(registered: &Registered, life: Life, key: &str) -> std::result::Re
             },
             // It has registered since: nobody has told it that it is replaced.
             Some(record) if record.replaced_by.is_none() && record.taken_over.is_none() => {
-                return Err(Stop::Replaced { key: key.to_owned(), by: Some(record.life()) });
+                return Err(Stop::Replaced { key: key.to_owned(), by: Some(record.incarnation()) });
             }
             _ => {}
         }
@@ -288,15 +289,15 @@ fn own_record(registered: &Registered, life: Life, key: &str) -> std::result::Re
 
 /// The records of those who don't know yet that they are replaced: key, version, and the value that says so. One that
 /// leaves no record can't be told.
-fn former(registered: &Registered, life: Life) -> Vec<(String, u64, Vec<u8>)> {
+fn former(registered: &Registered, incarnation: Incarnation) -> Vec<(String, u64, Vec<u8>)> {
     let records = registered.records.iter().filter_map(|entry| {
         // An attempt before this one may have been successful after all.
-        let record = Record::of(entry).filter(|record| record.life() != life)?;
+        let record = Record::of(entry).filter(|record| record.incarnation() != incarnation)?;
         // One that is taken over for is told by that, and whoever takes over has to find the record as it is.
         if record.replaced_by.is_some() || record.taken_over.is_some() {
             return None;
         }
-        let replaced = Record { replaced_by: Some(life), ..record };
+        let replaced = Record { replaced_by: Some(incarnation), ..record };
         Some((entry.key.clone(), entry.version, replaced.write()))
     });
     records.take(MAX_FORMER).collect()

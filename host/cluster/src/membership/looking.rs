@@ -30,7 +30,7 @@ pub(super) enum Found {
 
 /// What is missing of a server's own.
 enum Missing {
-    /// The record of its life.
+    /// The record of its incarnation.
     Record,
     /// One of its entries, although the session lives that it was put in.
     Node(usize),
@@ -94,8 +94,11 @@ impl Entries {
             let version = match found {
                 Some(entry) => {
                     let member = Member::of(&entry);
-                    if member.as_ref().and_then(Member::life) != Some(self.life) {
-                        return Ok(Seen::Stop(Stop::Replaced { key, by: member.and_then(|member| member.life()) }));
+                    if member.as_ref().and_then(Member::incarnation) != Some(self.incarnation) {
+                        return Ok(Seen::Stop(Stop::Replaced {
+                            key,
+                            by: member.and_then(|member| member.incarnation()),
+                        }));
                     }
                     Some(entry.version)
                 }
@@ -127,7 +130,8 @@ impl Entries {
         // this.
         let session = self.registry.session().id();
         let witness = self.registry.get(&self.witness).await?;
-        let is_own = |entry: &Entry| witness::tells_of(entry, self.life) && entry.ephemeral == Some(self.session);
+        let is_own =
+            |entry: &Entry| witness::tells_of(entry, self.incarnation) && entry.ephemeral == Some(self.session);
         Ok(match witness {
             Some(entry) if session == self.session && is_own(&entry) => Found::Emptied(self.record.key.clone()),
             _ => Found::Stop(Stop::FailedOver),
@@ -164,7 +168,7 @@ impl Entries {
             // With another session it comes back by itself.
             return Ok(());
         }
-        let value = witness::value(self.life);
+        let value = witness::value(self.incarnation);
         let txn = self.check_record(self.registry.txn()).check_absent(&self.witness);
         match txn.put_ephemeral(&self.witness, &value).commit().await {
             Err(error) if error.kind() != ErrorKind::ConditionFailed => Err(error),

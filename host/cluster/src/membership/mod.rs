@@ -5,7 +5,7 @@ mod entries;
 mod looking;
 mod readers;
 mod registering;
-mod standing;
+mod state;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -17,8 +17,8 @@ use tokio::{
 };
 
 use self::entries::Entries;
-pub use self::standing::{Standing, Stop};
-use crate::{Cluster, Life, NoSlot, Server, Slot};
+pub use self::state::{MembershipState, Stop};
+use crate::{Cluster, Incarnation, NoSlot, Server, Slot};
 
 /// A server that is registered, and beats.
 ///
@@ -34,8 +34,8 @@ use crate::{Cluster, Life, NoSlot, Server, Slot};
 pub struct Membership {
     cluster: Cluster,
     server: Server,
-    life: Life,
-    standing: watch::Receiver<Standing>,
+    incarnation: Incarnation,
+    standing: watch::Receiver<MembershipState>,
     failure: watch::Receiver<Option<Error>>,
     tasks: watch::Sender<Tasks>,
     leaving: mpsc::Sender<oneshot::Sender<Result<()>>>,
@@ -58,8 +58,8 @@ impl Membership {
             error = stop_wanted => return Err(error),
             registered = registering::register(&cluster, &server) => registered?,
         };
-        let life = beats.life;
-        let (standing, told) = watch::channel(Standing::Serving);
+        let incarnation = beats.incarnation;
+        let (standing, told) = watch::channel(MembershipState::Serving);
         let (failing, failure) = watch::channel(None);
         let (tasks, counts) = watch::channel(Tasks::default());
         let (leaving, asked) = mpsc::channel(1);
@@ -69,10 +69,10 @@ impl Membership {
             if let Err(panic) = AssertUnwindSafe(beating).catch_unwind().await {
                 let message = panic_message(&*panic).to_owned();
                 tracing::error!(panic = message, "the heartbeats panicked, the server is told to stop");
-                tell.send_replace(Standing::Stopped(Arc::new(Stop::Panicked { message })));
+                tell.send_replace(MembershipState::Stopped(Arc::new(Stop::Panicked { message })));
             }
         });
-        Ok(Membership { cluster, server, life, standing: told, failure, tasks, leaving, beating })
+        Ok(Membership { cluster, server, incarnation, standing: told, failure, tasks, leaving, beating })
     }
 
     /// The server.
@@ -80,9 +80,9 @@ impl Membership {
         &self.server
     }
 
-    /// Its life, which is told apart from all others at the same address.
-    pub fn life(&self) -> Life {
-        self.life
+    /// Its incarnation, which is told apart from all others at the same address.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
     }
 
     /// The cluster that it is a member of.
@@ -96,12 +96,12 @@ impl Membership {
     }
 
     /// How it stands.
-    pub fn standing(&self) -> Standing {
+    pub fn state(&self) -> MembershipState {
         self.standing.borrow().clone()
     }
 
     /// Told of how it stands, whenever that changes.
-    pub fn standings(&self) -> watch::Receiver<Standing> {
+    pub fn states(&self) -> watch::Receiver<MembershipState> {
         self.standing.clone()
     }
 
@@ -123,9 +123,9 @@ impl Membership {
     pub fn stopped(&self) -> impl Future<Output = Arc<Stop>> + Send + 'static {
         let mut standing = self.standing.clone();
         async move {
-            let stopped = standing.wait_for(|standing| matches!(standing, Standing::Stopped(_))).await;
+            let stopped = standing.wait_for(|standing| matches!(standing, MembershipState::Stopped(_))).await;
             match stopped.as_deref() {
-                Ok(Standing::Stopped(stop)) => Arc::clone(stop),
+                Ok(MembershipState::Stopped(stop)) => Arc::clone(stop),
                 // The task that beats has ended without a word: its runtime is over.
                 _ => Arc::new(Stop::Left),
             }
@@ -138,8 +138,8 @@ impl Membership {
     ///
     /// As [`Cluster::slot`]; [`NotServing`](NoSlot::NotServing) once the server was told to stop.
     pub fn slot(&self) -> std::result::Result<Slot, NoSlot> {
-        match self.standing() {
-            Standing::Serving => self.cluster.slot(self.server.address()),
+        match self.state() {
+            MembershipState::Serving => self.cluster.slot(self.server.address()),
             _ => Err(NoSlot::NotServing),
         }
     }

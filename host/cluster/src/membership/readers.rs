@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{Cluster, HeartbeatFormat, Member, Server, Which};
+use crate::{Cluster, HeartbeatFormat, Member, MemberFilter, Server};
 
 /// Members that pass over a heartbeat.
 #[derive(Debug, PartialEq)]
@@ -16,7 +16,7 @@ struct Blind {
 /// Warns of members that pass over a server's heartbeat, for each format of theirs once.
 pub(super) fn warn(cluster: &Cluster, server: &Server) {
     let format = cluster.options().heartbeat_format;
-    for blind in blind(format, &cluster.members(Which::All).now()) {
+    for blind in blind(format, &cluster.members(MemberFilter::All).now()) {
         let Blind { count, example, format: theirs } = blind;
         let (ours, theirs) = (format.name(), theirs.name());
         tracing::warn!(

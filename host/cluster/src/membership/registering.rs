@@ -7,7 +7,7 @@ use registry_host::{Error, ErrorKind, Guard, Result};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Entries, beats::Beats, readers};
-use crate::{Cluster, Life, Role, Server, gauge::Reading, keys::STARTUP_LOCK, record::Record};
+use crate::{Cluster, Incarnation, Role, Server, gauge::Reading, keys::STARTUP_LOCK, record::Record};
 
 /// Registers a server, and waits until it is seen; gives what it takes to beat.
 pub(super) async fn register(cluster: &Cluster, server: &Server) -> Result<(Beats, Reading)> {
@@ -19,12 +19,12 @@ pub(super) async fn register(cluster: &Cluster, server: &Server) -> Result<(Beat
         Role::Master => Some(registry.lock(STARTUP_LOCK).within(2 * limit).await?),
         Role::Worker => None,
     };
-    let life = begin(cluster, server).await?;
-    let mut beats = Beats::new(cluster, server, life);
+    let incarnation = begin(cluster, server).await?;
+    let mut beats = Beats::new(cluster, server, incarnation);
     let heartbeat = beats.heartbeat(&reading.now(), 0);
-    let put = put(cluster, server, life, &heartbeat, lock.as_ref(), deadline).await;
+    let put = put(cluster, server, incarnation, &heartbeat, lock.as_ref(), deadline).await;
     let mut released = Released(Some(put?));
-    let seen = seen(cluster, server, life, deadline).await;
+    let seen = seen(cluster, server, incarnation, deadline).await;
     if let Some(lock) = lock
         && let Err(error) = lock.release().await
     {
@@ -39,16 +39,16 @@ pub(super) async fn register(cluster: &Cluster, server: &Server) -> Result<(Beat
     Ok((beats, reading))
 }
 
-/// Begins a life that no other process at the address has begun.
+/// Begins an incarnation that no other process at the address has begun.
 ///
 /// Milliseconds tell two apart. Whole seconds don't if both have the same number of a process, as in containers.
-async fn begin(cluster: &Cluster, server: &Server) -> Result<Life> {
+async fn begin(cluster: &Cluster, server: &Server) -> Result<Incarnation> {
     let format = cluster.options().heartbeat_format;
     loop {
-        let life = Life::begin(format);
-        let record = Record::new(server.role(), server.address(), Vec::new(), life);
+        let incarnation = Incarnation::begin(format);
+        let record = Record::new(server.role(), server.address(), Vec::new(), incarnation);
         if !format.has_dates() || cluster.registry().get(&record.key()).await?.is_none() {
-            return Ok(life);
+            return Ok(incarnation);
         }
     }
 }
@@ -57,7 +57,7 @@ async fn begin(cluster: &Cluster, server: &Server) -> Result<Life> {
 async fn put(
     cluster: &Cluster,
     server: &Server,
-    life: Life,
+    incarnation: Incarnation,
     heartbeat: &crate::Heartbeat,
     lock: Option<&Guard>,
     deadline: Instant,
@@ -66,8 +66,8 @@ async fn put(
     let mut pauses =
         ExponentialBuilder::new().with_min_delay(Duration::from_millis(50)).without_max_times().with_jitter().build();
     loop {
-        // A second time is the same as the first: it is this life's whatever came of that.
-        match Entries::put(registry, server, life, heartbeat, lock, registry.operation_timeout()).await {
+        // A second time is the same as the first: it is this incarnation's whatever came of that.
+        match Entries::put(registry, server, incarnation, heartbeat, lock, registry.operation_timeout()).await {
             Err(error) if error.is_retryable() && Instant::now() < deadline => {
                 tracing::debug!(%server, %error, "not registered yet");
                 sleep(pauses.next().unwrap_or_default()).await;
@@ -78,10 +78,11 @@ async fn put(
 }
 
 /// Waits until the server's own view shows it.
-async fn seen(cluster: &Cluster, server: &Server, life: Life, deadline: Instant) -> Result<()> {
+async fn seen(cluster: &Cluster, server: &Server, incarnation: Incarnation, deadline: Instant) -> Result<()> {
     let (board, keys) = (cluster.board(), server.keys());
     let mut moved = board.moved();
-    let there = || keys.iter().all(|key| board.member(key).and_then(|member| member.life()) == Some(life));
+    let there =
+        || keys.iter().all(|key| board.member(key).and_then(|member| member.incarnation()) == Some(incarnation));
     let wait = async {
         while !there() {
             if board.has_ended() || moved.changed().await.is_err() {

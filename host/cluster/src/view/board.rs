@@ -21,7 +21,7 @@ const WORKERS: &str = "/nodes/worker/";
 /// Which members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Which {
+pub enum MemberFilter {
     /// All of them.
     All,
     /// The masters.
@@ -50,23 +50,23 @@ struct State {
     ended: bool,
 }
 
-impl Which {
+impl MemberFilter {
     fn covers(&self, member: &Member) -> bool {
         match self {
-            Which::All => true,
-            Which::Masters => member.role == Role::Master,
-            Which::Workers => member.role == Role::Worker,
-            Which::Group(group) => member.is_in(group),
+            MemberFilter::All => true,
+            MemberFilter::Masters => member.role == Role::Master,
+            MemberFilter::Workers => member.role == Role::Worker,
+            MemberFilter::Group(group) => member.is_in(group),
         }
     }
 
     /// What the keys of these members begin with; not all whose keys do are among them.
     fn prefixes(&self) -> Vec<String> {
         match self {
-            Which::All => vec![format!("{NODES}/")],
-            Which::Masters => vec![format!("{NODES}/master/")],
-            Which::Workers => vec![WORKERS.to_owned()],
-            Which::Group(group) => {
+            MemberFilter::All => vec![format!("{NODES}/")],
+            MemberFilter::Masters => vec![format!("{NODES}/master/")],
+            MemberFilter::Workers => vec![WORKERS.to_owned()],
+            MemberFilter::Group(group) => {
                 let mut groups = vec![group.clone(), group.to_lowercase()];
                 groups.dedup();
                 groups.into_iter().map(|group| format!("{WORKERS}{group}/")).collect()
@@ -95,7 +95,7 @@ impl Board {
         self.lock().members.get(key).cloned()
     }
 
-    pub(crate) fn members(&self, which: &Which) -> Vec<Arc<Member>> {
+    pub(crate) fn members(&self, which: &MemberFilter) -> Vec<Arc<Member>> {
         self.lock().of(which).map(|(_, member)| Arc::clone(member)).collect()
     }
 
@@ -123,7 +123,7 @@ impl Board {
     }
 
     /// Those who are there, then every change.
-    pub(crate) fn subscribe(&self, which: Which) -> Changes {
+    pub(crate) fn subscribe(&self, which: MemberFilter) -> Changes {
         let mut state = self.lock();
         let pending = Pending::new(which);
         for (key, member) in state.of(&pending.which) {
@@ -155,7 +155,7 @@ impl Mirror for Board {
         }
         state.tell(key, before.as_ref(), Some(&member));
         drop(state);
-        if before.is_none_or(|before| before.life() != member.life()) {
+        if before.is_none_or(|before| before.incarnation() != member.incarnation()) {
             self.moved.send_modify(|number| *number += 1);
         }
     }
@@ -189,7 +189,7 @@ impl State {
         counts::members(role, *entries);
     }
 
-    fn of<'a>(&'a self, which: &'a Which) -> impl Iterator<Item = (&'a String, &'a Arc<Member>)> + 'a {
+    fn of<'a>(&'a self, which: &'a MemberFilter) -> impl Iterator<Item = (&'a String, &'a Arc<Member>)> + 'a {
         let below =
             |prefix: String| self.members.range(prefix.clone()..).take_while(move |(key, _)| key.starts_with(&prefix));
         which.prefixes().into_iter().flat_map(below).filter(|(_, member)| which.covers(member))

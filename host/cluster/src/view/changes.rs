@@ -10,7 +10,7 @@ use std::{
 
 use futures_core::Stream;
 
-use super::Which;
+use super::MemberFilter;
 use crate::Member;
 
 /// Something that has changed among the members.
@@ -45,7 +45,7 @@ pub struct Changes {
 /// One pending change for each member.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) which: Which,
+    pub(super) which: MemberFilter,
     state: Mutex<State>,
 }
 
@@ -68,7 +68,7 @@ struct Step {
 }
 
 impl Pending {
-    pub(super) fn new(which: Which) -> Arc<Self> {
+    pub(super) fn new(which: MemberFilter) -> Arc<Self> {
         Arc::new(Pending { which, state: Mutex::default() })
     }
 
@@ -125,7 +125,7 @@ impl Step {
 
 /// Whether the two are known to be different processes.
 fn is_another(one: &Member, other: &Member) -> bool {
-    one.life().zip(other.life()).is_some_and(|(one, other)| one != other)
+    one.incarnation().zip(other.incarnation()).is_some_and(|(one, other)| one != other)
 }
 
 impl Changes {

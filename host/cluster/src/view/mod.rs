@@ -12,7 +12,7 @@ pub(crate) use self::{
     watching::{Mirror, mirror},
 };
 pub use self::{
-    board::Which,
+    board::MemberFilter,
     changes::{Change, Changes},
     groups::{GroupChange, GroupChanges, Groups},
 };
@@ -22,11 +22,11 @@ use crate::Member;
 #[derive(Clone, Debug)]
 pub struct Members {
     board: Arc<Board>,
-    which: Which,
+    which: MemberFilter,
 }
 
 impl Members {
-    pub(crate) fn new(board: &Arc<Board>, which: Which) -> Self {
+    pub(crate) fn new(board: &Arc<Board>, which: MemberFilter) -> Self {
         Members { board: Arc::clone(board), which }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::sync::Arc;
 
-use registry_cluster::{Change as Seen, Life, Member, Standing, Status, Stop};
+use registry_cluster::{Change as Seen, Incarnation, Member, MembershipState, Status, Stop};
 use registry_host::SessionState;
 
 use crate::output::heartbeat::reason;
@@ -17,9 +17,9 @@ pub(super) struct Board {
 /// A server of this process, and the members that it sees.
 struct Own {
     address: String,
-    life: Life,
+    incarnation: Incarnation,
     state: SessionState,
-    standing: Standing,
+    standing: MembershipState,
     abandoned: bool,
     sees: BTreeMap<String, Arc<Member>>,
 }
@@ -51,25 +51,25 @@ impl Own {
     fn state(&self) -> String {
         match &self.standing {
             _ if self.abandoned => "abandoned".to_owned(),
-            Standing::Serving => self.state.to_string(),
-            Standing::Waiting => format!("{}, waiting", self.state),
+            MembershipState::Serving => self.state.to_string(),
+            MembershipState::Waiting => format!("{}, waiting", self.state),
             _ => "stopped".to_owned(),
         }
     }
 
     fn is_well(&self) -> bool {
-        !self.abandoned && self.state == SessionState::Connected && matches!(self.standing, Standing::Serving)
+        !self.abandoned && self.state == SessionState::Connected && matches!(self.standing, MembershipState::Serving)
     }
 
     fn cause(&self) -> Option<&Arc<Stop>> {
         match &self.standing {
-            Standing::Stopped(stop) => Some(stop),
+            MembershipState::Stopped(stop) => Some(stop),
             _ => None,
         }
     }
 
     fn is(&self, member: &Member) -> bool {
-        self.address == member.address && member.life() == Some(self.life)
+        self.address == member.address && member.incarnation() == Some(self.incarnation)
     }
 }
 
@@ -82,12 +82,12 @@ impl Row {
 
 impl Board {
     /// A board of servers that have just been registered: where they are, and which process each is.
-    pub(super) fn new(servers: impl IntoIterator<Item = (String, Life)>) -> Self {
-        let own = servers.into_iter().map(|(address, life)| Own {
+    pub(super) fn new(servers: impl IntoIterator<Item = (String, Incarnation)>) -> Self {
+        let own = servers.into_iter().map(|(address, incarnation)| Own {
             address,
-            life,
+            incarnation,
             state: SessionState::Connected,
-            standing: Standing::Serving,
+            standing: MembershipState::Serving,
             abandoned: false,
             sees: BTreeMap::new(),
         });
@@ -131,15 +131,15 @@ impl Board {
     }
 
     /// Takes in how a server stands; that it still waits, after a session that did not last, is not told again.
-    pub(super) fn standing(&mut self, number: usize, standing: Standing) -> Option<Change> {
+    pub(super) fn standing(&mut self, number: usize, standing: MembershipState) -> Option<Change> {
         let own = self.living(number)?;
         let before = std::mem::replace(&mut own.standing, standing);
         if discriminant(&before) == discriminant(&own.standing) {
             return None;
         }
         let what = match own.standing {
-            Standing::Serving => "serving",
-            Standing::Waiting => "waiting",
+            MembershipState::Serving => "serving",
+            MembershipState::Waiting => "waiting",
             _ => "stopped",
         };
         let (address, cause) = (own.address.clone(), own.cause().map(ToString::to_string));
@@ -182,7 +182,8 @@ impl Board {
         self.own.iter().filter_map(|own| Some((&*own.address, &**own.cause()?)))
     }
 
-    /// Everyone whom the first server sees, sorted by address; then those of this process that it doesn't see for a reason.
+    /// Everyone whom the first server sees, sorted by address; then those of this process that it doesn't see for a
+    /// reason.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row> {
         let sees = self.own.first().into_iter().flat_map(|own| own.sees.values());
         let seen = sees.clone().map(|member| {

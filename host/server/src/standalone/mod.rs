@@ -32,15 +32,16 @@ const UNHEARD: usize = 256;
 /// They are a cluster of their own, in the namespace <registry.namespace>-standalone, so that no host gives them work.
 /// With --join, or if --set names a namespace, they are in that of the hosts.
 ///
-/// Each opens the configured registry with a session of its own, registers as a worker of the group default at a port of
-/// this machine, beats, and watches the others. Its heartbeat is that of any host: 'registry servers' and DolphinScheduler
-/// show it. It beats as often as registry.cluster.max-heartbeat-interval says; if that is not set, every second, or every ten
-/// where there are more than 100 servers. On a terminal a live table shows who is there, whichever process they run in; else a
-/// line is printed for every change.
+/// Each opens the configured registry with a session of its own, registers as a worker of the group default at a port
+/// of this machine, beats, and watches the others. Its heartbeat is that of any host: 'registry servers' and
+/// DolphinScheduler show it. It beats as often as registry.cluster.max-heartbeat-interval says; if that is not set,
+/// every second, or every ten where there are more than 100 servers. On a terminal a live table shows who is there,
+/// whichever process they run in; else a line is printed for every change.
 ///
 /// A server that is told to stop, because it was declared dead, say, or its session was lost for longer than
 /// registry.disconnect-strategy allows, is shown as stopped with the cause, and only watches from then on; when all
-/// are, the program ends with 3. Ctrl-C or SIGTERM lets the servers leave and closes the sessions, and the entries are gone.
+/// are, the program ends with 3. Ctrl-C or SIGTERM lets the servers leave and closes the sessions, and the entries are
+/// gone.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -126,7 +127,7 @@ impl Standalone {
         for (number, server) in servers.iter_mut().enumerate() {
             server.start(number, tell.clone());
         }
-        let mut board = Board::new(servers.iter().map(|server| (server.address().to_owned(), server.life())));
+        let mut board = Board::new(servers.iter().map(|server| (server.address().to_owned(), server.incarnation())));
         let mut clock = interval(Duration::from_secs(1));
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut kill_at = self.kill_after.map(|after| begun + after);
@@ -145,7 +146,7 @@ impl Standalone {
                     let change = match told {
                         Some((number, Told::Change(change))) => board.seen(number, change),
                         Some((number, Told::Session(state))) => board.session(number, state),
-                        Some((number, Told::Standing(standing))) => board.standing(number, standing),
+                        Some((number, Told::MembershipState(standing))) => board.standing(number, standing),
                         None => return Ok(OK),
                     };
                     if change.is_none() {

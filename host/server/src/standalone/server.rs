@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use registry_cluster::{Change, Cluster, DEFAULT_GROUP, Life, Membership, Options, Standing};
+use registry_cluster::{Change, Cluster, DEFAULT_GROUP, Incarnation, Membership, MembershipState, Options};
 use registry_host::{Error, ErrorKind, Opening, Registry, Result, SessionState};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ pub(super) enum Told {
     /// Its session's state.
     Session(SessionState),
     /// How it stands.
-    Standing(Standing),
+    MembershipState(MembershipState),
     /// What has changed among the members.
     Change(Change),
 }
@@ -23,7 +23,7 @@ pub(super) enum Told {
 pub(super) struct Server {
     registry: Registry,
     address: String,
-    life: Life,
+    incarnation: Incarnation,
     /// None once it has left or was abandoned.
     membership: Option<Membership>,
     telling: Option<JoinHandle<()>>,
@@ -47,8 +47,8 @@ impl Server {
                 return Err(error);
             }
         };
-        let (life, membership) = (membership.life(), Some(membership));
-        Ok(Server { registry, address, life, membership, telling: None, abandoned: false, _listener: listener })
+        let (incarnation, membership) = (membership.incarnation(), Some(membership));
+        Ok(Server { registry, address, incarnation, membership, telling: None, abandoned: false, _listener: listener })
     }
 
     /// How long its session outlives it.
@@ -62,14 +62,14 @@ impl Server {
     }
 
     /// Which process it is, told apart from others at its address.
-    pub(super) fn life(&self) -> Life {
-        self.life
+    pub(super) fn incarnation(&self) -> Incarnation {
+        self.incarnation
     }
 
     /// Begins to tell what it hears, under the server's number.
     pub(super) fn start(&mut self, number: usize, tell: Sender<(usize, Told)>) {
         if let Some(membership) = &self.membership {
-            let (cluster, standings) = (membership.cluster().clone(), membership.standings());
+            let (cluster, standings) = (membership.cluster().clone(), membership.states());
             self.telling = Some(tokio::spawn(tell_all(cluster, standings, number, tell)));
         }
     }
@@ -118,7 +118,7 @@ async fn register(registry: &Registry, options: Options, address: &str) -> Resul
 /// Tells of the session, of the server's standing, and of everyone who comes, beats or goes.
 async fn tell_all(
     cluster: Cluster,
-    mut standings: watch::Receiver<Standing>,
+    mut standings: watch::Receiver<MembershipState>,
     number: usize,
     tell: Sender<(usize, Told)>,
 ) {
@@ -129,7 +129,7 @@ async fn tell_all(
             // Why it stands as it does is told first.
             biased;
             Some(state) = states.next() => Told::Session(state),
-            Ok(()) = standings.changed() => Told::Standing(standings.borrow_and_update().clone()),
+            Ok(()) = standings.changed() => Told::MembershipState(standings.borrow_and_update().clone()),
             Some(change) = changes.next() => Told::Change(change),
             else => return,
         };

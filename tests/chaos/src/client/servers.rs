@@ -6,7 +6,7 @@ mod taking;
 use std::time::Duration;
 
 use registry_chaos::history::Event;
-use registry_cluster::{Cluster, Life, Options, Role, Which};
+use registry_cluster::{Cluster, Incarnation, MemberFilter, Options, Role};
 use registry_conformance::pace;
 use registry_host::Registry;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
@@ -43,8 +43,9 @@ impl Servers {
         let Some(cluster) = seen.and_then(Result::ok).and_then(|cluster| cluster.clone()) else {
             return self.log.wrong("the cluster can't be seen though all is quiet");
         };
-        let members = cluster.members(Which::All).now();
-        let names = members.iter().map(|member| name(member.role, &member.address, member.life().unwrap_or_default()));
+        let members = cluster.members(MemberFilter::All).now();
+        let names =
+            members.iter().map(|member| name(member.role, &member.address, member.incarnation().unwrap_or_default()));
         let mut servers: Vec<_> = names.collect();
         servers.sort_unstable();
         self.log.tell(Event::Seen { servers });
@@ -92,6 +93,6 @@ async fn open(arguments: &Arguments) -> registry_host::Result<Cluster> {
 }
 
 /// A server's name in the history: where the record of its life is.
-fn name(role: Role, address: &str, life: Life) -> String {
-    format!("{role}_{address}/{}-{}", life.startup_time, life.process_id)
+fn name(role: Role, address: &str, incarnation: Incarnation) -> String {
+    format!("{role}_{address}/{}-{}", incarnation.startup_time, incarnation.process_id)
 }

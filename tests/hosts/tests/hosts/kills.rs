@@ -1,6 +1,6 @@
 //! Hosts are seen to come, to beat and to be killed.
 
-use registry_cluster::Which;
+use registry_cluster::MemberFilter;
 use registry_suite::{SOON, wait_until};
 
 use crate::support::on_both;
@@ -13,7 +13,8 @@ async fn who_is_killed_is_taken_over_for_once_and_not_before_its_session_ends() 
         let (first, second) = (a.master("m:1").await, b.master("m:2").await);
         let worker = c.worker("w:1").await;
         site.sees(&observer, &[&first, &second, &worker]).await;
-        let versions = || observer.members(Which::All).now().iter().map(|member| member.version).collect::<Vec<_>>();
+        let versions =
+            || observer.members(MemberFilter::All).now().iter().map(|member| member.version).collect::<Vec<_>>();
         let before = versions();
         wait_until("all beat", SOON, || versions().iter().zip(&before).all(|(now, before)| now > before)).await;
         assert!(site.book.begun().is_empty());

@@ -1,7 +1,7 @@
 //! The registry's server goes away and comes back, sooner or later than sessions end.
 
 use futures_util::future::join_all;
-use registry_cluster::Which;
+use registry_cluster::MemberFilter;
 use registry_hosts::Event;
 use registry_suite::{SOON, wait_until};
 
@@ -21,7 +21,7 @@ async fn when_the_server_is_restarted_everybody_goes_on_and_nobody_is_taken_over
         site.sees_beat(&observer, &all).await;
         let sessions: Vec<_> = all.iter().map(|registered| registered.session).collect();
         assert_eq!(
-            observer.members(Which::All).now().iter().map(|member| member.session.0).collect::<Vec<_>>(),
+            observer.members(MemberFilter::All).now().iter().map(|member| member.session.0).collect::<Vec<_>>(),
             sessions
         );
         let idle = |event: &Event| matches!(event, Event::Waiting { .. } | Event::Stopped { .. } | Event::Went(_));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use registry_cluster::{Cluster, Options, Role, Server, Which};
+use registry_cluster::{Cluster, MemberFilter, Options, Role, Server};
 use registry_host::{Error, ErrorKind, Registry};
 
 use crate::context::Context;
@@ -32,7 +32,7 @@ pub(super) async fn run(address: &str, role: Option<Role>, context: &mut Context
 
 /// What is registered at an address.
 fn role_of(cluster: &Cluster, registry: &Registry, address: &str) -> Result<Role, Failure> {
-    let there = cluster.members(Which::All).now();
+    let there = cluster.members(MemberFilter::All).now();
     let roles: BTreeSet<Role> = there.iter().filter(|there| there.address == address).map(|there| there.role).collect();
     match roles.iter().collect::<Vec<_>>()[..] {
         [role] => Ok(*role),

@@ -6,7 +6,7 @@ mod row;
 mod watching;
 
 use clap::{Args, Subcommand, ValueEnum};
-use registry_cluster::{Cluster, Options, Which};
+use registry_cluster::{Cluster, MemberFilter, Options};
 
 use self::forget::Whom;
 use self::row::Row;
@@ -112,7 +112,7 @@ async fn show(context: &mut Context) -> Done {
         // Nothing is registered here: how servers take part makes no difference.
         let cluster = Cluster::open(registry.clone(), Options::default()).await?;
         let marked = cluster.marked_dead().await?.into_iter().collect();
-        let rows = Row::all(&cluster.members(Which::All).now(), &marked);
+        let rows = Row::all(&cluster.members(MemberFilter::All).now(), &marked);
         match output.format {
             Format::Json => rows.iter().try_for_each(|row| output.line("", row.object(None)))?,
             Format::Text => {

@@ -2,7 +2,7 @@
 
 use std::{future::pending, time::Duration};
 
-use registry_cluster::{Change, Changes, Cluster, DEAD_SERVERS, Options, Which, marked};
+use registry_cluster::{Change, Changes, Cluster, DEAD_SERVERS, MemberFilter, Options, marked};
 use registry_host::{Error, ErrorKind, Event, Registry, Scope, Watch};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -26,7 +26,7 @@ pub(super) async fn run(context: &mut Context) -> Done {
 async fn watch(registry: &Registry, output: &mut Output) -> Done {
     let cluster = Cluster::open(registry.clone(), Options::default()).await?;
     let mut board = Board {
-        changes: cluster.members(Which::All).changes(),
+        changes: cluster.members(MemberFilter::All).changes(),
         marks: or_unseen(registry.watch(DEAD_SERVERS, Scope::Children).await)?,
         marked: Marked::new(),
     };
@@ -47,7 +47,7 @@ async fn draw(cluster: &Cluster, mut board: Board, output: &mut Output) -> Done 
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let (columns, rows) = live::size();
-        let shown = Row::all(&cluster.members(Which::All).now(), &board.marked);
+        let shown = Row::all(&cluster.members(MemberFilter::All).now(), &board.marked);
         let shown = shown.iter().map(|row| (row.columns(), row.is_well())).collect();
         let mut lines = live::table(&row::heading(), shown, columns, output);
         live::shorten(&mut lines, rows.saturating_sub(2));

@@ -3,12 +3,12 @@ use registry_host::{Entry, SessionId};
 
 use super::*;
 
-fn life(number: i64) -> Life {
-    Life { startup_time: number, process_id: 7 }
+fn incarnation(number: i64) -> Incarnation {
+    Incarnation { startup_time: number, process_id: 7 }
 }
 
 fn member(number: i64) -> Arc<Member> {
-    let Life { startup_time, process_id } = life(number);
+    let Incarnation { startup_time, process_id } = incarnation(number);
     let value = Heartbeat { startup_time, process_id, ..Heartbeat::default() }.write();
     let key = format!("/nodes/worker/default/a:{number}");
     Arc::new(Member::of(&Entry::new(key, value, 1, 1, Some(SessionId(1)))).unwrap())
@@ -16,7 +16,7 @@ fn member(number: i64) -> Arc<Member> {
 
 /// Servers that all see each other.
 fn board(count: i64) -> Board {
-    let mut board = Board::new((1..=count).map(|number| (format!("a:{number}"), life(number))));
+    let mut board = Board::new((1..=count).map(|number| (format!("a:{number}"), incarnation(number))));
     for seeing in 0..board.own.len() {
         for seen in 1..=count {
             board.seen(seeing, Seen::Joined(member(seen)));
@@ -36,7 +36,7 @@ fn row(address: &str, state: &str, seen_by: usize, is_well: bool) -> (String, St
 #[test]
 fn a_server_that_is_to_stop_stays_in_the_table_and_its_cause_is_told() {
     let mut board = board(2);
-    let told = board.standing(1, Standing::Stopped(Arc::new(Stop::DeclaredDead))).unwrap();
+    let told = board.standing(1, MembershipState::Stopped(Arc::new(Stop::DeclaredDead))).unwrap();
     assert_eq!((told.what, told.address.as_str(), told.members), ("stopped", "a:2", 2));
     assert_eq!(told.cause.as_deref(), Some("the server was declared dead"));
     assert_eq!(rows(&board), [row("a:1", "connected", 2, true), row("a:2", "stopped", 2, false)]);
@@ -44,7 +44,7 @@ fn a_server_that_is_to_stop_stays_in_the_table_and_its_cause_is_told() {
     assert_eq!(rows(&board), [row("a:1", "connected", 2, true), row("a:2", "stopped", 0, false)]);
     assert_eq!(board.stopped().map(|(address, _)| address).collect::<Vec<_>>(), ["a:2"]);
     assert!(board.over().is_none(), "one is left");
-    board.standing(0, Standing::Stopped(Arc::new(Stop::FailedOver)));
+    board.standing(0, MembershipState::Stopped(Arc::new(Stop::FailedOver)));
     assert!(board.over().is_some());
 }
 
@@ -56,13 +56,13 @@ fn a_server_without_a_session_is_shown_as_waiting_until_it_serves_again() {
     told.extend(board.session(0, SessionState::Suspended));
     assert_eq!(rows(&board), [row("a:1", "suspended", 1, false)]);
     told.extend(board.session(0, SessionState::Lost));
-    told.extend(board.standing(0, Standing::Waiting));
-    told.extend(board.standing(0, Standing::Waiting));
+    told.extend(board.standing(0, MembershipState::Waiting));
+    told.extend(board.standing(0, MembershipState::Waiting));
     assert_eq!(rows(&board), [row("a:1", "lost, waiting", 1, false)]);
     board.seen(0, Seen::Left(member(1)));
     assert_eq!(rows(&board), [row("a:1", "lost, waiting", 0, false)]);
     told.extend(board.session(0, SessionState::Connected));
-    told.extend(board.standing(0, Standing::Serving));
+    told.extend(board.standing(0, MembershipState::Serving));
     board.seen(0, Seen::Joined(member(1)));
     assert_eq!(rows(&board), [row("a:1", "connected", 1, true)]);
     let told: Vec<_> = told.iter().map(|change| change.what).collect();
@@ -79,7 +79,7 @@ fn an_abandoned_server_says_nothing_more_and_is_shown_as_long_as_others_see_it()
     board.seen(0, Seen::Left(member(3)));
     assert_eq!(board.rows().count(), 2);
     for number in [0, 1] {
-        board.standing(number, Standing::Stopped(Arc::new(Stop::DeclaredDead)));
+        board.standing(number, MembershipState::Stopped(Arc::new(Stop::DeclaredDead)));
     }
     assert!(board.over().is_some());
 }
@@ -88,7 +88,7 @@ fn an_abandoned_server_says_nothing_more_and_is_shown_as_long_as_others_see_it()
 fn that_a_server_is_not_normal_is_told_with_the_cause_and_that_it_is_again() {
     let mut board = board(2);
     let beat = |load_average| {
-        let Life { startup_time, process_id } = life(2);
+        let Incarnation { startup_time, process_id } = incarnation(2);
         let (max_cpuload_avg, reserved_memory, available_physical_memory_size) = (4.0, 0.3, 8.0);
         let value = Heartbeat {
             startup_time,
@@ -118,6 +118,6 @@ fn another_process_at_a_servers_address_is_another_server() {
     board.seen(0, Seen::Left(member(1)));
     board.seen(0, Seen::Joined(Arc::new(Member::of(&other).unwrap())));
     let replaced = Stop::Replaced { key: other.key.clone(), by: None };
-    board.standing(0, Standing::Stopped(Arc::new(replaced)));
+    board.standing(0, MembershipState::Stopped(Arc::new(replaced)));
     assert_eq!(rows(&board), [row("a:1", "elsewhere", 1, true), row("a:1", "stopped", 0, false)]);
 }

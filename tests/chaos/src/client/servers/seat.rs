@@ -3,8 +3,8 @@
 use std::pin::pin;
 
 use futures_util::FutureExt as _;
-use registry_chaos::history::{Event, Standing as Told};
-use registry_cluster::{Cluster, Membership, Role, Server, Standing};
+use registry_chaos::history::{Event, Standing as ServerState};
+use registry_cluster::{Cluster, Membership, MembershipState, Role, Server};
 use registry_host::Result;
 use tokio::{sync::watch, time::sleep};
 
@@ -43,17 +43,17 @@ impl Seat {
             Role::Master => Server::master(&self.address)?,
             Role::Worker => Server::worker(&self.address, ["default"])?,
         };
-        self.tell(format!("{}_{}", self.role, self.address), Told::Registers);
+        self.tell(format!("{}_{}", self.role, self.address), ServerState::Registers);
         let membership = self.cluster.register(server).await?;
-        let own = name(self.role, &self.address, membership.life());
-        let mut standings = membership.standings();
-        self.tell(own.clone(), Told::Serves);
+        let own = name(self.role, &self.address, membership.incarnation());
+        let mut standings = membership.states();
+        self.tell(own.clone(), ServerState::Serves);
         let failover = match self.role {
             Role::Master => {
                 let taking = Taking { registry: self.cluster.registry().clone(), log: self.log.clone() };
                 let failover = membership.fail_over(taking).await;
                 // It has gone without leaving if this fails.
-                Some(failover.inspect_err(|_| self.tell(own.clone(), Told::Stops))?)
+                Some(failover.inspect_err(|_| self.tell(own.clone(), ServerState::Stops))?)
             }
             Role::Worker => None,
         };
@@ -65,18 +65,18 @@ impl Seat {
         loop {
             tokio::select! {
                 () = &mut asked => {
-                    self.tell(own, Told::Leaves);
+                    self.tell(own, ServerState::Leaves);
                     drop(failover);
                     return self.leave(membership).await;
                 }
                 Ok(()) = standings.changed() => match &*standings.borrow_and_update() {
-                    Standing::Serving => self.tell(own.clone(), Told::Serves),
-                    Standing::Stopped(stop) => {
+                    MembershipState::Serving => self.tell(own.clone(), ServerState::Serves),
+                    MembershipState::Stopped(stop) => {
                         eprintln!("the {} {} is to stop: {stop}", self.role, self.address);
-                        self.tell(own, Told::Stops);
+                        self.tell(own, ServerState::Stops);
                         return Ok(());
                     }
-                    _ => self.tell(own.clone(), Told::Waits),
+                    _ => self.tell(own.clone(), ServerState::Waits),
                 },
             }
         }
@@ -89,7 +89,7 @@ impl Seat {
         Ok(())
     }
 
-    fn tell(&self, server: String, standing: Told) {
+    fn tell(&self, server: String, standing: ServerState) {
         self.log.tell(Event::Server { server, standing });
     }
 }

@@ -104,8 +104,9 @@ impl Book {
     }
 
     /// How often a life was taken over for.
-    pub(crate) fn done(&self, life: &Place) -> usize {
-        let is_done = |event: &Event| matches!(event, Event::Ends { departed, end: End::Done, .. } if departed == life);
+    pub(crate) fn done(&self, incarnation: &Place) -> usize {
+        let is_done =
+            |event: &Event| matches!(event, Event::Ends { departed, end: End::Done, .. } if departed == incarnation);
         self.lock().iter().filter(|line| is_done(&line.event)).count()
     }
 
@@ -119,8 +120,8 @@ impl Book {
     /// As [`judge`](Self::judge), and that these lives and no others were taken over for, each once.
     pub(crate) fn judge_with_once_each(&self, lives: &[&Place]) {
         self.judge();
-        for life in lives {
-            assert_eq!(self.done(life), 1, "{life:?} is taken over for once");
+        for incarnation in lives {
+            assert_eq!(self.done(incarnation), 1, "{incarnation:?} is taken over for once");
         }
         for begun in self.begun() {
             assert!(lives.contains(&&begun.departed), "nobody is to take over for {:?}", begun.departed);

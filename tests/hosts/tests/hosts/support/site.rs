@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use registry_cluster::{Cluster, Options, Which};
+use registry_cluster::{Cluster, MemberFilter, Options};
 use registry_host::{ErrorKind, Registry, Settings};
 use registry_suite::{SOON, Server, beside, eventually, unique};
 use registry_test_servers::{Etcd, Member, Proxy, ZooKeeper};
@@ -128,11 +128,12 @@ impl Site {
     /// Waits until an observer sees these servers in their sessions and nobody else; gives when each wrote its
     /// heartbeat.
     pub(crate) async fn sees(&self, observer: &Cluster, wanted: &[&Registered]) -> Vec<i64> {
-        let mut wanted: Vec<_> = wanted.iter().map(|server| (&server.own.address, Some(server.own.life))).collect();
+        let mut wanted: Vec<_> =
+            wanted.iter().map(|server| (&server.own.address, Some(server.own.incarnation))).collect();
         wanted.sort_unstable();
         let sees = || {
-            let members = observer.members(Which::All).now();
-            let there: Vec<_> = members.iter().map(|member| (&member.address, member.life())).collect();
+            let members = observer.members(MemberFilter::All).now();
+            let there: Vec<_> = members.iter().map(|member| (&member.address, member.incarnation())).collect();
             (there == wanted)
                 .then(|| members.iter().flat_map(|member| Some(member.heartbeat.as_ref().ok()?.report_time)).collect())
         };
@@ -158,8 +159,9 @@ impl Site {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => panic!("{error}"),
         };
-        let settled =
-            async || (values("/cluster/lives").await.len() == observer.members(Which::All).now().len()).then_some(());
+        let settled = async || {
+            (values("/cluster/lives").await.len() == observer.members(MemberFilter::All).now().len()).then_some(())
+        };
         eventually(format!("all is taken over for, on {}", self.server.name()), SOON * 2, settled).await;
         assert_eq!(values("/dead-servers").await, marks);
     }

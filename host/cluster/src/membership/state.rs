@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc};
 
 use registry_host::Error;
 
-use crate::Life;
+use crate::Incarnation;
 
 /// How a registered server stands.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum MembershipState {
     /// It is registered, as far as it knows.
     Serving,
     /// Its session is lost and it waits for another: it does nothing that needs the registry, as others may take over
@@ -26,9 +26,9 @@ pub enum Stop {
     /// Somebody has put its dead mark: a person, or a master that has seen the server's entries go and has taken over
     /// for it.
     ///
-    /// A mark says neither who has put it nor which life it is about. A host that goes on drops all its work first, as
-    /// another may do it by now, and then [registers](crate::Cluster::register) again, which clears the mark and is
-    /// another life.
+    /// A mark says neither who has put it nor which incarnation it is about. A host that goes on drops all its work
+    /// first, as another may do it by now, and then [registers](crate::Cluster::register) again, which clears the mark
+    /// and is another incarnation.
     DeclaredDead,
     /// Somebody takes over for it, or has.
     FailedOver,
@@ -47,7 +47,7 @@ pub enum Stop {
         /// The entry's key.
         key: String,
         /// The other process, if its heartbeat can be read.
-        by: Option<Life>,
+        by: Option<Incarnation>,
     },
     /// It has been without a session for longer than `registry.disconnect-strategy` allows, or its registry was closed.
     Disconnected(Error),
