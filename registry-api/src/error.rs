@@ -135,10 +135,10 @@ impl fmt::Display for Outcome {
 
 /// What went wrong, in which operation, on which key and in which plugin.
 #[derive(Clone)]
-pub struct Error(Box<Parts>);
+pub struct Error(Box<Details>);
 
 #[derive(Clone)]
-struct Parts {
+struct Details {
     kind: ErrorKind,
     outcome: Outcome,
     retryable: bool,
@@ -153,7 +153,7 @@ struct Parts {
 impl Error {
     /// An error with the outcome and the advice on trying again that are usual for its kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(Parts {
+        Error(Box::new(Details {
             kind,
             outcome: kind.default_outcome(),
             retryable: kind.default_retryable(),
@@ -293,7 +293,7 @@ impl Error {
     }
 }
 
-impl Parts {
+impl Details {
     /// The message without the key before it, and whether it had it.
     fn said(&self) -> (&str, bool) {
         let rest = self.key.as_deref().and_then(|key| self.message.strip_prefix(key)?.strip_prefix(": "));

@@ -44,9 +44,9 @@ pub(crate) struct State {
 }
 
 /// Part of a range, as it was at one revision; nothing if that can't be read any more.
-type Part = Option<Found>;
+type Part = Option<RangePart>;
 
-struct Found {
+struct RangePart {
     /// The key's own place, where it was asked for.
     own: Option<PbKeyValue>,
     below: Vec<PbKeyValue>,
@@ -205,7 +205,7 @@ impl Reader<'_> {
                 // The key itself was asked for, and is never passed over.
                 let (own, at) = self.own(key, want).await?;
                 let found = self.part(below, Some(at), limit, want).await?;
-                return Ok(found.map(|found| Found { own, ..found }));
+                return Ok(found.map(|found| RangePart { own, ..found }));
             }
             answer => answer?.0,
         };
@@ -216,7 +216,7 @@ impl Reader<'_> {
         });
         let own = ranges.next().and_then(|range| range.kvs.into_iter().next());
         let below = ranges.next().unwrap_or_default();
-        Ok(Some(Found { own, below: below.kvs, more: below.more, at, parts: None }))
+        Ok(Some(RangePart { own, below: below.kvs, more: below.more, at, parts: None }))
     }
 
     /// A part of a range, as far as the user may read it, at the newest revision or at that of another part.
@@ -234,12 +234,12 @@ impl Reader<'_> {
             None => asked.at(0),
         };
         let found = self.parts(&parts, at, limit, want).await?;
-        Ok(found.map(|found| Found { parts: Some(parts), ..found }))
+        Ok(found.map(|found| RangePart { parts: Some(parts), ..found }))
     }
 
     /// The first entries of some ranges in order, all at one revision; 0 is the newest.
     async fn parts(self, ranges: &[Keys], at: Mark, limit: usize, want: Want) -> Result<Part> {
-        let mut found = Found { own: None, below: Vec::new(), more: false, at, parts: None };
+        let mut found = RangePart { own: None, below: Vec::new(), more: false, at, parts: None };
         for range in ranges {
             let left = limit.saturating_sub(found.below.len());
             if left == 0 {
@@ -280,7 +280,13 @@ impl Reader<'_> {
         let answer = answer.await.map_err(|error| self.named(error, &range))?;
         Ok(answer.map(|answer| {
             let newest = answer.header.map_or(0, |header| header.revision);
-            Found { own: None, below: answer.kvs, more: answer.more, at: at.unwrap_or(asked.at(newest)), parts: None }
+            RangePart {
+                own: None,
+                below: answer.kvs,
+                more: answer.more,
+                at: at.unwrap_or(asked.at(newest)),
+                parts: None,
+            }
         }))
     }
 

@@ -13,8 +13,9 @@ use crate::{Context, LockRequest, WatchSink, lock::recipe};
 ///
 /// Keys and Txns that arrive have been held against the contract's limits. Every call is given a deadline from outside:
 /// its future is dropped when the deadline passes, so that a dropped future must leave nothing behind that a session
-/// would not clean up. While the session is suspended no call is begun. Futures are polled with the plugin's own runtime
-/// entered; `block_on` and `block_in_place` must not be used. A panic becomes an error of the call that it happened in.
+/// would not clean up. While the session is suspended no call is begun. Futures are polled with the plugin's own
+/// runtime entered; `block_on` and `block_in_place` must not be used. A panic becomes an error of the call that it
+/// happened in.
 pub trait Backend: Send + Sync + Sized + 'static {
     /// The name that `registry.type` selects the backend by: lower-case letters, digits and `-`.
     const NAME: &'static str;
@@ -39,9 +40,9 @@ pub trait Backend: Send + Sync + Sized + 'static {
     ///
     /// # Behavior
     ///
-    /// [`SessionReporter::connected`](crate::SessionReporter::connected) has been called before this returns. Background work goes
-    /// through [`Context::spawn`], so that it ends with the connection. What it waits for is told to
-    /// [`Context::opening`](Context::opening), which also says how long the host will wait. Several servers are best
+    /// [`SessionReporter::connected`](crate::SessionReporter::connected) has been called before this returns.
+    /// Background work goes through [`Context::spawn`], so that it ends with the connection. What it waits for is told
+    /// to [`Context::opening`](Context::opening), which also says how long the host will wait. Several servers are best
     /// tried by a [`race`](crate::race::race).
     ///
     /// # Errors
@@ -64,8 +65,9 @@ pub trait Backend: Send + Sync + Sized + 'static {
     ///
     /// # Behavior
     ///
-    /// It is for backends that have their entries in this process: such an answer needs no future, which costs more than a look
-    /// at a map. It must not wait, and the plugin's runtime is not entered. It is asked only while the session is connected.
+    /// It is for backends that have their entries in this process: such an answer needs no future, which costs more
+    /// than a look at a map. It must not wait, and the plugin's runtime is not entered. It is asked only while the
+    /// session is connected.
     fn get_at_hand(&self, _key: Key<'_>) -> Option<Result<Option<Entry>>> {
         None
     }
@@ -107,17 +109,17 @@ pub trait Backend: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// `ConditionFailed` with the checks that did not hold, `HasChildren`, `EphemeralParent`; `Unsupported` for a check or
-    /// operation that the backend doesn't know. The outcome must be right: `NotApplied` only where it is certain.
+    /// `ConditionFailed` with the checks that did not hold, `HasChildren`, `EphemeralParent`; `Unsupported` for a check
+    /// or operation that the backend doesn't know. The outcome must be right: `NotApplied` only where it is certain.
     fn commit(&self, txn: Txn<'_>) -> impl Future<Output = Result<Committed>> + Send;
 
     /// Feeds a watch until its sink closes (5).
     ///
     /// # Behavior
     ///
-    /// It runs on the plugin's runtime. It first gives the sink the present state with [`WatchSink::resync`], then every
-    /// change; after a break it gives a fresh state the same way, and the SDK works out the difference. It goes on by
-    /// itself through whatever happens to the connection, and returns `Ok` once [`WatchSink::closed`].
+    /// It runs on the plugin's runtime. It first gives the sink the present state with [`WatchSink::resync`], then
+    /// every change; after a break it gives a fresh state the same way, and the SDK works out the difference. It goes
+    /// on by itself through whatever happens to the connection, and returns `Ok` once [`WatchSink::closed`].
     ///
     /// # Errors
     ///
@@ -131,7 +133,8 @@ pub trait Backend: Send + Sync + Sized + 'static {
     ///
     /// # Behavior
     ///
-    /// A backend that keeps its queues in another way gives [`contend`](recipe::contend) a [`Place`](crate::lock::Place) of its own.
+    /// A backend that keeps its queues in another way gives [`contend`](recipe::contend) a
+    /// [`QueuePlace`](crate::lock::QueuePlace) of its own.
     ///
     /// # Cancellation
     ///

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context as Waker, Poll, ready},
+    task::{Context as TaskContext, Poll, ready},
     time::Duration,
 };
 
@@ -41,7 +41,8 @@ pin_project! {
 ///
 /// # Errors
 ///
-/// `Timeout`: `NotApplied` when nothing was sent or `effect` is `Read`, else `Unknown`; `Closed` when the connection closes before.
+/// `Timeout`: `NotApplied` when nothing was sent or `effect` is `Read`, else `Unknown`; `Closed` when the connection
+/// closes before.
 pub(crate) fn call<F>(session: &SessionReporter, timeout: Duration, effect: Effect, call: F) -> Call<'_, F> {
     Call { session, timeout, effect, begun: false, gate: None, timer: None, call }
 }
@@ -49,7 +50,7 @@ pub(crate) fn call<F>(session: &SessionReporter, timeout: Duration, effect: Effe
 impl<T, F: Future<Output = Result<T>>> Future for Call<'_, F> {
     type Output = Result<T>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Waker<'_>) -> Poll<Result<T>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
         let mut this = self.project();
         loop {
             if *this.begun {

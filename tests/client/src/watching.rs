@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use registry_plugin::{Backend, Event, Key, Scope, WatchSink, watch::Told};
+use registry_plugin::{Backend, Event, Key, Scope, WatchSink, watch::DetachedWatch};
 use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{Client, LIMIT};
 
 /// A watch that runs until what it tells is dropped.
 pub struct Running {
-    told: Told,
+    told: DetachedWatch,
     /// The watch itself; it ends once what it tells is dropped.
     pub task: JoinHandle<registry_plugin::Result<()>>,
 }

@@ -160,7 +160,7 @@ async fn what_was_lost_and_is_anothers_by_then_stays_theirs() {
 async fn what_another_has_deleted_is_told_and_comes_back_only_if_it_is_kept() {
     for (registry, other) in every().await {
         let mut events = registry.ephemerals();
-        registry.put("/kept", "value").ephemeral().kept().await.expect("a put");
+        registry.put("/kept", "value").ephemeral().recreate_if_deleted().await.expect("a put");
         other.delete("/kept").await.expect("a delete");
         assert!(matches!(next(&mut events).await, EphemeralEvent::Deleted { key } if key == "/kept"));
         assert!(matches!(next(&mut events).await, EphemeralEvent::Renewed { key, .. } if key == "/kept"));

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
-use super::{Entries, MembershipState, Stop, Tasks, looking::Found};
+use super::{Entries, MembershipState, Stop, Tasks, looking::Ownership};
 use crate::{
     Cluster, Figures, Heartbeat, Incarnation, Limits, Options, Role, RoleOptions, Server, Status, counts,
     gauge::Reading, heartbeat::dates, record::now,
@@ -113,11 +113,11 @@ impl Beats {
     }
 
     /// Does what follows from what was found: says why if the server is to stop.
-    async fn settle(&mut self, found: Found, heartbeat: &Heartbeat) -> Result<Option<Stop>> {
+    async fn settle(&mut self, found: Ownership, heartbeat: &Heartbeat) -> Result<Option<Stop>> {
         let key = match found {
-            Found::Own => return Ok(None),
-            Found::Stop(stop) => return Ok(Some(stop)),
-            Found::Emptied(key) => key,
+            Ownership::Own => return Ok(None),
+            Ownership::Stop(stop) => return Ok(Some(stop)),
+            Ownership::Emptied(key) => key,
         };
         let said = self.options.said_of(self.server.role()).disconnect_strategy;
         let strategy = said.unwrap_or_else(|| self.cluster.registry().disconnect_strategy());

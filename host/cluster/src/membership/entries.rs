@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use registry_host::{Error, ErrorKind, Registry, Result, SessionId, TxnBuilder};
 
-use super::{Stop, looking::Found};
+use super::{Stop, looking::Ownership};
 use crate::{
     Heartbeat, Incarnation, Member, Server,
     address::{Registered, folder, remove_if_empty},
@@ -151,7 +151,7 @@ impl Entries {
 
     /// Writes a heartbeat, if the entries are still the server's own and nobody has declared it dead; else says what
     /// has become of them.
-    pub(super) async fn beat(&mut self, heartbeat: &Heartbeat) -> Result<Found> {
+    pub(super) async fn beat(&mut self, heartbeat: &Heartbeat) -> Result<Ownership> {
         let value = heartbeat.write();
         for _ in 0..TRIES {
             let session = self.registry.session().id();
@@ -159,14 +159,14 @@ impl Entries {
                 Ok(versions) => {
                     self.session = session;
                     self.nodes.iter_mut().zip(versions).for_each(|(node, version)| node.version = version);
-                    return Ok(Found::Own);
+                    return Ok(Ownership::Own);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::ConditionFailed | ErrorKind::VersionRace) => {}
                 Err(error) => return Err(error),
             }
             // Somebody has changed them: it may have been this registry, in the next session.
             match self.look().await? {
-                Found::Own => {}
+                Ownership::Own => {}
                 found => return Ok(found),
             }
         }
@@ -241,10 +241,10 @@ impl Entries {
                 Err(error) => return Err(error),
             }
             match self.look().await? {
-                Found::Own => {}
-                Found::Stop(stop) => return Ok(Some(stop)),
+                Ownership::Own => {}
+                Ownership::Stop(stop) => return Ok(Some(stop)),
                 // All is gone that there was to be removed.
-                Found::Emptied(_) => return self.release().await.map(|()| None),
+                Ownership::Emptied(_) => return self.release().await.map(|()| None),
             }
         }
         Err(restless(&self.server))

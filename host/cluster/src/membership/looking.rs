@@ -18,7 +18,7 @@ use crate::{
 const DELETES_FOR: Duration = Duration::from_secs(1);
 
 /// What came of a look.
-pub(super) enum Found {
+pub(super) enum Ownership {
     /// The entries are the server's own.
     Own,
     /// They are not.
@@ -45,7 +45,7 @@ enum Seen {
 
 impl Entries {
     /// Looks whether the entries are still the server's own.
-    pub(super) async fn look(&mut self) -> Result<Found> {
+    pub(super) async fn look(&mut self) -> Result<Ownership> {
         let mut seen = self.see().await?;
         if matches!(seen, Seen::Missing(_)) {
             // Whoever deletes all may have begun with these.
@@ -55,9 +55,9 @@ impl Entries {
         Ok(match seen {
             Seen::Own => {
                 self.put_witness().await?;
-                Found::Own
+                Ownership::Own
             }
-            Seen::Stop(stop) => Found::Stop(stop),
+            Seen::Stop(stop) => Ownership::Stop(stop),
             Seen::Missing(Missing::Record) => self.without_record().await?,
             Seen::Missing(Missing::Node(at)) => self.without_node(at).await?,
         })
@@ -122,9 +122,9 @@ impl Entries {
     }
 
     /// Whether the data were deleted, or somebody has taken over for the server and has removed the record.
-    async fn without_record(&self) -> Result<Found> {
+    async fn without_record(&self) -> Result<Ownership> {
         if Era::read(&self.registry).await?.as_ref() != Some(&self.era) {
-            return Ok(Found::Emptied(RECORDS.to_owned()));
+            return Ok(Ownership::Emptied(RECORDS.to_owned()));
         }
         // Nobody takes over for a server whose session lives, unless another lives at its address, which would own
         // this.
@@ -133,13 +133,13 @@ impl Entries {
         let is_own =
             |entry: &Entry| witness::tells_of(entry, self.incarnation) && entry.ephemeral == Some(self.session);
         Ok(match witness {
-            Some(entry) if session == self.session && is_own(&entry) => Found::Emptied(self.record.key.clone()),
-            _ => Found::Stop(Stop::FailedOver),
+            Some(entry) if session == self.session && is_own(&entry) => Ownership::Emptied(self.record.key.clone()),
+            _ => Ownership::Stop(Stop::FailedOver),
         })
     }
 
     /// Whether the folder of an entry that was deleted has gone, too.
-    async fn without_node(&self, at: usize) -> Result<Found> {
+    async fn without_node(&self, at: usize) -> Result<Ownership> {
         let node = &self.nodes[at];
         let folder = node.key.rsplit_once('/').map_or("", |(folder, _)| folder);
         let folder_is_new = match self.registry.get(folder).await? {
@@ -148,8 +148,8 @@ impl Entries {
             Some(entry) => node.version.is_some_and(|version| entry.created > version),
         };
         Ok(match folder_is_new {
-            true => Found::Emptied(folder.to_owned()),
-            false => Found::Stop(Stop::EntryGone { key: node.key.clone() }),
+            true => Ownership::Emptied(folder.to_owned()),
+            false => Ownership::Stop(Stop::EntryGone { key: node.key.clone() }),
         })
     }
 

@@ -49,7 +49,7 @@ impl Groups {
     /// Of a group that appears and vanishes, or the other way round, before anybody asks nothing is told. The stream
     /// ends with the registry.
     pub fn changes(&self) -> GroupChanges {
-        let told = Told {
+        let told = GroupReader {
             moved: self.0.moved(),
             board: Arc::downgrade(&self.0),
             groups: BTreeSet::new(),
@@ -86,14 +86,14 @@ impl fmt::Debug for GroupChanges {
 }
 
 /// What a reader was told.
-struct Told {
+struct GroupReader {
     moved: watch::Receiver<u64>,
     board: Weak<Board>,
     groups: BTreeSet<String>,
     pending: VecDeque<GroupChange>,
 }
 
-impl Told {
+impl GroupReader {
     async fn next(&mut self) -> Option<GroupChange> {
         loop {
             if let Some(change) = self.pending.pop_front() {

@@ -32,7 +32,7 @@ use registry_api::Result;
 
 pub use child::{verify_child_main, verify_in_child};
 pub use metadata::Metadata;
-pub use search::{Found, find, installed};
+pub use search::{PluginFile, find, installed};
 
 use candidate::Candidate;
 use reject::rejected;
@@ -42,9 +42,9 @@ use trust::Trust;
 ///
 /// Two that compare equal are the same file in the same state, loaded once.
 #[derive(Clone)]
-pub struct Plugin(Arc<Parts>);
+pub struct Plugin(Arc<Loaded>);
 
-struct Parts {
+struct Loaded {
     root: RootRef,
     metadata: Metadata,
     file: Option<PathBuf>,
@@ -94,7 +94,7 @@ impl Plugin {
     }
 
     fn new(root: RootRef, metadata: Metadata, file: Option<PathBuf>) -> Self {
-        Plugin(Arc::new(Parts { root, metadata, file }))
+        Plugin(Arc::new(Loaded { root, metadata, file }))
     }
 
     /// What `registry.type` selects it by.

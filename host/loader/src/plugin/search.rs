@@ -17,7 +17,7 @@ const SUFFIX: &str = ".so";
 /// A plugin's file as it was found, not yet looked into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Found {
+pub struct PluginFile {
     /// What `registry.type` would select it by, after the file's name.
     pub name: String,
     /// The file.
@@ -48,11 +48,11 @@ pub fn find(name: &str, folders: &[PathBuf]) -> Result<PathBuf> {
 /// # Behavior
 ///
 /// Nothing is loaded. Folders that are missing or can't be read are passed over.
-pub fn installed(folders: &[PathBuf]) -> Vec<Found> {
+pub fn installed(folders: &[PathBuf]) -> Vec<PluginFile> {
     folders.iter().filter(|folder| folder.is_absolute()).filter_map(|folder| in_folder(folder).ok()).flatten().collect()
 }
 
-fn in_folder(folder: &Path) -> io::Result<Vec<Found>> {
+fn in_folder(folder: &Path) -> io::Result<Vec<PluginFile>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let file_name = entry?.file_name();
@@ -61,7 +61,7 @@ fn in_folder(folder: &Path) -> io::Result<Vec<Found>> {
         };
         let name = name.replace('_', "-");
         if is_name(&name) {
-            found.push(Found { name, file: folder.join(&file_name) });
+            found.push(PluginFile { name, file: folder.join(&file_name) });
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));

@@ -20,7 +20,7 @@ impl Registry {
             key,
             value,
             mode: Mode::Persistent,
-            kept: false,
+            recreates: false,
             condition: Condition::None,
             timeout: None,
         }
@@ -35,7 +35,7 @@ pub struct Put<'a, V> {
     key: &'a str,
     value: V,
     mode: Mode,
-    kept: bool,
+    recreates: bool,
     condition: Condition,
     timeout: Option<Duration>,
 }
@@ -57,8 +57,8 @@ impl<V> Put<'_, V> {
     /// An ephemeral entry is made anew also when somebody has deleted it, and not only with the next session.
     ///
     /// The entry is watched for that. See [`Registry::ephemerals`]; the next put of the key decides again.
-    pub fn kept(mut self) -> Self {
-        self.kept = true;
+    pub fn recreate_if_deleted(mut self) -> Self {
+        self.recreates = true;
         self
     }
 
@@ -92,7 +92,7 @@ impl<'a, V: AsRef<[u8]> + Send + Sync + 'a> IntoFuture for Put<'a, V> {
             let inner = &*self.registry.0;
             let version = one(inner, Operation::Put, key, self.condition, &operations, self.timeout).await?;
             if self.mode == Mode::Ephemeral {
-                inner.upkeep.keep(key, self.kept);
+                inner.upkeep.keep(key, self.recreates);
             }
             Ok(version)
         })

@@ -59,10 +59,10 @@ impl Session {
     ///
     /// None is skipped or told twice in a row, unless the reader falls 256 behind: then it is told of the newest 256.
     pub fn states(&self) -> States {
-        let heard = self.0.lock();
-        let mut later = heard.transitions.subscribe();
-        let now = heard.now.state;
-        drop(heard);
+        let observed = self.0.lock();
+        let mut later = observed.transitions.subscribe();
+        let now = observed.now.state;
+        drop(observed);
         States {
             now: Some(now),
             next: Box::pin(async move {
@@ -143,10 +143,10 @@ pub(super) struct Hearing {
     /// What the registry was opened on.
     runtime: Handle,
     telling: Telling,
-    heard: Mutex<Heard>,
+    observed: Mutex<Observed>,
 }
 
-struct Heard {
+struct Observed {
     now: Now,
     /// Since when there has been no session.
     lost: Option<Instant>,
@@ -168,7 +168,7 @@ struct Now {
 
 impl Hearing {
     pub(super) fn new(plugin: &str, limit: Duration, runtime: Handle) -> Self {
-        let heard = Heard {
+        let observed = Observed {
             // A connection is handed out only after its plugin has told of `Connected`.
             now: Now { state: SessionState::Suspended, id: SessionId(0), timeout: Duration::ZERO },
             lost: None,
@@ -177,7 +177,7 @@ impl Hearing {
             earlier: VecDeque::new(),
             transitions: broadcast::Sender::new(BEHIND),
         };
-        Hearing { limit, runtime, telling: Telling::new(plugin), heard: Mutex::new(heard) }
+        Hearing { limit, runtime, telling: Telling::new(plugin), observed: Mutex::new(observed) }
     }
 
     pub(super) fn id(&self) -> SessionId {
@@ -189,32 +189,32 @@ impl Hearing {
         self.lock().earlier.contains(&id)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Observed> {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hear(&self, raw: RawSession) {
-        let mut heard = self.lock();
-        let cause = heard.cause.take();
+        let mut observed = self.lock();
+        let cause = observed.cause.take();
         self.telling.tell(raw.state.into(), SessionId(raw.id), cause.as_deref());
-        let last = heard.now.id;
+        let last = observed.now.id;
         if last != SessionId(raw.id) && last != SessionId(0) {
-            heard.earlier.push_back(last);
-            if heard.earlier.len() > EARLIER {
-                heard.earlier.pop_front();
+            observed.earlier.push_back(last);
+            if observed.earlier.len() > EARLIER {
+                observed.earlier.pop_front();
             }
         }
-        heard.now = Now { state: raw.state.into(), id: SessionId(raw.id), timeout: raw.timeout.into() };
-        match heard.now.state {
-            SessionState::Lost => heard.lost = heard.lost.or(Some(Instant::now())),
+        observed.now = Now { state: raw.state.into(), id: SessionId(raw.id), timeout: raw.timeout.into() };
+        match observed.now.state {
+            SessionState::Lost => observed.lost = observed.lost.or(Some(Instant::now())),
             SessionState::Connected => {
-                let without = heard.lost.take().map(|lost| lost.elapsed());
-                heard.longest = heard.longest.max(without);
+                let without = observed.lost.take().map(|lost| lost.elapsed());
+                observed.longest = observed.longest.max(without);
             }
             _ => {}
         }
         // Nobody may be listening.
-        let _ = heard.transitions.send(raw.state.into());
+        let _ = observed.transitions.send(raw.state.into());
     }
 }
 
@@ -250,8 +250,8 @@ impl Session {
         async move {
             loop {
                 let (mut later, state, lost, longest) = {
-                    let heard = hearing.lock();
-                    (heard.transitions.subscribe(), heard.now.state, heard.lost, heard.longest)
+                    let observed = hearing.lock();
+                    (observed.transitions.subscribe(), observed.now.state, observed.lost, observed.longest)
                 };
                 if state == SessionState::Closed {
                     return Error::new(ErrorKind::Closed, "the registry is closed");

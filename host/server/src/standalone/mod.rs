@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use self::board::Board;
 use self::screen::Screen;
-use self::server::{Server, Told};
+use self::server::{Server, Update};
 use crate::commands::duration;
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
@@ -144,9 +144,9 @@ impl Standalone {
                 }
                 told = told.recv() => {
                     let change = match told {
-                        Some((number, Told::Change(change))) => board.seen(number, change),
-                        Some((number, Told::Session(state))) => board.session(number, state),
-                        Some((number, Told::MembershipState(standing))) => board.standing(number, standing),
+                        Some((number, Update::Change(change))) => board.seen(number, change),
+                        Some((number, Update::Session(state))) => board.session(number, state),
+                        Some((number, Update::MembershipState(standing))) => board.standing(number, standing),
                         None => return Ok(OK),
                     };
                     if change.is_none() {

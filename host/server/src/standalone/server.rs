@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// What a server tells whoever shows the table.
-pub(super) enum Told {
+pub(super) enum Update {
     /// Its session's state.
     Session(SessionState),
     /// How it stands.
@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// Begins to tell what it hears, under the server's number.
-    pub(super) fn start(&mut self, number: usize, tell: Sender<(usize, Told)>) {
+    pub(super) fn start(&mut self, number: usize, tell: Sender<(usize, Update)>) {
         if let Some(membership) = &self.membership {
             let (cluster, standings) = (membership.cluster().clone(), membership.states());
             self.telling = Some(tokio::spawn(tell_all(cluster, standings, number, tell)));
@@ -120,7 +120,7 @@ async fn tell_all(
     cluster: Cluster,
     mut standings: watch::Receiver<MembershipState>,
     number: usize,
-    tell: Sender<(usize, Told)>,
+    tell: Sender<(usize, Update)>,
 ) {
     let mut states = cluster.registry().session().states();
     let mut changes = cluster.workers(DEFAULT_GROUP).changes();
@@ -128,9 +128,9 @@ async fn tell_all(
         let told = tokio::select! {
             // Why it stands as it does is told first.
             biased;
-            Some(state) = states.next() => Told::Session(state),
-            Ok(()) = standings.changed() => Told::MembershipState(standings.borrow_and_update().clone()),
-            Some(change) = changes.next() => Told::Change(change),
+            Some(state) = states.next() => Update::Session(state),
+            Ok(()) = standings.changed() => Update::MembershipState(standings.borrow_and_update().clone()),
+            Some(change) = changes.next() => Update::Change(change),
             else => return,
         };
         if tell.send((number, told)).await.is_err() {

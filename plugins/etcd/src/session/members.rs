@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 
 /// What an endpoint has to say.
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Heard {
+enum Answer {
     /// A member of that id, which is in the present term.
     Present(u64),
     /// Nobody is at home at this address.
@@ -59,31 +59,31 @@ impl Session {
     }
 }
 
-async fn ask(endpoint: &Endpoint, term: u64, limit: Duration) -> Heard {
+async fn ask(endpoint: &Endpoint, term: u64, limit: Duration) -> Answer {
     let asked = timeout(limit, async {
         loop {
-            let Ok(connection) = endpoint.connection().await else { return Heard::Nothing };
+            let Ok(connection) = endpoint.connection().await else { return Answer::Nothing };
             match connection.maintenance.clone().status().await {
                 Ok(status) => match status.header() {
-                    Some(header) if header.raft_term() >= term => return Heard::Present(header.member_id()),
+                    Some(header) if header.raft_term() >= term => return Answer::Present(header.member_id()),
                     // It may be about to hear of it.
                     _ => sleep(AGAIN).await,
                 },
-                Err(error) if is_refused(&error) => return Heard::Refused(endpoint.address().to_owned()),
-                Err(_) => return Heard::Nothing,
+                Err(error) if is_refused(&error) => return Answer::Refused(endpoint.address().to_owned()),
+                Err(_) => return Answer::Nothing,
             }
         }
     });
-    asked.await.unwrap_or(Heard::Nothing)
+    asked.await.unwrap_or(Answer::Nothing)
 }
 
-fn follows(id: u64, urls: &[String], heard: &[Heard]) -> bool {
+fn follows(id: u64, urls: &[String], heard: &[Answer]) -> bool {
     let is_at = |address: &str| urls.iter().any(|url| url.split("://").last() == Some(address));
     heard.iter().any(|heard| match heard {
-        Heard::Present(present) => *present == id,
+        Answer::Present(present) => *present == id,
         // It is this member's address, and not that of something before it.
-        Heard::Refused(address) => is_at(address),
-        Heard::Nothing => false,
+        Answer::Refused(address) => is_at(address),
+        Answer::Nothing => false,
     })
 }
 
@@ -94,10 +94,10 @@ mod tests {
     #[test]
     fn a_member_follows_if_it_says_so_or_nobody_is_at_home_where_it_was() {
         let urls = ["http://10.0.0.7:2379".to_owned()];
-        assert!(follows(7, &urls, &[Heard::Nothing, Heard::Present(7)]));
-        assert!(!follows(7, &urls, &[Heard::Nothing, Heard::Present(8)]));
-        assert!(follows(7, &urls, &[Heard::Refused("10.0.0.7:2379".to_owned())]));
-        assert!(!follows(7, &urls, &[Heard::Refused("127.0.0.1:2379".to_owned())]), "a proxy");
+        assert!(follows(7, &urls, &[Answer::Nothing, Answer::Present(7)]));
+        assert!(!follows(7, &urls, &[Answer::Nothing, Answer::Present(8)]));
+        assert!(follows(7, &urls, &[Answer::Refused("10.0.0.7:2379".to_owned())]));
+        assert!(!follows(7, &urls, &[Answer::Refused("127.0.0.1:2379".to_owned())]), "a proxy");
         assert!(!follows(7, &[], &[]));
     }
 }

@@ -4,7 +4,7 @@ use std::{mem, sync::Arc};
 
 use registry_plugin::{
     Error, ErrorKind, Held, Key, LockRequest, Outcome, Result,
-    lock::{Leaving, Place, Turn},
+    lock::{Leaving, QueuePlace, Turn},
 };
 use zookeeper_client::Error as ZkError;
 
@@ -25,8 +25,9 @@ use crate::{
 ///
 /// # Behavior
 ///
-/// A request whose answer was lost, or not waited for, may have made an entry; which, only its name tells. It is looked for
-/// when it must be there if it ever will, and then taken for the one asked for, or deleted. No second one is made before.
+/// A request whose answer was lost, or not waited for, may have made an entry; which, only its name tells. It is looked
+/// for when it must be there if it ever will, and then taken for the one asked for, or deleted. No second one is made
+/// before.
 pub(crate) struct Numbered {
     asking: Asking,
     /// How the entry's name begins.
@@ -133,7 +134,7 @@ impl Numbered {
     }
 }
 
-impl Place for Numbered {
+impl QueuePlace for Numbered {
     fn request(&self) -> &LockRequest {
         &self.asking.request
     }

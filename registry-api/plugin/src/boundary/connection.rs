@@ -117,7 +117,7 @@ impl<B: Backend> RawConnection for Connected<B> {
                 live.context.clone(),
             );
             let guard = lock::acquire(Arc::clone(&live.backend), request, limit).await?;
-            Ok(guards::crossing(Arc::clone(live), guard))
+            Ok(guards::guard_for_host(Arc::clone(live), guard))
         })
     }
 

@@ -12,6 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use pin_project_lite::pin_project;
 use registry_abi::{BorrowingFfiFuture, RErr, ROk, RResult, RawError};
 use registry_api::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
@@ -24,15 +25,18 @@ where
     R: 'a,
     H: Borrow<Handle> + Send + 'a,
 {
-    BorrowingFfiFuture::new(Crossing { future: InRuntime::new(runtime, future), answer: PhantomData })
+    BorrowingFfiFuture::new(GuardedFuture { future: InRuntime::new(runtime, future), answer: PhantomData })
 }
 
-struct Crossing<F, R> {
-    future: F,
-    answer: PhantomData<fn() -> R>,
+pin_project! {
+    struct GuardedFuture<F, R> {
+        #[pin]
+        future: F,
+        answer: PhantomData<fn() -> R>,
+    }
 }
 
-impl<T, R, F> Future for Crossing<F, R>
+impl<T, R, F> Future for GuardedFuture<F, R>
 where
     F: Future<Output = Result<T>>,
     T: Into<R>,
@@ -40,9 +44,7 @@ where
     type Output = RResult<R, RawError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: `future` is pinned with `self`: it is never moved out, and `Crossing` has no drop of its own.
-        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
-        future.poll(cx).map(|result| match result {
+        self.project().future.poll(cx).map(|result| match result {
             Ok(value) => ROk(value.into()),
             Err(error) => RErr(error.into()),
         })

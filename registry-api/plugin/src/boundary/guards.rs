@@ -11,17 +11,17 @@ use super::{
 use crate::{Backend, lock::LockGuard};
 
 /// Readies a held lock for the host.
-pub(super) fn crossing<B: Backend>(live: Arc<Live<B>>, guard: LockGuard) -> Guard {
-    RawGuard_TO::from_value(Crossing { guard, live }, TD_Opaque)
+pub(super) fn guard_for_host<B: Backend>(live: Arc<Live<B>>, guard: LockGuard) -> Guard {
+    RawGuard_TO::from_value(GuardForHost { guard, live }, TD_Opaque)
 }
 
-struct Crossing<B: Backend> {
+struct GuardForHost<B: Backend> {
     // Released before the share of the runtime goes.
     guard: LockGuard,
     live: Arc<Live<B>>,
 }
 
-impl<B: Backend> RawGuard for Crossing<B> {
+impl<B: Backend> RawGuard for GuardForHost<B> {
     fn entry(&self) -> RStr<'_> {
         self.guard.entry().into()
     }

@@ -35,23 +35,23 @@ pub(super) async fn open<B: Backend>(live: Arc<Live<B>>, key: &str, scope: Scope
             }
         })
         .ok_or_else(closed)?;
-    let mut watch = Feed { stream, task };
+    let mut watch = WatchForHost { stream, task };
     call(live.context.session(), timeout, Effect::Read, watch.stream.opened()).await?;
     Ok(RawWatch_TO::from_value(watch, TD_Opaque))
 }
 
-struct Feed {
+struct WatchForHost {
     stream: WatchStream,
     task: AbortHandle,
 }
 
-impl Drop for Feed {
+impl Drop for WatchForHost {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl RawWatch for Feed {
+impl RawWatch for WatchForHost {
     fn poll_next_batch(
         &mut self,
         context: &mut FfiContext<'_>,

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) use guard::LockGuard;
 pub use leave::Leaving;
 pub(crate) use leave::pauses;
-pub use place::{Place, Turn};
+pub use place::{QueuePlace, Turn};
 pub use request::LockRequest;
 
 /// How many events a watch on one entry is asked for at once.
@@ -37,8 +37,9 @@ const EVENTS: usize = 4;
 ///
 /// # Errors
 ///
-/// `NotAcquired` when the limit passes or, for a request that does not wait, when somebody holds the lock or waits for it;
-/// `Timeout` when the session was out of contact until then; `SessionLost`, `Closed`, and what the backend's lock gives.
+/// `NotAcquired` when the limit passes or, for a request that does not wait, when somebody holds the lock or waits for
+/// it; `Timeout` when the session was out of contact until then; `SessionLost`, `Closed`, and what the backend's lock
+/// gives.
 ///
 /// # Cancellation
 ///

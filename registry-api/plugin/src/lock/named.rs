@@ -1,7 +1,7 @@
 //! A place in a queue of entries that are named by those who queue, kept over commit and list.
 //!
-//! Every request puts an ephemeral entry `<session hex>-<number>` below the lock's key. The queue is in the order of their
-//! creation, which is also the fencing token.
+//! Every request puts an ephemeral entry `<session hex>-<number>` below the lock's key. The queue is in the order of
+//! their creation, which is also the fencing token.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,31 +11,31 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     LockRequest,
     leave::{Leaving, insist},
-    place::{Place, Turn},
-    queue::{Queue, Standing},
+    place::{QueuePlace, Turn},
+    queue::{Queue, QueuedRequest},
 };
 use crate::{
     Backend, Context,
     call::{Effect, call},
 };
 
-/// How long after it was sent a put that was not answered may still be applied, at most, whatever the operation timeout:
-/// etcd itself gives up a request after its 5 s and two elections. The tests' own server is quicker.
+/// How long after it was sent a put that was not answered may still be applied, at most, whatever the operation
+/// timeout: etcd itself gives up a request after its 5 s and two elections. The tests' own server is quicker.
 const SETTLES: Duration = if cfg!(test) { Duration::from_millis(400) } else { Duration::from_secs(8) };
 
 /// A request's entry in the queue, from before it is put until it is gone or somebody else's to remove.
 ///
 /// # Behavior
 ///
-/// A put that was dropped or not answered may be applied a moment later, when a delete has already found nothing. So the
-/// entry is deleted until every put that may have been applied was seen to go, or until none of them can be applied any
-/// more. Its name is this request's alone, which makes deleting it by name safe at any time.
+/// A put that was dropped or not answered may be applied a moment later, when a delete has already found nothing. So
+/// the entry is deleted until every put that may have been applied was seen to go, or until none of them can be applied
+/// any more. Its name is this request's alone, which makes deleting it by name safe at any time.
 pub(super) struct Named<B: Backend> {
     backend: Arc<B>,
     request: LockRequest,
     entry: String,
     /// Where the entry was first seen in the queue.
-    mine: Option<Standing>,
+    mine: Option<QueuedRequest>,
     puts: Puts,
     left: bool,
 }
@@ -93,7 +93,7 @@ impl<B: Backend> Named<B> {
     }
 
     /// Whose turn it is, with the entry in the queue.
-    fn turn(&mut self, queue: &Queue, mine: &Standing) -> Result<Turn> {
+    fn turn(&mut self, queue: &Queue, mine: &QueuedRequest) -> Result<Turn> {
         if !self.puts.applied {
             self.puts.applied = true;
             self.puts.open = self.puts.open.saturating_sub(1);
@@ -112,7 +112,7 @@ impl<B: Backend> Named<B> {
     }
 }
 
-impl<B: Backend> Place for Named<B> {
+impl<B: Backend> QueuePlace for Named<B> {
     fn request(&self) -> &LockRequest {
         &self.request
     }

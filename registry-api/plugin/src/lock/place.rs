@@ -9,8 +9,8 @@ use super::{LockRequest, leave::Leaving};
 /// # Behavior
 ///
 /// A place that is dropped leaves the queue in the background, also if a request to take it is still on its way; only a
-/// place that was [given up](Place::give_up) or left before does not.
-pub trait Place: Send {
+/// place that was [given up](QueuePlace::give_up) or left before does not.
+pub trait QueuePlace: Send {
     /// The request whose place it is.
     fn request(&self) -> &LockRequest;
 
@@ -22,8 +22,8 @@ pub trait Place: Send {
     ///
     /// # Errors
     ///
-    /// [Taken](LockRequest::taken) and [lost](LockRequest::lost); `HasChildren` if the key has descendants that are no queue
-    /// entries, `EphemeralParent`; those of the backend. After what can pass it is called again.
+    /// [Taken](LockRequest::taken) and [lost](LockRequest::lost); `HasChildren` if the key has descendants that are no
+    /// queue entries, `EphemeralParent`; those of the backend. After what can pass it is called again.
     fn stand(&mut self) -> impl Future<Output = Result<Turn>> + Send;
 
     /// Whether it may have been taken, but nobody knows: that has to be found out in any case.

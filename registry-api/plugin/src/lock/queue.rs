@@ -12,11 +12,11 @@ const PAGE: usize = 1_000;
 
 /// The places of a queue, in no order.
 #[derive(Default)]
-pub(super) struct Queue(Vec<Standing>);
+pub(super) struct Queue(Vec<QueuedRequest>);
 
 /// One place in the queue.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Standing {
+pub(super) struct QueuedRequest {
     /// The queue is ordered by it; names only decide where two are equal, which single puts never are.
     pub(super) created: u64,
     pub(super) entry: String,
@@ -54,7 +54,7 @@ impl Queue {
             return Ok(());
         }
         if entry.is_ephemeral() && entry.key().parent() == Some(lock) && is_queue_entry(entry.key().name()) {
-            self.0.push(Standing { created: entry.created, entry: entry.key, owner: entry.ephemeral });
+            self.0.push(QueuedRequest { created: entry.created, entry: entry.key, owner: entry.ephemeral });
         } else if strict {
             let message = format!("{} is no entry of a lock's queue, choose a key without children", entry.key);
             return Err(Error::new(ErrorKind::HasChildren, message).with_key(lock));
@@ -66,12 +66,12 @@ impl Queue {
         self.0.is_empty()
     }
 
-    pub(super) fn find(&self, entry: Key<'_>) -> Option<&Standing> {
+    pub(super) fn find(&self, entry: Key<'_>) -> Option<&QueuedRequest> {
         self.0.iter().find(|standing| standing.entry == entry.as_str())
     }
 
     /// Who stands right before; nothing for the holder.
-    pub(super) fn before(&self, mine: &Standing) -> Option<&Standing> {
+    pub(super) fn before(&self, mine: &QueuedRequest) -> Option<&QueuedRequest> {
         self.0.iter().filter(|standing| *standing < mine).max()
     }
 }

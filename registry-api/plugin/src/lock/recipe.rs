@@ -1,7 +1,7 @@
 //! The lock recipe: a fair queue of ephemeral entries below the lock's key.
 //!
-//! Who is first holds the lock. Everybody else watches the entry right before their own, so that a release wakes one waiter,
-//! and looks again when it goes. How entries are named and put in order is their [`Place`]'s business.
+//! Who is first holds the lock. Everybody else watches the entry right before their own, so that a release wakes one
+//! waiter, and looks again when it goes. How entries are named and put in order is their [`QueuePlace`]'s business.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
     EVENTS, LockRequest,
     leave::pauses,
     named::Named,
-    place::{Place, Turn},
+    place::{QueuePlace, Turn},
 };
 use crate::{Backend, watch::watch_buffer};
 
@@ -20,8 +20,8 @@ use crate::{Backend, watch::watch_buffer};
 ///
 /// # Behavior
 ///
-/// The queue is kept over commit and list: one of entries that are named by those who queue and stand in the order of their creation.
-/// For the rest, see [`contend`].
+/// The queue is kept over commit and list: one of entries that are named by those who queue and stand in the order of
+/// their creation. For the rest, see [`contend`].
 ///
 /// # Errors
 ///
@@ -40,18 +40,18 @@ pub async fn lock<B: Backend>(backend: Arc<B>, request: LockRequest) -> Result<H
 /// # Behavior
 ///
 /// A request that waits outlasts failures that can pass: it asks again after a pause. One that does not wait fails with
-/// the first, unless it is its own place that is [open](Place::is_open).
+/// the first, unless it is its own place that is [open](QueuePlace::is_open).
 ///
 /// # Errors
 ///
 /// `NotAcquired`, having left the queue; `HasChildren` if the key has descendants that are no queue entries, usually
-/// before it is queued for and at the latest right after; `EphemeralParent`; `LockLost` if somebody deletes the waiter's
-/// entry; what reading, writing and watching give.
+/// before it is queued for and at the latest right after; `EphemeralParent`; `LockLost` if somebody deletes the
+/// waiter's entry; what reading, writing and watching give.
 ///
 /// # Cancellation
 ///
 /// Dropping the future drops the place, which leaves the queue in the background.
-pub async fn contend<B: Backend, P: Place>(backend: Arc<B>, mut place: P) -> Result<Held> {
+pub async fn contend<B: Backend, P: QueuePlace>(backend: Arc<B>, mut place: P) -> Result<Held> {
     let passed = place.request().passed();
     let had = tokio::select! {
         biased;
@@ -88,7 +88,7 @@ pub async fn unlock<B: Backend>(backend: Arc<B>, held: Held) -> Result<()> {
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Waits until the place's turn comes.
-async fn wait<B: Backend>(backend: &B, place: &mut impl Place) -> Result<Held> {
+async fn wait<B: Backend>(backend: &B, place: &mut impl QueuePlace) -> Result<Held> {
     let (mut waits, mut unread) = (pauses(), None);
     loop {
         match step(backend, place, &mut unread).await {
@@ -105,7 +105,11 @@ async fn wait<B: Backend>(backend: &B, place: &mut impl Place) -> Result<Held> {
 
 /// One look at the queue and what follows from it; nothing if another look is needed. The entry before that can't be
 /// watched is kept in `unread`, to be told once.
-async fn step<B: Backend>(backend: &B, place: &mut impl Place, unread: &mut Option<String>) -> Result<Option<Held>> {
+async fn step<B: Backend>(
+    backend: &B,
+    place: &mut impl QueuePlace,
+    unread: &mut Option<String>,
+) -> Result<Option<Held>> {
     match place.stand().await? {
         Turn::Come(held) => Ok(Some(held)),
         Turn::Behind { .. } if !place.request().waits() => Err(place.request().taken()),
@@ -153,7 +157,7 @@ async fn wait_for<B: Backend>(backend: &B, before: Key<'_>, created: u64) -> Res
     }
 }
 
-fn may_pass(place: &impl Place, error: &Error) -> bool {
+fn may_pass(place: &impl QueuePlace, error: &Error) -> bool {
     let passing = error.is_retryable() && !matches!(error.kind(), ErrorKind::SessionLost | ErrorKind::NotAcquired);
     // What became of a put has to be seen in any case.
     passing && (place.request().waits() || place.is_open())

@@ -8,17 +8,17 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 
 const ONE: SessionId = SessionId(1);
 
-type Told = Arc<Mutex<Vec<(SessionState, SessionId)>>>;
+type Transitions = Arc<Mutex<Vec<(SessionState, SessionId)>>>;
 
-fn reporter() -> (SessionReporter, Told) {
-    let told = Told::default();
+fn reporter() -> (SessionReporter, Transitions) {
+    let told = Transitions::default();
     let hears = Arc::clone(&told);
     let reporter =
         SessionReporter::new(Box::new(move |now, _| hears.lock().expect("no panic").push((now.state, now.id))), 10);
     (reporter, told)
 }
 
-fn states(told: &Told) -> Vec<SessionState> {
+fn states(told: &Transitions) -> Vec<SessionState> {
     told.lock().expect("no panic").iter().map(|(state, _)| *state).collect()
 }
 

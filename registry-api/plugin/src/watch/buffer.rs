@@ -27,7 +27,7 @@ pub(super) struct Buffer {
 
 struct Slot {
     key: Arc<str>,
-    told: Option<Told>,
+    told: Option<Delivered>,
     pending: Option<Change>,
     /// Whether the key is in the queue; if nothing is pending, as a hole.
     queued: bool,
@@ -38,7 +38,7 @@ struct Slot {
 }
 
 /// An entry as it was told; its key is the slot's.
-struct Told {
+struct Delivered {
     value: Bytes,
     version: u64,
     created: u64,
@@ -151,7 +151,7 @@ impl Buffer {
             slot.queued = false;
             match slot.pending.take() {
                 Some(Change::Put(entry)) => {
-                    let new = slot.told.replace(Told::of(&entry)).is_none();
+                    let new = slot.told.replace(Delivered::of(&entry)).is_none();
                     return Some(Event::Put { entry, new });
                 }
                 Some(Change::Delete) => {
@@ -258,10 +258,10 @@ impl Slot {
     }
 }
 
-impl Told {
+impl Delivered {
     fn of(entry: &Entry) -> Self {
         let Entry { value, version, created, ephemeral, .. } = entry;
-        Told { value: value.clone(), version: *version, created: *created, ephemeral: *ephemeral }
+        Delivered { value: value.clone(), version: *version, created: *created, ephemeral: *ephemeral }
     }
 
     fn is(&self, entry: &Entry) -> bool {

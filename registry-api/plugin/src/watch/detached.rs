@@ -7,20 +7,20 @@ use registry_api::{Event, Key, Result, Scope};
 use super::{WatchSink, WatchStream, watch_buffer};
 
 /// The consumer's end of a watch without a host, for tests of a backend.
-pub struct Told {
+pub struct DetachedWatch {
     stream: WatchStream,
     batch: VecDeque<Event>,
 }
 
 impl WatchSink {
     /// A sink without a host, and what its consumer is told; dropping that closes the sink.
-    pub fn detached(key: Key<'_>, scope: Scope) -> (Self, Told) {
+    pub fn detached(key: Key<'_>, scope: Scope) -> (Self, DetachedWatch) {
         let (sink, stream) = watch_buffer(key, scope);
-        (sink, Told { stream, batch: VecDeque::new() })
+        (sink, DetachedWatch { stream, batch: VecDeque::new() })
     }
 }
 
-impl Told {
+impl DetachedWatch {
     /// Waits for the next event; nothing comes after the watch's end.
     ///
     /// # Errors

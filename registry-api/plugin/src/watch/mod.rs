@@ -17,7 +17,7 @@ use registry_api::{Error, Key, Scope};
 use tokio::sync::Notify;
 
 use buffer::Buffer;
-pub use detached::Told;
+pub use detached::DetachedWatch;
 pub use sink::{Resync, WatchSink};
 pub use stream::WatchStream;
 

@@ -15,9 +15,9 @@ const TURN: usize = 512;
 ///
 /// Nothing here waits or fails. Clones feed the same watch, which ends when the last of them is dropped.
 #[derive(Clone)]
-pub struct WatchSink(Arc<Feed>);
+pub struct WatchSink(Arc<Target>);
 
-struct Feed {
+struct Target {
     key: String,
     scope: Scope,
     shared: Arc<Shared>,
@@ -25,7 +25,7 @@ struct Feed {
 
 impl WatchSink {
     pub(super) fn new(key: Key<'_>, scope: Scope, shared: Arc<Shared>) -> Self {
-        WatchSink(Arc::new(Feed { key: key.as_str().to_owned(), scope, shared }))
+        WatchSink(Arc::new(Target { key: key.as_str().to_owned(), scope, shared }))
     }
 
     /// The key that is watched.
@@ -106,7 +106,7 @@ impl WatchSink {
     }
 }
 
-impl Drop for Feed {
+impl Drop for Target {
     fn drop(&mut self) {
         self.shared.feed(|state| state.over = true);
     }

@@ -1,7 +1,7 @@
 //! The ephemeral entries that this host has put: made anew when their session was lost (contract 4.4).
 
-mod book;
-mod look;
+mod check;
+mod declared;
 mod renewal;
 mod reports;
 mod watching;
@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 pub use self::reports::{EphemeralEvent, Ephemerals};
 use self::{
-    book::{Book, Task, Writing},
+    declared::{DeclaredEntries, Task, Writing},
     reports::Reports,
 };
 use super::{Inner, Registry};
@@ -24,7 +24,7 @@ use crate::supervised;
 
 /// What is kept of the ephemeral entries of one registry.
 pub(super) struct Upkeep {
-    book: Book,
+    declared: DeclaredEntries,
     reports: Reports,
     /// Whether anybody has asked for the reports.
     asked: AtomicBool,
@@ -38,7 +38,7 @@ pub(super) struct Upkeep {
 impl Upkeep {
     pub(super) fn new(backend: &str, runtime: Handle, registry: Weak<Inner>) -> Arc<Self> {
         Arc::new(Upkeep {
-            book: Book::default(),
+            declared: DeclaredEntries::default(),
             reports: Reports::new(backend),
             asked: AtomicBool::new(false),
             runtime,
@@ -54,7 +54,7 @@ impl Upkeep {
         txn: Txn<'_>,
         sent: impl Future<Output = Result<Committed>>,
     ) -> Result<Committed> {
-        let writing = self.book.begin(&txn, || inner.session.id());
+        let writing = self.declared.begin(&txn, || inner.session.id());
         let committed = sent.await;
         if let Some(writing) = writing {
             self.remember(inner, txn, writing, committed.as_ref());
@@ -88,13 +88,13 @@ impl Upkeep {
     }
 
     /// Whether an entry that was put is to be made anew when somebody deletes it.
-    pub(super) fn keep(self: &Arc<Self>, key: Key<'_>, kept: bool) {
-        self.book.keep(key.as_str(), kept, |key| self.watch(key));
+    pub(super) fn keep(self: &Arc<Self>, key: Key<'_>, recreates: bool) {
+        self.declared.keep(key.as_str(), recreates, |key| self.watch(key));
     }
 
     /// Ends every task, as the registry does.
     pub(super) fn end(&self) {
-        self.book.clear();
+        self.declared.clear();
         self.renewal().take();
     }
 
@@ -115,13 +115,13 @@ impl Registry {
     ///
     /// From the first time that it is asked for, each of the entries is watched: one that somebody else has taken over
     /// is reported at once, one that somebody has deleted as soon as it is certain that it hasn't gone with its
-    /// session; both are then given up. [`kept`](super::Put::kept) has an entry made anew after a deletion, too. The
-    /// work is done on the runtime that the registry was opened on.
+    /// session; both are then given up. [`recreates`](super::Put::recreates) has an entry made anew after a deletion,
+    /// too. The work is done on the runtime that the registry was opened on.
     pub fn ephemerals(&self) -> Ephemerals {
         let upkeep = &self.0.upkeep;
         let events = upkeep.reports.stream();
         upkeep.asked.store(true, Ordering::SeqCst);
-        upkeep.book.watch_all(|key| upkeep.watch(key));
+        upkeep.declared.watch_all(|key| upkeep.watch(key));
         events
     }
 }

@@ -26,11 +26,11 @@ impl Upkeep {
     /// Looks at what other sessions than the present one had put.
     pub(super) async fn renew_all(&self) {
         let Some(session) = self.registry().map(|registry| registry.session().id()) else { return };
-        let looks = stream::iter(self.book.not_of(session));
+        let looks = stream::iter(self.declared.not_of(session));
         looks
             .for_each_concurrent(AT_ONCE, |key| async move {
                 // What has become of it is reported.
-                let _ = self.look(&key, None).await;
+                let _ = self.check(&key, None).await;
             })
             .await;
     }

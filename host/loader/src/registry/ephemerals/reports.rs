@@ -17,7 +17,8 @@ const BEHIND: usize = 1_024;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum EphemeralEvent {
-    /// It went with its session, or was deleted and is [kept](crate::Put::kept), and is there again.
+    /// It went with its session, or was deleted with [`recreate_if_deleted`](crate::Put::recreate_if_deleted), and is
+    /// there again.
     Renewed {
         /// Its key.
         key: String,

@@ -7,7 +7,7 @@ use tokio::{task::AbortHandle, time::sleep};
 
 use super::{
     Upkeep,
-    look::{Found, LONGEST, pauses},
+    check::{Checked, LONGEST, pauses},
 };
 use crate::{
     registry::{States, Watch},
@@ -77,7 +77,7 @@ impl Upkeep {
     /// Looks until the entry is as it should be; nothing once there is nothing to look after any more.
     async fn set_right(self: &Arc<Self>, key: &str, states: &mut States) -> Option<()> {
         let mut missed = None;
-        while let Found::Missing(session) = self.look_to_the_end(key, missed).await? {
+        while let Checked::Missing(session) = self.look_to_the_end(key, missed).await? {
             let timeout = self.registry()?.session().timeout();
             missed = tokio::select! {
                 // By then the session is known to live.
@@ -94,9 +94,9 @@ impl Upkeep {
 
     /// Looks, to the end also if the watch ends: if the entry is given up while it is being made anew, it has to go
     /// again.
-    async fn look_to_the_end(self: &Arc<Self>, key: &str, missed: Option<SessionId>) -> Option<Found> {
+    async fn look_to_the_end(self: &Arc<Self>, key: &str, missed: Option<SessionId>) -> Option<Checked> {
         let (upkeep, key) = (Arc::clone(self), key.to_owned());
-        match self.runtime.spawn(async move { upkeep.look(&key, missed).await }).await {
+        match self.runtime.spawn(async move { upkeep.check(&key, missed).await }).await {
             Ok(found) => found,
             // Whoever supervises this begins again.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

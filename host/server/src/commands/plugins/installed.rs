@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use registry_host::plugin::{self, Found, Metadata};
+use registry_host::plugin::{self, Metadata, PluginFile};
 use registry_host::{Error, ErrorKind, Settings};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::output::{Format, table};
 
 /// A file, and what loading it shows.
 struct Installed {
-    found: Found,
+    found: PluginFile,
     loaded: registry_host::Result<Metadata>,
     /// Whether another of the same name was found before.
     hidden: bool,
@@ -53,7 +53,7 @@ fn look(settings: &Settings) -> Vec<Installed> {
     installed.collect()
 }
 
-fn named_rightly(found: &Found, metadata: Metadata) -> registry_host::Result<Metadata> {
+fn named_rightly(found: &PluginFile, metadata: Metadata) -> registry_host::Result<Metadata> {
     if metadata.name == found.name {
         return Ok(metadata);
     }

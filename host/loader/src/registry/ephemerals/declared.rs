@@ -1,7 +1,7 @@
 //! What is known of the ephemeral entries that were put.
 
 use std::{
-    collections::{HashMap, hash_map::Entry as Place},
+    collections::{HashMap, hash_map},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 
 /// The ephemeral entries that were put and neither deleted nor taken over since, as far as is known.
 #[derive(Default)]
-pub(in crate::registry) struct Book {
+pub(in crate::registry) struct DeclaredEntries {
     /// Whether there was ever one: most registries put none, and their writes should not pay for it.
     used: AtomicBool,
     entries: Mutex<HashMap<String, Declared>>,
@@ -27,7 +27,7 @@ pub(super) struct Declared {
     /// The session that it was put in.
     pub(super) session: SessionId,
     /// Whether it is made anew when somebody deletes it.
-    pub(super) kept: bool,
+    pub(super) recreates: bool,
     /// Whoever looks after it has this meanwhile.
     turn: Arc<Turn>,
     /// Who watches it, if anybody wants to hear of it; ends when the entry is given up.
@@ -49,7 +49,7 @@ pub(super) struct Known {
     pub(super) value: Bytes,
     pub(super) version: u64,
     pub(super) session: SessionId,
-    pub(super) kept: bool,
+    pub(super) recreates: bool,
 }
 
 /// Of those who look after one entry only one does at a time.
@@ -63,12 +63,12 @@ pub(super) type Turn = tokio::sync::Mutex<()>;
 /// not applied: an entry that its host may have deleted must not come back.
 #[must_use = "what comes of the Txn has to be told"]
 pub(in crate::registry) struct Writing<'b> {
-    book: &'b Book,
+    declared: &'b DeclaredEntries,
     session: SessionId,
     given_up: Vec<(String, Declared)>,
 }
 
-impl Book {
+impl DeclaredEntries {
     /// A Txn is about to be sent in a session; nothing if it touches no ephemeral entry.
     pub(super) fn begin(&self, txn: &Txn<'_>, session: impl FnOnce() -> SessionId) -> Option<Writing<'_>> {
         let puts = txn.operations.iter().any(is_ephemeral);
@@ -86,14 +86,14 @@ impl Book {
             }
         }
         drop(entries);
-        Some(Writing { book: self, session: session(), given_up })
+        Some(Writing { declared: self, session: session(), given_up })
     }
 
     /// What was put of an entry; nothing if it was given up.
     pub(super) fn known(&self, key: &str) -> Option<Known> {
         let entries = self.lock();
-        let Declared { value, version, session, kept, .. } = entries.get(key)?;
-        Some(Known { value: value.clone(), version: *version, session: *session, kept: *kept })
+        let Declared { value, version, session, recreates, .. } = entries.get(key)?;
+        Some(Known { value: value.clone(), version: *version, session: *session, recreates: *recreates })
     }
 
     /// The turn of whoever looks after an entry; nothing if it was given up.
@@ -119,10 +119,10 @@ impl Book {
     }
 
     /// Whether the entry is to be made anew when somebody deletes it; then it is watched.
-    pub(super) fn keep(&self, key: &str, kept: bool, watch: impl FnOnce(String) -> AbortHandle) {
+    pub(super) fn keep(&self, key: &str, recreates: bool, watch: impl FnOnce(String) -> AbortHandle) {
         if let Some(declared) = self.lock().get_mut(key) {
-            declared.kept = kept;
-            if kept {
+            declared.recreates = recreates;
+            if recreates {
                 declared.watch.get_or_insert_with(|| Task(watch(key.to_owned())));
             }
         }
@@ -161,7 +161,7 @@ impl Writing<'_> {
         asked: &AtomicBool,
         watch: impl Fn(String) -> AbortHandle,
     ) {
-        let mut entries = self.book.lock();
+        let mut entries = self.declared.lock();
         // Whoever asks says so first, and then has all watched that are here.
         let asked = asked.load(Ordering::SeqCst);
         for (number, operation) in operations.iter().enumerate() {
@@ -172,17 +172,17 @@ impl Writing<'_> {
             };
             match entries.entry(key.as_str().to_owned()) {
                 // Of two puts at once the later one may be heard of first.
-                Place::Occupied(mut known) if known.get().version < version => {
+                hash_map::Entry::Occupied(mut known) if known.get().version < version => {
                     let known = known.get_mut();
                     (known.value, known.version, known.session) =
                         (Bytes::copy_from_slice(value), version, self.session);
                 }
-                Place::Occupied(_) => {}
-                Place::Vacant(new) => {
+                hash_map::Entry::Occupied(_) => {}
+                hash_map::Entry::Vacant(new) => {
                     let watch = asked.then(|| Task(watch(new.key().clone())));
                     let value = Bytes::copy_from_slice(value);
                     let turn = Arc::default();
-                    new.insert(Declared { value, version, session: self.session, kept: false, turn, watch });
+                    new.insert(Declared { value, version, session: self.session, recreates: false, turn, watch });
                 }
             }
         }
@@ -196,7 +196,7 @@ impl Writing<'_> {
     /// The Txn failed.
     pub(super) fn failed(self, outcome: Outcome) {
         if outcome == Outcome::NotApplied {
-            let mut entries = self.book.lock();
+            let mut entries = self.declared.lock();
             for (key, declared) in self.given_up {
                 entries.entry(key).or_insert(declared);
             }

@@ -1,4 +1,4 @@
-//! One look at an entry, and what follows from it.
+//! Checks an entry against what was put, and does what follows from it.
 
 use std::{slice, time::Duration};
 
@@ -6,21 +6,21 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use registry_api::{Check, ErrorKind, Key, Mode, Operation as Write, Result, SessionId, Txn};
 use tokio::time::sleep;
 
-use super::{EphemeralEvent, Upkeep, book::Known};
+use super::{EphemeralEvent, Upkeep, declared::Known};
 use crate::{layers::Operation, registry::Registry};
 
 impl Upkeep {
-    /// Looks at an entry and does what is needed, again until there is an answer; nothing once there is nothing to look
+    /// Checks an entry and does what is needed, again until there is an answer; nothing once there is nothing to look
     /// after any more. `missed` is the session in which the entry was already seen to be missing, a while ago.
-    pub(super) async fn look(&self, key: &str, missed: Option<SessionId>) -> Option<Found> {
+    pub(super) async fn check(&self, key: &str, missed: Option<SessionId>) -> Option<Checked> {
         // Two of ours, both with the old entry in mind, would write it twice where versions are not exact.
-        let turn = self.book.turn(key)?;
+        let turn = self.declared.turn(key)?;
         let _turn = turn.lock().await;
         let mut pauses = pauses();
         loop {
-            let (registry, known) = (self.registry()?, self.book.known(key)?);
-            match self.look_once(&registry, key, &known, missed).await {
-                Ok(Some(Found::Stray(version))) => {
+            let (registry, known) = (self.registry()?, self.declared.known(key)?);
+            match self.check_once(&registry, key, &known, missed).await {
+                Ok(Some(Checked::Stray(version))) => {
                     drop(registry);
                     self.take_back(key, version).await;
                     return None;
@@ -33,7 +33,7 @@ impl Upkeep {
                     tracing::debug!(key, %error, "an ephemeral entry is not looked after yet");
                 }
                 Err(error) => {
-                    if self.book.give_up(key, known.version) {
+                    if self.declared.give_up(key, known.version) {
                         self.reports.tell(EphemeralEvent::Refused { key: key.to_owned(), error });
                     }
                     return None;
@@ -44,56 +44,56 @@ impl Upkeep {
         }
     }
 
-    async fn look_once(
+    async fn check_once(
         &self,
         registry: &Registry,
         key: &str,
         known: &Known,
         missed: Option<SessionId>,
-    ) -> Result<Option<Found>> {
+    ) -> Result<Option<Checked>> {
         let inner = &*registry.0;
         let at = Key::from_checked(key);
         let found = registry.get(key).await?;
         // The answer may have been waited for until another session was open.
         let session = inner.session.id();
         let check = match found {
-            Some(entry) if entry.ephemeral == Some(session) => return Ok(Some(Found::Right)),
+            Some(entry) if entry.ephemeral == Some(session) => return Ok(Some(Checked::Right)),
             Some(entry) if entry.ephemeral.is_some_and(|owner| inner.session.was(owner)) => {
                 Check::Version(at, entry.version)
             }
             Some(entry) => {
                 // Else it is an answer from before our own put.
-                if self.book.give_up(key, entry.version) {
+                if self.declared.give_up(key, entry.version) {
                     self.reports.tell(EphemeralEvent::TakenOver { by: entry });
                     return Ok(None);
                 }
-                return Ok(Some(Found::Right));
+                return Ok(Some(Checked::Right));
             }
-            None if known.session == session && !known.kept => {
+            None if known.session == session && !known.recreates => {
                 // It may have gone with a session of which it is not known here yet that it is over.
                 if missed != Some(session) {
-                    return Ok(Some(Found::Missing(session)));
+                    return Ok(Some(Checked::Missing(session)));
                 }
-                if self.book.give_up(key, known.version) {
+                if self.declared.give_up(key, known.version) {
                     self.reports.tell(EphemeralEvent::Deleted { key: key.to_owned() });
                     return Ok(None);
                 }
-                return Ok(Some(Found::Right));
+                return Ok(Some(Checked::Right));
             }
             None => Check::Absent(at),
         };
         let put = Write::Put { key: at, value: &known.value, mode: Mode::Ephemeral };
         let committed = inner.send(Operation::Put, Some(at), Txn::new(&[check], &[put]), None).await?;
         let version = inner.answer(Operation::Put, at, committed.version(0))?;
-        if !self.book.renewed(key, session, version) {
+        if !self.declared.renewed(key, session, version) {
             // Its host has deleted it, or put another, while this was on its way.
-            return Ok(Some(Found::Stray(version)));
+            return Ok(Some(Checked::Stray(version)));
         }
         if known.session == session {
             self.reports.tell(EphemeralEvent::Deleted { key: key.to_owned() });
         }
         self.reports.tell(EphemeralEvent::Renewed { key: key.to_owned(), version });
-        Ok(Some(Found::Right))
+        Ok(Some(Checked::Right))
     }
 
     /// Deletes what was put of an entry that nobody knows of any more, again until there is an answer or no registry.
@@ -126,8 +126,8 @@ impl Upkeep {
     }
 }
 
-/// What came of a look.
-pub(super) enum Found {
+/// The result of a check.
+pub(super) enum Checked {
     /// The entry is there, and ours.
     Right,
     /// It is not there, although the session that put it is thought to live.
