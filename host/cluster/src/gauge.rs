@@ -6,7 +6,7 @@ use registry_host::{Error, ErrorKind, Result};
 use sysinfo::System;
 use tokio::{sync::watch, time::sleep};
 
-use crate::task::Task;
+use crate::task::{self, Task};
 
 const GB: f64 = 1024.0 * 1024.0 * 1024.0;
 
@@ -87,7 +87,7 @@ impl Reading {
         let (tell, figures) = watch::channel(first?);
         let pause = at_least_every.min(MEASURE_EVERY);
         let mut gauge = gauge;
-        let measuring = Task::spawn("measuring the machine", move || {
+        let measuring = task::spawn("measuring the machine", move || {
             let (mut gauge, tell) = (gauge.take(), tell.clone());
             async move {
                 loop {
@@ -116,7 +116,7 @@ impl Reading {
     #[cfg(test)]
     pub(crate) fn fixed(figures: Figures) -> Self {
         let (tell, figures) = watch::channel(figures);
-        let _measuring = Task::spawn("nothing", move || {
+        let _measuring = task::spawn("nothing", move || {
             let tell = tell.clone();
             async move { tell.closed().await }
         });

@@ -15,7 +15,10 @@ use std::{
 use registry_host::Registry;
 use tokio::time::sleep;
 
-use crate::{keys::NODES, task::Task};
+use crate::{
+    keys::NODES,
+    task::{self, Task},
+};
 
 /// What part of the session's timeout it may stand still: less than what sessions are given up before they end, which
 /// is a tenth at least.
@@ -36,7 +39,7 @@ impl Pulse {
     pub(crate) fn begin(registry: &Registry) -> Self {
         let last = Arc::new(AtomicU64::new(now()));
         let (registry, beaten) = (registry.clone(), Arc::clone(&last));
-        let _beating = Task::spawn("looking at the clock", move || beat(registry.clone(), Arc::clone(&beaten)));
+        let _beating = task::spawn("looking at the clock", move || beat(registry.clone(), Arc::clone(&beaten)));
         Pulse { last, _beating }
     }
 

@@ -12,7 +12,12 @@ use registry_host::{Error, ErrorKind, Guard, Result};
 use tokio::sync::watch;
 
 use self::lives::Lives;
-use crate::{Cluster, Incarnation, Membership, MembershipState, Role, Server, record::CLUSTER, task::Task, view};
+use crate::{
+    Cluster, Incarnation, Membership, MembershipState, Role, Server,
+    record::CLUSTER,
+    task::{self, Task},
+    view,
+};
 
 /// A server that has gone without leaving in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,9 +117,9 @@ impl Membership {
         });
         let roles = Role::ALL.map(|role| {
             let shared = Arc::clone(&shared);
-            Task::spawn("taking over for others", move || watching::watch(Arc::clone(&shared), role))
+            task::spawn("taking over for others", move || watching::watch(Arc::clone(&shared), role))
         });
-        let marks = Task::spawn("removing old dead marks", move || marks::watch(Arc::clone(&shared)));
+        let marks = task::spawn("removing old dead marks", move || marks::watch(Arc::clone(&shared)));
         Ok(Failover { _watching: watching, _roles: roles, _marks: marks })
     }
 }

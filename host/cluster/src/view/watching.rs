@@ -11,7 +11,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::task::Task;
+use crate::task::{self, Task};
 
 /// What a watch is mirrored in.
 pub(crate) trait Mirror: Send + Sync + 'static {
@@ -33,7 +33,7 @@ pub(crate) trait Mirror: Send + Sync + 'static {
 pub(crate) async fn mirror(registry: &Registry, key: &'static str, mirror: Arc<impl Mirror>) -> Result<Task> {
     let (complete, seen) = oneshot::channel();
     let (watched, mut complete) = (registry.clone(), Some(complete));
-    let watching = Task::spawn("watching", move || keep(watched.clone(), key, Arc::clone(&mirror), complete.take()));
+    let watching = task::spawn("watching", move || keep(watched.clone(), key, Arc::clone(&mirror), complete.take()));
     let limit = registry.operation_timeout();
     match timeout(limit, seen).await {
         Ok(Ok(seen)) => seen.map(|()| watching),

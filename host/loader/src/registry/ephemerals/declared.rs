@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use registry_api::{Committed, Key, Mode, Operation as Write, Outcome, SessionId, Txn};
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 /// The ephemeral entries that were put and neither deleted nor taken over since, as far as is known.
 #[derive(Default)]
@@ -31,17 +31,11 @@ pub(super) struct Declared {
     /// Whoever looks after it has this meanwhile.
     turn: Arc<Turn>,
     /// Who watches it, if anybody wants to hear of it; ends when the entry is given up.
-    watch: Option<Task>,
+    watch: Option<Watching>,
 }
 
-/// A task that ends with its owner.
-pub(super) struct Task(pub(super) AbortHandle);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+/// The task that watches an entry; it ends with its owner.
+pub(super) type Watching = AbortOnDropHandle<()>;
 
 /// What was put of one entry, as its keeper needs it.
 #[derive(Clone)]
@@ -119,19 +113,19 @@ impl DeclaredEntries {
     }
 
     /// Whether the entry is to be made anew when somebody deletes it; then it is watched.
-    pub(super) fn keep(&self, key: &str, recreates: bool, watch: impl FnOnce(String) -> AbortHandle) {
+    pub(super) fn keep(&self, key: &str, recreates: bool, watch: impl FnOnce(String) -> Watching) {
         if let Some(declared) = self.lock().get_mut(key) {
             declared.recreates = recreates;
             if recreates {
-                declared.watch.get_or_insert_with(|| Task(watch(key.to_owned())));
+                declared.watch.get_or_insert_with(|| watch(key.to_owned()));
             }
         }
     }
 
     /// Has every entry watched.
-    pub(super) fn watch_all(&self, watch: impl Fn(String) -> AbortHandle) {
+    pub(super) fn watch_all(&self, watch: impl Fn(String) -> Watching) {
         for (key, declared) in self.lock().iter_mut() {
-            declared.watch.get_or_insert_with(|| Task(watch(key.clone())));
+            declared.watch.get_or_insert_with(|| watch(key.clone()));
         }
     }
 
@@ -159,7 +153,7 @@ impl Writing<'_> {
         operations: &[Write<'_>],
         committed: &Committed,
         asked: &AtomicBool,
-        watch: impl Fn(String) -> AbortHandle,
+        watch: impl Fn(String) -> Watching,
     ) {
         let mut entries = self.declared.lock();
         // Whoever asks says so first, and then has all watched that are here.
@@ -179,7 +173,7 @@ impl Writing<'_> {
                 }
                 hash_map::Entry::Occupied(_) => {}
                 hash_map::Entry::Vacant(new) => {
-                    let watch = asked.then(|| Task(watch(new.key().clone())));
+                    let watch = asked.then(|| watch(new.key().clone()));
                     let value = Bytes::copy_from_slice(value);
                     let turn = Arc::default();
                     new.insert(Declared { value, version, session: self.session, recreates: false, turn, watch });

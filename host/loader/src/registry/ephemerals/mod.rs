@@ -13,10 +13,11 @@ use std::sync::{
 
 use registry_api::{Committed, Error, Key, Result, Txn};
 use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use self::reports::{EphemeralEvent, Ephemerals};
 use self::{
-    declared::{DeclaredEntries, Task, Writing},
+    declared::{DeclaredEntries, Writing},
     reports::Reports,
 };
 use super::{Inner, Registry};
@@ -31,7 +32,7 @@ pub(super) struct Upkeep {
     /// Where the registry was opened: what looks after the entries runs there.
     runtime: Handle,
     /// Who makes the entries anew, from the first one on.
-    renewal: Mutex<Option<Task>>,
+    renewal: Mutex<Option<AbortOnDropHandle<()>>>,
     registry: Weak<Inner>,
 }
 
@@ -78,7 +79,7 @@ impl Upkeep {
         self.renewal().get_or_insert_with(|| {
             let upkeep = Arc::clone(self);
             let renewing = supervised("recreating ephemeral entries", move || Arc::clone(&upkeep).renew());
-            Task(self.runtime.spawn(renewing).abort_handle())
+            AbortOnDropHandle::new(self.runtime.spawn(renewing))
         });
         if inner.session.id() != put_in {
             // Its session may have been lost, and another opened, before it was remembered.
@@ -98,7 +99,7 @@ impl Upkeep {
         self.renewal().take();
     }
 
-    fn renewal(&self) -> std::sync::MutexGuard<'_, Option<Task>> {
+    fn renewal(&self) -> std::sync::MutexGuard<'_, Option<AbortOnDropHandle<()>>> {
         self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

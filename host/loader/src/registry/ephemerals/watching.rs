@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use registry_api::{ErrorKind, Event, Scope, SessionId, SessionState};
-use tokio::{task::AbortHandle, time::sleep};
+use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Upkeep,
     check::{Checked, LONGEST, pauses},
+    declared::Watching,
 };
 use crate::{
     registry::{States, Watch},
@@ -16,10 +18,10 @@ use crate::{
 
 impl Upkeep {
     /// Watches an entry in the background, until it is given up or the registry is gone.
-    pub(super) fn watch(self: &Arc<Self>, key: String) -> AbortHandle {
+    pub(super) fn watch(self: &Arc<Self>, key: String) -> Watching {
         let upkeep = Arc::clone(self);
         let watching = async move { supervised("watching an ephemeral entry", || upkeep.watch_over(&key)).await };
-        self.runtime.spawn(watching).abort_handle()
+        AbortOnDropHandle::new(self.runtime.spawn(watching))
     }
 
     async fn watch_over(self: &Arc<Self>, key: &str) {
