@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -12,6 +13,17 @@ use crate::commands::{Command, duration};
 use crate::exit::USAGE;
 use crate::output::Format;
 
+/// What is built, and by what, for whoever has to tell two programs apart.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{}\ncommit   {}\nABI      {}\nrustc    {}",
+        env!("CARGO_PKG_VERSION"),
+        env!("BUILT_FROM_COMMIT"),
+        registry_host::plugin::api_version(),
+        env!("BUILT_BY_RUSTC").trim_start_matches("rustc ")
+    )
+});
+
 const ABOUT: &str =
     "Reads, writes, watches and locks entries of the coordination registry that the configuration names";
 
@@ -19,9 +31,15 @@ const AFTER_HELP: &str = "\
 Configuration:
   The file that --config or $REGISTRY_CONFIG names; over it the environment
   (REGISTRY_TYPE, REGISTRY_NAMESPACE, REGISTRY_ETCD_ENDPOINTS and so on); over
-  that every --set. No file is read unasked. 'registry config check' shows what
-  comes of it, 'registry plugins' what registry.type may be. Secrets belong in
-  the file or the environment: everyone sees a command line.
+  that every --set, and --type, --endpoints and --namespace. No file is read
+  unasked. 'registry config check' shows what comes of it, 'registry plugins'
+  what --type may be. Secrets belong in the file or the environment: everyone
+  sees a command line.
+  One file may name several registries: --target prod takes what stands below
+  targets.prod, over what stands below registry for all of them:
+    targets:
+      prod: {type: etcd, etcd: {endpoints: '10.0.0.1:2379,10.0.0.2:2379'}}
+      test: {type: zookeeper, zookeeper: {connect-string: '10.0.1.1:2181'}}
   Unless it is set registry.type is memory, which lives within one process: good
   for trying host servers and 'registry standalone', but of one command the next
   sees nothing, so a warning says so.
@@ -49,11 +67,10 @@ Exit codes:
   76  the entry of put --ephemeral was deleted or replaced by somebody else
 
 Example:
-  registry --set registry.type=etcd \\
-    --set registry.etcd.endpoints=127.0.0.1:2379 put /a hello";
+  registry --type etcd --endpoints 127.0.0.1:2379 put /a hello";
 
 #[derive(Parser)]
-#[command(name = "registry", version, about = ABOUT, after_help = AFTER_HELP)]
+#[command(name = "registry", version = VERSION.as_str(), about = ABOUT, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -66,6 +83,18 @@ pub(crate) struct Options {
     /// The configuration, a .yaml, .properties, .toml or .json file [default: $REGISTRY_CONFIG, else none]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Takes the registry that the file names so, below 'targets' [default: $REGISTRY_TARGET, else none]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
+    /// The backend: the same as --set registry.type=TYPE
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) registry_type: Option<String>,
+    /// The servers, as the backend's plugin takes them: 10.0.0.1:2379,10.0.0.2:2379
+    #[arg(long, value_name = "SERVERS")]
+    pub(crate) endpoints: Option<String>,
+    /// What goes before every key: the same as --set registry.namespace=NAMESPACE
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
     /// Sets a key over file and environment, such as registry.type=etcd; may be repeated
     #[arg(long, value_name = "KEY=VALUE", action = ArgAction::Append)]
     pub(crate) set: Vec<String>,
@@ -76,7 +105,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// The form of the output: lines of text, or a JSON object a line, errors included [default: text]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub(crate) output: Option<Format>,
     /// Logs more on standard error, -vv and -vvv more still; else $RUST_LOG says what
     #[arg(short, long, action = ArgAction::Count)]
@@ -90,6 +119,10 @@ impl Options {
         if let Some((_, below)) = matches.subcommand() {
             let later = Options::gather(below)?;
             options.config = later.config.or(options.config);
+            options.target = later.target.or(options.target);
+            options.registry_type = later.registry_type.or(options.registry_type);
+            options.endpoints = later.endpoints.or(options.endpoints);
+            options.namespace = later.namespace.or(options.namespace);
             options.output = later.output.or(options.output);
             options.timeout = later.timeout.or(options.timeout);
             options.set.extend(later.set);
@@ -126,8 +159,12 @@ impl Invocation {
         let read = || {
             let matches = definition().try_get_matches()?;
             let mut options = Options::gather(&matches)?;
+            let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
             if options.config.is_none() {
-                options.config = std::env::var_os("REGISTRY_CONFIG").filter(|file| !file.is_empty()).map(PathBuf::from);
+                options.config = variable("REGISTRY_CONFIG").map(PathBuf::from);
+            }
+            if options.target.is_none() {
+                options.target = variable("REGISTRY_TARGET").map(|name| name.to_string_lossy().into_owned());
             }
             Ok(Invocation { options, command: Cli::from_arg_matches(&matches)?.command })
         };
@@ -163,8 +200,9 @@ impl Refused {
 /// The form of output that a command line which can't be read asks for all the same.
 fn asked_format() -> Format {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let json = arguments.iter().any(|argument| argument == OsStr::new("--output=json"))
-        || arguments.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
+    let json =
+        arguments.iter().any(|argument| ["--output=json", "-ojson", "-o=json"].map(OsStr::new).contains(&&**argument))
+            || arguments.windows(2).any(|pair| (pair[0] == "--output" || pair[0] == "-o") && pair[1] == "json");
     if json { Format::Json } else { Format::Text }
 }
 

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use registry_host::{Error, ErrorKind, Key, Opening, Outcome, Registry, Settings, SettingsBuilder};
+use registry_host::{Error, ErrorKind, Key, Opening, Outcome, Plugin, Registry, Settings, SettingsBuilder};
 use tokio::time::{Instant, sleep_until};
 
 use crate::cli::Options;
@@ -26,13 +26,35 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The layers of the configuration: the file, the environment, `--set`.
-    pub(crate) fn layers(&self) -> SettingsBuilder {
+    /// The layers of the configuration: the file, the environment, `--set` and the options that are short for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`settings`](Context::settings), and `PluginRejected`: the servers' key is the plugin's own.
+    pub(crate) fn layers(&self) -> Result<SettingsBuilder, Failure> {
         let options = &self.options;
         let layers = Settings::builder().process_environment();
         let layers = options.config.iter().fold(layers, |layers, file| layers.file(file));
+        let layers = options.target.iter().fold(layers, |layers, target| layers.target(target));
         let layers = options.plugin_dir.iter().fold(layers, |layers, folder| layers.plugin_dir(folder));
-        options.set.iter().fold(layers, |layers, assignment| layers.set(assignment))
+        let layers = options.set.iter().fold(layers, |layers, assignment| layers.set(assignment));
+        let short = [("registry.type", &options.registry_type), ("registry.namespace", &options.namespace)];
+        let mut layers = short.into_iter().fold(layers, |layers, (key, value)| {
+            value.iter().fold(layers, |layers, value| layers.set_value(key, value))
+        });
+        if options.endpoints.is_none() && options.namespace.is_none() {
+            return Ok(layers);
+        }
+        let settings = layers.clone().build()?;
+        let registry_type = settings.registry_type();
+        if let Some(namespace) = options.namespace.as_ref().filter(|namespace| **namespace != settings.namespace()) {
+            // A namespace of the backend's own section takes precedence.
+            layers = layers.set_value(format!("registry.{registry_type}.namespace"), namespace);
+        }
+        if let Some(endpoints) = &options.endpoints {
+            layers = layers.set_value(format!("registry.{registry_type}.{}", servers_key(&settings)?), endpoints);
+        }
+        Ok(layers)
     }
 
     /// The configuration that the layers make.
@@ -41,7 +63,7 @@ impl Context {
     ///
     /// `InvalidConfig`.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
-        Ok(self.layers().build()?)
+        Ok(self.layers()?.build()?)
     }
 
     /// When the command is to be given up, if --timeout says so.
@@ -55,7 +77,7 @@ impl Context {
         match self.options.timeout {
             Some(limit) if limit < settings.operation_timeout() => {
                 let limit = format!("{}ms", limit.as_millis().max(1));
-                Ok(self.layers().set_value("registry.operation-timeout", limit).build()?)
+                Ok(self.layers()?.set_value("registry.operation-timeout", limit).build()?)
             }
             _ => Ok(settings),
         }
@@ -146,6 +168,20 @@ async fn at(instant: Option<Instant>) {
         Some(instant) => sleep_until(instant).await,
         None => pending().await,
     }
+}
+
+/// What a plugin calls the list of its servers.
+fn servers_key(settings: &Settings) -> Result<&'static str, Failure> {
+    const NAMES: [&str; 3] = ["endpoints", "connect-string", "servers"];
+    let registry_type = settings.registry_type();
+    let plugin = Plugin::named(registry_type, settings.plugin_dirs(), settings.plugin_sha256(registry_type))?;
+    let keys = &plugin.metadata().keys;
+    NAMES.into_iter().find(|name| keys.iter().any(|key| key.name == *name)).ok_or_else(|| {
+        Failure::Usage(format!(
+            "--endpoints says nothing to the backend {registry_type}, which has no key for servers; \
+             registry plugins show {registry_type} names its keys"
+        ))
+    })
 }
 
 fn given_up(limit: Duration) -> Error {

@@ -17,6 +17,9 @@ use super::keys;
 use super::placeholder::Placeholders;
 use super::tree::{Map, Tree};
 
+/// Where the plugins lie of a host that was installed, from the folder above that of the executable.
+const INSTALLED: &str = "lib/registry/plugins";
+
 /// Where the plugins of a packaged host lie.
 const PACKAGED: &str = "/usr/lib/registry/plugins";
 
@@ -29,6 +32,7 @@ const MEMORY_BY_DEFAULT: &str = "registry.type is written nowhere, so the regist
 pub struct SettingsBuilder {
     file: Option<PathBuf>,
     profiles: Vec<String>,
+    target: Option<String>,
     environment: Vec<(OsString, OsString)>,
     set: Vec<Set>,
     plugin_dirs: Vec<PathBuf>,
@@ -53,6 +57,13 @@ impl SettingsBuilder {
     /// Makes a Spring profile active, beside those that `SPRING_PROFILES_ACTIVE` in the environment names.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profiles.push(name.into());
+        self
+    }
+
+    /// Chooses one of the targets that the file names: what stands below `targets.<name>` goes over what stands below
+    /// `registry`.
+    pub fn target(mut self, name: impl Into<String>) -> Self {
+        self.target = Some(name.into());
         self
     }
 
@@ -107,9 +118,13 @@ impl SettingsBuilder {
 
     fn merge(self) -> Result<Settings> {
         let profiles = self.active_profiles();
-        let Content { mut registry, documents, mut warnings } = match &self.file {
-            Some(path) => file::read(path, &profiles)?,
-            None => Content::default(),
+        let target = self.target.as_deref();
+        let Content { mut registry, documents, mut warnings } = match (&self.file, target) {
+            (Some(path), _) => file::read(path, &profiles, target)?,
+            (None, None) => Content::default(),
+            (None, Some(target)) => {
+                return Err(ConfigError::new(format!("the target '{target}' is looked for in a file: name one")));
+            }
         };
         warnings.extend(Environment::strangers(&self.environment));
         let set = self.set.iter().try_fold(Map::default(), |mut layer, set| {
@@ -156,10 +171,12 @@ impl SettingsBuilder {
 
         let host = HostKeys { registry: &registry, registry_type: &registry_type };
         let mut plugin_dirs = self.plugin_dirs;
-        let usual_dirs: Vec<PathBuf> = match default_dirs {
-            true => beside_the_executable().into_iter().chain([PathBuf::from(PACKAGED)]).collect(),
+        let mut usual_dirs: Vec<PathBuf> = match default_dirs {
+            true => near_the_executable().chain([PathBuf::from(PACKAGED)]).collect(),
             false => Vec::new(),
         };
+        // Of what is installed below /usr they are the same.
+        usual_dirs.dedup();
         plugin_dirs.extend(usual_dirs.iter().cloned());
         if !default_dirs || environment_dirs {
             plugin_dirs.extend(host.plugin_dirs()?.unwrap_or_default());
@@ -242,8 +259,12 @@ impl Set {
     }
 }
 
-fn beside_the_executable() -> Option<PathBuf> {
-    std::env::current_exe().ok()?.parent().map(Path::to_owned)
+/// Beside the executable, where a build leaves plugins, and where `make install` puts them.
+fn near_the_executable() -> impl Iterator<Item = PathBuf> {
+    let executable = std::env::current_exe().ok();
+    let folder = executable.as_deref().and_then(Path::parent);
+    let installed = folder.and_then(Path::parent).map(|prefix| prefix.join(INSTALLED));
+    folder.map(Path::to_owned).into_iter().chain(installed)
 }
 
 /// The path from the root, so that a change of the working directory changes nothing.

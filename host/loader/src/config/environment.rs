@@ -19,8 +19,20 @@ use super::tree::{Map, Shape, Tree};
 
 const PREFIX: &str = "REGISTRY_";
 
-/// The command line's file, and what a command that runs under a lock is told; no keys of the configuration.
-const OURS: [&str; 4] = ["REGISTRY_CONFIG", "REGISTRY_LOCK_KEY", "REGISTRY_LOCK_ENTRY", "REGISTRY_LOCK_TOKEN"];
+/// The command line's file and target, and what it tells the commands that it runs; no keys of the configuration.
+const OURS: [&str; 11] = [
+    "REGISTRY_CONFIG",
+    "REGISTRY_TARGET",
+    "REGISTRY_LOCK_KEY",
+    "REGISTRY_LOCK_ENTRY",
+    "REGISTRY_LOCK_TOKEN",
+    "REGISTRY_ELECTION_KEY",
+    "REGISTRY_ELECTION_ENTRY",
+    "REGISTRY_ELECTION_TOKEN",
+    "REGISTRY_EVENT_TYPE",
+    "REGISTRY_EVENT_KEY",
+    "REGISTRY_EVENT_VERSION",
+];
 
 /// The variables that matter, in the order of their names.
 #[derive(Clone, Debug, Default)]

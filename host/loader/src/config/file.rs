@@ -7,7 +7,7 @@ use registry_config::{ConfigError, Source};
 
 use super::Result;
 use super::tree::{Map, Tree};
-use super::{json, keys, missing, profile, properties, toml, yaml};
+use super::{json, keys, missing, profile, properties, target, toml, yaml};
 
 /// More than any configuration, and little enough to hold.
 const LONGEST: u64 = 1 << 20;
@@ -46,8 +46,8 @@ pub(crate) struct Content {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Reads a file.
-pub(crate) fn read(path: &Path, profiles: &[String]) -> Result<Content> {
+/// Reads a file; the keys of a target go over those that all have.
+pub(crate) fn read(path: &Path, profiles: &[String], target: Option<&str>) -> Result<Content> {
     let parse = parser(path)?;
     let refused = |problem: String| ConfigError::new(format!("{}: {problem}", path.display()));
     let about = std::fs::metadata(path).map_err(|error| refused(format!("can't be read: {error}")))?;
@@ -58,7 +58,7 @@ pub(crate) fn read(path: &Path, profiles: &[String]) -> Result<Content> {
         return Err(refused(format!("has {} bytes; a configuration has at most {LONGEST}", about.len())));
     }
     let bytes = std::fs::read(path).map_err(|error| refused(format!("can't be read: {error}")))?;
-    merge(parse, path, &bytes, profiles)
+    merge(parse, path, &bytes, profiles, target)
 }
 
 type Parse = fn(&str, &Place) -> Result<Vec<Tree>>;
@@ -77,7 +77,7 @@ fn parser(path: &Path) -> Result<Parse> {
     }
 }
 
-fn merge(parse: Parse, path: &Path, bytes: &[u8], profiles: &[String]) -> Result<Content> {
+fn merge(parse: Parse, path: &Path, bytes: &[u8], profiles: &[String], target: Option<&str>) -> Result<Content> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let place = Place::new(path, bytes);
     let text = std::str::from_utf8(bytes)
@@ -94,6 +94,10 @@ fn merge(parse: Parse, path: &Path, bytes: &[u8], profiles: &[String]) -> Result
             found = true;
         }
         content.documents.push(document);
+    }
+    if let Some(name) = target {
+        content.registry.overlay(target::find(name, path, &content.documents)?);
+        found = true;
     }
     if !found {
         return Err(missing::refusal(path, &content.documents, &others, profiles));

@@ -7,7 +7,7 @@ use registry_config::{ConfigError, kebab, slip_of};
 
 use super::keys::ROOT;
 use super::tree::Tree;
-use super::{former, profile};
+use super::{former, profile, target};
 
 /// How deep a section is looked for that stands below something else.
 const DEPTH: usize = 3;
@@ -35,6 +35,13 @@ pub(crate) fn refusal(path: &Path, documents: &[Tree], others: &[Tree], profiles
         return ConfigError::new(format!(
             "{path}: has a registry section only for the Spring profile {of_profiles}, and {active} active; \
              name it in SPRING_PROFILES_ACTIVE"
+        ));
+    }
+    let targets = target::names(documents);
+    if !targets.is_empty() {
+        let targets = targets.join(", ");
+        return ConfigError::new(format!(
+            "{path}: has no registry section, only targets; choose one of them: {targets}"
         ));
     }
     if let Some((place, tree)) = all().find_map(|document| deeper(document, "", DEPTH)) {

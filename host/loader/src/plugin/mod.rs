@@ -122,6 +122,11 @@ impl Plugin {
     }
 }
 
+/// The version of the plugin interface that this host was built with.
+pub fn api_version() -> String {
+    ApiVersion::own().to_string()
+}
+
 impl PartialEq for Plugin {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

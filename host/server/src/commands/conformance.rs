@@ -53,7 +53,7 @@ impl Conformance {
         if self.list {
             return list(&chosen, &mut context.output).await;
         }
-        let layers = context.layers();
+        let layers = context.layers()?;
         let mut signals = Signals::listen()?;
         let court = tokio::select! {
             court = Court::open(layers) => court?,

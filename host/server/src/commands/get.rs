@@ -1,8 +1,8 @@
 //! `registry get`.
 
 use clap::Args;
-use registry_host::{Error, ErrorKind};
 
+use super::no_such_entry;
 use crate::context::{Context, check_key};
 use crate::exit::{Done, OK};
 use crate::output::{Format, json};
@@ -23,12 +23,7 @@ impl Get {
         check_key("get", &self.key)?;
         let work = context.session(async |registry, output| {
             let Some(entry) = registry.get(&self.key).await? else {
-                let mut missing = Error::new(ErrorKind::NotFound, "there is no such entry");
-                if registry.plugin().name() == "memory" {
-                    // The default, and a riddle to whoever has just put the entry.
-                    missing = missing.with_cause_text("registry.type is memory, which ends with each command");
-                }
-                return Err(missing.with_operation("get").with_key(&self.key).with_key_in_message().into());
+                return Err(no_such_entry(registry, "get", &self.key).into());
             };
             match output.format {
                 Format::Json => output.line("", json::entry(&entry))?,

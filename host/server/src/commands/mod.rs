@@ -1,23 +1,33 @@
 //! The commands, one to a file.
 
+mod below;
 mod children;
 mod completions;
 mod config;
 mod conformance;
 mod delete;
+mod edit;
+mod export;
 mod get;
+mod import;
 mod list;
 pub(crate) mod lock;
+mod locks;
+mod man;
 pub(crate) mod plugins;
 mod put;
 mod servers;
+mod sessions;
+mod stat;
 mod status;
+mod tree;
 mod txn;
 mod watch;
 
 use clap::Subcommand;
 use registry_host::{Error, ErrorKind, Registry};
 
+use self::below::below;
 use crate::context::Context;
 use crate::exit::Done;
 use crate::standalone;
@@ -26,13 +36,24 @@ use crate::standalone;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Get(get::Get),
+    #[command(visible_alias = "set")]
     Put(put::Put),
+    #[command(visible_alias = "rm")]
     Delete(delete::Delete),
     Children(children::Children),
+    #[command(visible_alias = "ls")]
     List(list::List),
+    Tree(tree::Tree),
+    Stat(stat::Stat),
+    Edit(edit::Edit),
     Watch(watch::Watch),
     Lock(lock::Lock),
+    Elect(lock::Elect),
+    Locks(locks::Locks),
+    Sessions(sessions::Sessions),
     Txn(txn::Txn),
+    Export(export::Export),
+    Import(import::Import),
     Status(status::Status),
     Servers(servers::Servers),
     Plugins(plugins::Plugins),
@@ -40,6 +61,7 @@ pub(crate) enum Command {
     Conformance(conformance::Conformance),
     Standalone(standalone::Standalone),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Command {
@@ -50,9 +72,17 @@ impl Command {
             Command::Delete(delete) => delete.run(context).await,
             Command::Children(children) => children.run(context).await,
             Command::List(list) => list.run(context).await,
+            Command::Tree(tree) => tree.run(context).await,
+            Command::Stat(stat) => stat.run(context).await,
+            Command::Edit(edit) => edit.run(context).await,
             Command::Watch(watch) => watch.run(context).await,
             Command::Lock(lock) => lock.run(context).await,
+            Command::Elect(elect) => elect.run(context).await,
+            Command::Locks(locks) => locks.run(context).await,
+            Command::Sessions(sessions) => sessions.run(context).await,
             Command::Txn(txn) => txn.run(context).await,
+            Command::Export(export) => export.run(context).await,
+            Command::Import(import) => import.run(context).await,
             Command::Status(status) => status.run(context).await,
             Command::Servers(servers) => servers.run(context).await,
             Command::Plugins(plugins) => plugins.run(context).await,
@@ -60,6 +90,7 @@ impl Command {
             Command::Conformance(conformance) => conformance.run(context).await,
             Command::Standalone(standalone) => standalone.run(context).await,
             Command::Completions(completions) => completions.run(context).await,
+            Command::Man(man) => man.run(context).await,
         }
     }
 }
@@ -67,6 +98,16 @@ impl Command {
 /// A duration of the command line, written as in the configuration.
 pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     registry_config::duration::parse(text)
+}
+
+/// The error of a command that needs an entry which is not there.
+fn no_such_entry(registry: &Registry, operation: &str, key: &str) -> Error {
+    let mut missing = Error::new(ErrorKind::NotFound, "there is no such entry");
+    if registry.plugin().name() == "memory" {
+        // The default, and a riddle to whoever has just put the entry.
+        missing = missing.with_cause_text("registry.type is memory, which ends with each command");
+    }
+    missing.with_operation(operation).with_key(key).with_key_in_message()
 }
 
 /// What a single write was conditional on.

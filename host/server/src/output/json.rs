@@ -65,6 +65,14 @@ pub(crate) enum EventObject<'a> {
     Synced,
 }
 
+/// An event, and when it came.
+#[derive(Serialize)]
+pub(crate) struct Timed<'a> {
+    pub(crate) time: String,
+    #[serde(flatten)]
+    pub(crate) event: EventObject<'a>,
+}
+
 /// An event as an object.
 pub(crate) fn event(event: &Event) -> EventObject<'_> {
     match event {

@@ -81,12 +81,15 @@ impl Output {
     /// Adds a line: the text or the object, after the format.
     pub(crate) fn line(&mut self, text: impl Display, object: impl Serialize) -> Result<(), Failure> {
         match self.format {
-            Format::Text => writeln!(self.gathered, "{text}"),
-            Format::Json => serde_json::to_writer(&mut self.gathered, &object)
-                .map_err(io::Error::from)
-                .and_then(|()| writeln!(self.gathered)),
+            Format::Text => writeln!(self.gathered, "{text}").map_err(Failure::Output),
+            Format::Json => self.object(object),
         }
-        .map_err(Failure::Output)
+    }
+
+    /// Adds an object as a line, whatever the format.
+    pub(crate) fn object(&mut self, object: impl Serialize) -> Result<(), Failure> {
+        let written = serde_json::to_writer(&mut self.gathered, &object).map_err(io::Error::from);
+        written.and_then(|()| writeln!(self.gathered)).map_err(Failure::Output)
     }
 
     /// Adds bytes as they are.

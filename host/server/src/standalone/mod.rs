@@ -99,8 +99,8 @@ impl Standalone {
     /// The configuration, with a namespace that no host is in unless one was asked for.
     fn settings(&self, context: &Context) -> Result<Settings, Failure> {
         // For a look at the thing itself, memory is right unless another is asked for.
-        let layers = || context.layers().default_type("memory");
-        let settings = layers().build()?;
+        let layers = context.layers()?.default_type("memory");
+        let settings = layers.clone().build()?;
         let place = match settings.namespace_origin() {
             _ if self.join => return Ok(settings),
             Some((_, Source::Set(_))) => return Ok(settings),
@@ -111,7 +111,7 @@ impl Standalone {
             "" => "standalone".to_owned(),
             namespace => format!("{namespace}-standalone"),
         };
-        Ok(layers().set_value(place, own).build()?)
+        Ok(layers.set_value(place, own).build()?)
     }
 
     /// Shows who is there until it is time to end.

@@ -1,6 +1,7 @@
 //! The command line, tried as its users do: by running the binary.
 
 mod bad_input;
+mod everyday;
 mod jobs;
 mod locking;
 mod opening;

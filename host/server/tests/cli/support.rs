@@ -256,6 +256,11 @@ impl Running {
         self.lines.recv_timeout(LONG).expect("a line in time")
     }
 
+    /// Its next line, if there is one soon.
+    pub(crate) fn line_within_a_moment(&self) -> Option<String> {
+        self.lines.recv_timeout(Duration::from_millis(200)).ok()
+    }
+
     /// The first line that is so; those before it are passed over.
     #[track_caller]
     pub(crate) fn line_where(&self, so: impl Fn(&str) -> bool) -> String {

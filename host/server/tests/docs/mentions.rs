@@ -31,7 +31,8 @@ fn problem(arguments: &str, helps: &mut HashMap<String, String>) -> Option<Strin
     let mut rest = arguments.split_whitespace().peekable();
     while let Some(word) = rest.next() {
         match word {
-            "--set" | "--config" | "--plugin-dir" | "--timeout" | "--output" => _ = rest.next(),
+            "--set" | "--config" | "--plugin-dir" | "--timeout" | "--output" | "-o" => _ = rest.next(),
+            "--type" | "--endpoints" | "--namespace" | "--target" => _ = rest.next(),
             word if word.starts_with('-') || word.starts_with('[') => {}
             word if is_name(&word) && words.len() < 2 => words.push(word),
             _ => break,

@@ -41,7 +41,7 @@ fn a_section_is_found_by_the_type_that_is_in_force() {
 fn plugin_dirs_are_a_list_as_in_path_and_join_the_usual_ones() {
     let variables = [("REGISTRY_PLUGIN_DIRS", "/a::/b,c:")];
     let settings = with(variables).build().unwrap();
-    assert_eq!(settings.plugin_dirs()[1..], ["/usr/lib/registry/plugins", "/a", "/b,c"].map(PathBuf::from));
+    assert_eq!(settings.plugin_dirs()[2..], ["/usr/lib/registry/plugins", "/a", "/b,c"].map(PathBuf::from));
     let file = Written::yaml("registry: {plugin-dirs: [/file]}");
     assert_eq!(file.settings().plugin_dirs(), [PathBuf::from("/file")]);
     let settings = file.builder().environment(variables).build().unwrap();

@@ -15,7 +15,8 @@ fn nothing_written_gives_the_defaults() {
     assert_eq!(settings.session_timeout().as_secs(), 30);
     assert_eq!(settings.plugin_sha256("memory"), None);
     let beside = std::env::current_exe().unwrap().parent().unwrap().to_owned();
-    assert_eq!(settings.plugin_dirs(), [beside, PathBuf::from("/usr/lib/registry/plugins")]);
+    let installed = beside.parent().unwrap().join("lib/registry/plugins");
+    assert_eq!(settings.plugin_dirs(), [beside, installed, PathBuf::from("/usr/lib/registry/plugins")]);
     assert_eq!(settings.section(&[]).unwrap().json(), &serde_json::json!({}));
 }
 

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
+use super::claim::Words;
 use super::messages::{Order, Report, hand_over, line, now};
 use super::processes::below;
 use super::supervisor::SUPERVISOR;
@@ -27,6 +28,7 @@ const LATE: Duration = Duration::from_millis(100);
 
 /// A running command and all that it has started.
 pub(super) struct Job {
+    words: &'static Words,
     supervisor: Child,
     orders: OwnedWriteHalf,
     reports: Lines<BufReader<OwnedReadHalf>>,
@@ -46,10 +48,15 @@ impl Job {
     /// # Errors
     ///
     /// If it can't be supervised. Whether the command itself can be run is [reported](Job::next).
-    pub(super) async fn start(command: &[OsString], guard: &Guard, patience: Duration) -> Result<Self, Failure> {
+    pub(super) async fn start(
+        command: &[OsString],
+        words: &'static Words,
+        guard: &Guard,
+        patience: Duration,
+    ) -> Result<Self, Failure> {
         let failed = |error: io::Error| {
             let error = Error::new(ErrorKind::Other, "the command can't be supervised").with_cause(&error);
-            Failure::Coded(NOT_RUN, error.with_operation("lock").with_key(guard.key()))
+            Failure::Coded(NOT_RUN, error.with_operation(words.command).with_key(guard.key()))
         };
         let terminal = Terminal::open();
         // On a terminal that others wait for as well all stay in one group.
@@ -63,9 +70,9 @@ impl Job {
             .arg0("registry")
             .arg(SUPERVISOR)
             .args(command)
-            .env("REGISTRY_LOCK_KEY", guard.key())
-            .env("REGISTRY_LOCK_ENTRY", guard.entry())
-            .env("REGISTRY_LOCK_TOKEN", guard.token().to_string())
+            .env(format!("{}_KEY", words.variables), guard.key())
+            .env(format!("{}_ENTRY", words.variables), guard.entry())
+            .env(format!("{}_TOKEN", words.variables), guard.token().to_string())
             .stdin(OwnedFd::from(theirs))
             .process_group(0)
             .spawn()
@@ -74,7 +81,7 @@ impl Job {
         ours.set_nonblocking(true).map_err(failed)?;
         let (reports, orders) = tokio::net::UnixStream::from_std(ours).map_err(failed)?.into_split();
         let reports = BufReader::new(reports).lines();
-        let mut job = Job { supervisor, orders, reports, patience, shares_keys, terminal, stopped: false };
+        let mut job = Job { words, supervisor, orders, reports, patience, shares_keys, terminal, stopped: false };
         if !matches!(job.next().await, Some(Report::Ready)) {
             let why = job.supervisor.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
             return Err(failed(io::Error::other(why)));
@@ -153,7 +160,7 @@ impl Job {
         let status = self.supervisor.wait().ok();
         let code = status.and_then(|status| status.signal()).map_or(NOT_RUN, of_signal);
         let message = "the process that watches over the command was ended, and the command with it";
-        Failure::Coded(code, Error::new(ErrorKind::Other, message).with_operation("lock"))
+        Failure::Coded(code, Error::new(ErrorKind::Other, message).with_operation(self.words.command))
     }
 
     fn order(&self, order: Order) {
@@ -184,8 +191,8 @@ async fn kill_all() -> bool {
 }
 
 /// The exit code of a command that can't be run, and why.
-pub(super) fn not_run(program: &OsString, key: &str, missing: bool, why: &str) -> Failure {
+pub(super) fn not_run(program: &OsString, words: &Words, key: &str, missing: bool, why: &str) -> Failure {
     let message = format!("the command {program:?} can't be run");
-    let error = Error::new(ErrorKind::Other, message).with_operation("lock").with_key(key).with_cause_text(why);
+    let error = Error::new(ErrorKind::Other, message).with_operation(words.command).with_key(key).with_cause_text(why);
     Failure::Coded(if missing { NOT_FOUND } else { NOT_RUN }, error)
 }

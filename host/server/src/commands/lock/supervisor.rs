@@ -45,7 +45,7 @@ pub(crate) fn supervisor_main() -> Option<ExitCode> {
         match ran {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("registry: this is started by 'registry lock' only: {error}");
+                eprintln!("registry: this is started by 'registry lock' and 'registry elect' only: {error}");
                 ExitCode::from(USAGE)
             }
         }

@@ -27,7 +27,8 @@ use crate::exit::{Done, OK};
 ///   {"key": "/c", "version": 5}        it is at this version
 ///   {"held": "ENTRY", "token": 7}      the lock is still held: what registry lock
 ///                                      gives its command as REGISTRY_LOCK_ENTRY
-///                                      and REGISTRY_LOCK_TOKEN
+///                                      and REGISTRY_LOCK_TOKEN (registry elect:
+///                                      REGISTRY_ELECTION_ENTRY and _TOKEN)
 /// Operations:
 ///   {"put": "/a", "value": "x"}        or "value_base64" for bytes; with
 ///                                      "ephemeral": true the entry goes with the
