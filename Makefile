@@ -18,13 +18,17 @@ ARGS :=
 # The servers for `matrix`: etcd, zookeeper, or either with a version, as in etcd@3.6.5.
 SERVERS :=
 
+# Where `install` puts everything, and which build of it: release or debug.
+PREFIX ?= /usr/local
+PROFILE ?= release
+
 # How long `chaos` plays.
 SECONDS ?= 600
 
 # Its servers' disks are filled where the system allows a process to mount some of its own.
 DISKS = $(shell unshare --user --map-root-user --mount mount -t tmpfs tmpfs /tmp 2>/dev/null && echo --disks)
 
-.PHONY: help run check test book chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients install-mutants install-book
+.PHONY: help run install check test book chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients install-mutants install-book
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +36,10 @@ help: ## List these targets
 run: install-build ## Build host and plugins, then run three servers on the memory backend (ARGS='...' adds arguments)
 	$(BUILD)
 	exec $(TARGET)/debug/registry standalone $(ARGS)
+
+install: install-build ## Install program, plugins, manual, completions and units (PREFIX=/usr/local, DESTDIR=, PROFILE=debug)
+	$(BUILD) $(if $(filter-out debug,$(PROFILE)),--profile $(PROFILE))
+	scripts/install-files $(TARGET)/$(PROFILE) $(PREFIX)
 
 check: install-build install-lint ## Check format and lints, and run the tests that need no servers: for every change
 	$(CARGO) fmt --all --check

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod everyday;
+mod install;
 mod jobs;
 mod locking;
 mod opening;
