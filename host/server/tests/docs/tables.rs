@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::{env, fs};
 
+use registry_cluster::Options;
+use registry_config::Section;
 use serde_json::Value;
 
 use crate::page::Page;
@@ -66,4 +68,19 @@ fn the_defaults_of_the_host_are_those_that_a_check_shows() {
     }
     let memory = rows.iter().find(|(row, _)| row[0] == "registry.type").unwrap();
     assert_eq!(memory.0[1], "memory");
+}
+
+#[test]
+fn the_defaults_of_the_cluster_are_those_of_its_options() {
+    let page = Page::read("docs/cluster.md");
+    let rows = page.rows("key");
+    let keys = Options::keys();
+    for key in &keys {
+        let name = format!("registry.cluster.{}", key.name);
+        let row =
+            rows.iter().find(|(row, _)| row[0] == name).unwrap_or_else(|| panic!("docs/cluster.md has no {name}"));
+        let default = if key.default.is_empty() { "none" } else { &key.default };
+        assert_eq!(row.0[1], default, "{}", page.at(row.1));
+    }
+    assert_eq!(rows.len(), keys.len(), "docs/cluster.md has a key that is none");
 }
