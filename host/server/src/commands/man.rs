@@ -28,7 +28,7 @@ impl Man {
         match self.folder {
             None => {
                 let mut page = Vec::new();
-                let written = clap_mangen::Man::new(cli::definition()).render(&mut page);
+                let written = clap_mangen::Man::new(definition()).render(&mut page);
                 written.map_err(crate::exit::Failure::Output)?;
                 context.output.bytes(&page);
                 context.output.flush().await?;
@@ -39,8 +39,13 @@ impl Man {
     }
 }
 
+/// The command line with a version of one line, which stands in each page's title.
+fn definition() -> clap::Command {
+    cli::definition().version(env!("CARGO_PKG_VERSION"))
+}
+
 fn write(folder: &Path) -> Result<(), Error> {
-    clap_mangen::generate_to(cli::definition(), folder).map_err(|error| {
+    clap_mangen::generate_to(definition(), folder).map_err(|error| {
         let message = format!("{}: the pages can't be written", folder.display());
         Error::new(ErrorKind::InvalidConfig, message).with_operation("man").with_cause(&error)
     })

@@ -19,7 +19,7 @@ fn what_is_installed_finds_its_plugins_by_itself() {
     assert_eq!(installed.code, 0, "{installed:?}");
 
     let mut program = Command::new(prefix.join("bin/registry"));
-    program.env_clear().args(["plugins", "--output", "json"]);
+    program.env_clear().args(["plugins", "list", "--output", "json"]);
     let listed = run(&mut program);
     assert_eq!(listed.code, 0, "{listed:?}");
     let plugins = prefix.join("lib/registry/plugins");
@@ -41,6 +41,9 @@ fn what_is_installed_finds_its_plugins_by_itself() {
         let text = std::fs::read_to_string(prefix.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert!(text.contains("namespace"), "{file} has no options");
     }
+    let title = std::fs::read_to_string(prefix.join("share/man/man1/registry.1")).unwrap();
+    let title = title.lines().find(|line| line.starts_with(".TH ")).unwrap().to_owned();
+    assert!(title.contains(concat!("\"registry ", env!("CARGO_PKG_VERSION"), "\"")), "a title is one line: {title}");
     let unit = std::fs::read_to_string(prefix.join("lib/systemd/system/registry-elected@.service")).unwrap();
     assert!(unit.contains(&format!("ExecStart={}/bin/registry elect ", prefix.display())), "{unit}");
 }

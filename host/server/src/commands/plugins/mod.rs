@@ -30,6 +30,9 @@ pub(crate) struct Plugins {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Lists every plugin that is found, as without a command
+    #[command(visible_alias = "ls", after_help = "Example:\n  registry plugins list")]
+    List,
     /// Shows what a plugin says of itself, and its configuration keys
     #[command(after_help = "Example:\n  registry plugins show etcd")]
     Show {
@@ -50,7 +53,7 @@ enum Command {
 impl Plugins {
     pub(super) async fn run(self, context: &mut Context) -> Done {
         match self.command {
-            None => installed::run(context).await,
+            None | Some(Command::List) => installed::run(context).await,
             Some(Command::Show { name }) => show::run(&name, context).await,
             Some(Command::Verify { file }) => verify::run(&file, context).await,
         }
