@@ -106,8 +106,10 @@ impl SessionReporter {
             // What was lost stays lost: only another session can follow it.
             Some(Snapshot { state: SessionState::Lost, id: lost, .. }) if lost == id => None,
             last => {
-                if matches!(last, Some(last) if last.id == id && last.state == SessionState::Connected) {
-                    // Answers may be reported out of order; the latest request counts.
+                let same = |last: Snapshot| last.id == id && last.timeout == timeout;
+                if last.is_some_and(|last| same(last) && last.state == SessionState::Connected) {
+                    // Answers may be reported out of order; the latest request counts. With another timeout it is the
+                    // server that counts anew.
                     lost_at = lost_at.max(self.0.lost_at.load(Ordering::SeqCst));
                 }
                 self.0.lost_at.store(lost_at, Ordering::SeqCst);

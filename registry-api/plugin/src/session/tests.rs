@@ -96,6 +96,16 @@ fn answers_told_out_of_order_do_not_shorten_the_session() {
     assert!(session.may_send());
 }
 
+#[test]
+fn a_shorter_timeout_counts_as_soon_as_it_is_granted() {
+    let (session, told) = reporter();
+    session.connected(ONE, TIMEOUT * 100, Contact::Sent(Moment::now()));
+    session.connected(ONE, TIMEOUT, Contact::Sent(long_ago()));
+    assert_eq!(session.state(), Some(SessionState::Lost));
+    use SessionState::{Connected, Lost, Suspended};
+    assert_eq!(states(&told), [Connected, Suspended, Lost]);
+}
+
 #[tokio::test]
 async fn the_clock_ends_a_session_without_contact_and_wakes_who_waits_for_that() {
     let (session, told) = reporter();
