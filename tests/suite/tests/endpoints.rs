@@ -5,6 +5,7 @@
 //! them.
 
 use std::{
+    ops::Range,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -66,8 +67,8 @@ impl Load {
         eventually("everybody is served", SOON * 4, async || (0..2 * EACH).all(served).then_some(())).await;
     }
 
-    /// The longest time from `moment` on in which a task had no answer.
-    fn pause(&self, moment: Instant) -> Duration {
+    /// The longest time from `moment` on in which one of these tasks had no answer.
+    fn pause(&self, moment: Instant, tasks: Range<usize>) -> Duration {
         let calls = self.calls.lock().unwrap();
         let pause = |who| {
             let answered = calls.iter().filter(|call| call.who == who && call.error.is_none() && call.ended > moment);
@@ -78,7 +79,7 @@ impl Load {
             }
             longest
         };
-        (0..2 * EACH).map(pause).max().unwrap_or_default()
+        tasks.map(pause).max().unwrap_or_default()
     }
 
     /// How many calls have failed that ended after `moment`.
@@ -129,7 +130,8 @@ impl Host {
     /// Everybody is answered again after what befell the servers at `moment`, the lock is held, and the watch goes on.
     async fn goes_on(&mut self, moment: Instant, what: &str) {
         self.load.served_after(moment).await;
-        let (pause, failed) = (self.load.pause(moment), self.load.failed(moment, what));
+        let (pause, failed) = (self.load.pause(moment, 0..2 * EACH), self.load.failed(moment, what));
+        let reads = self.load.pause(moment, EACH..2 * EACH);
         let write = async || {
             let write = self.registry.txn().check_held(&self.guard).put("/e/key", what).commit().await;
             // The servers may still be electing.
@@ -142,7 +144,9 @@ impl Host {
         eventually("the lock is held", SOON * 4, write).await;
         self.mirror.until("the put is told", |mirror| mirror.has("/e/key", what)).await;
         let told = moment.elapsed();
-        println!("{what}: {pause:.1?} without an answer, {failed} calls failed, told of after {told:.1?}");
+        println!(
+            "{what}: {pause:.1?} without an answer, reads {reads:.1?}, {failed} calls failed, told after {told:.1?}"
+        );
         // A call that finds no server waits for one: each task had at most the call that was under way, one that was
         // begun before the silence was noticed, and those that waited in vain for all of their time.
         let waited = pause.as_secs() as usize / 5;
