@@ -17,7 +17,7 @@ use crate::{
     opening,
     paths::Paths,
     read::{self, Reader, Warned},
-    session::Session,
+    session::{Link, Session},
     txn::{Known, Writer},
     watch::{Hub, Watch},
     word,
@@ -84,8 +84,7 @@ impl Backend for Zookeeper {
     }
 
     async fn server(&self) -> Result<String> {
-        let client = self.session.client()?;
-        self.session.watched(client.sync("/").await.map_err(of_read))?;
+        self.session.ask(|link| async move { link.sync("/").await.map_err(of_read) }).await?;
         let dial = self.session.dial();
         Ok(match word::version(dial).await {
             Some(version) => format!("ZooKeeper {version} at {}", dial.addresses()),
@@ -95,42 +94,28 @@ impl Backend for Zookeeper {
     }
 
     async fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
-        loop {
-            let client = self.session.link().await?;
-            let answer = self.fresh(&client, read::get(&client, &self.paths, key)).await;
-            if let Some(answer) = self.session.answered(answer) {
-                return answer;
-            }
-        }
+        let question = |link: Arc<Link>| async move { self.fresh(&link, read::get(&link, &self.paths, key)).await };
+        self.session.ask(question).await
     }
 
     async fn children(&self, key: Key<'_>) -> Result<Vec<String>> {
-        loop {
-            let client = self.session.link().await?;
-            let answer = self.fresh(&client, read::children(&client, &self.paths, key)).await;
-            if let Some(answer) = self.session.answered(answer) {
-                return answer;
-            }
-        }
+        let question =
+            |link: Arc<Link>| async move { self.fresh(&link, read::children(&link, &self.paths, key)).await };
+        self.session.ask(question).await
     }
 
     async fn list(&self, key: Key<'_>, _page: Page) -> Result<Listing> {
-        loop {
-            let client = self.session.link().await?;
-            let patience = self.context.operation_timeout();
-            let reader = Reader { client: &client, paths: &self.paths, warned: &self.warned, patience };
-            let answer = self.fresh(&client, reader.list(key)).await;
-            if let Some(answer) = self.session.answered(answer) {
-                return answer.map(Listing::last);
-            }
-        }
+        let patience = self.context.operation_timeout();
+        let question = |link: Arc<Link>| async move {
+            let reader = Reader { link: &link, paths: &self.paths, warned: &self.warned, patience };
+            self.fresh(&link, reader.list(key)).await
+        };
+        self.session.ask(question).await.map(Listing::last)
     }
 
     async fn commit(&self, txn: Txn<'_>) -> Result<Committed> {
         let writer = Writer { session: &self.session, paths: &self.paths, known: &self.known };
         loop {
-            // It asks for the client itself, for each attempt.
-            self.session.link().await?;
             if let Some(answer) = self.session.answered(writer.commit(txn).await) {
                 return answer;
             }

@@ -3,6 +3,8 @@
 use registry_plugin::{Error, ErrorKind, Outcome};
 use zookeeper_client::Error as ZkError;
 
+use crate::session::Link;
+
 /// What a request fails with that its client has never sent.
 const UNSENT: &str = "the connection to the ZooKeeper server broke before the request was sent";
 
@@ -21,7 +23,7 @@ pub(crate) enum Effect {
 ///
 /// What the server refused was not applied. What broke off may have been, whatever the client calls it: a request that it
 /// had not sent yet ends the same way as one whose answer was lost.
-pub(crate) fn translate(error: ZkError, effect: Effect) -> Error {
+fn translate(error: ZkError, effect: Effect) -> Error {
     let refused = |kind, message: &str| Error::new(kind, message).with_outcome(Outcome::NotApplied);
     let translated = match &error {
         ZkError::NoAuth => refused(
@@ -57,15 +59,18 @@ pub(crate) fn translate(error: ZkError, effect: Effect) -> Error {
         ZkError::Timeout => {
             Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(unknown(effect))
         }
-        // The client was cut off while it was not connected, and calls it a fault of its own that it leaves questions unanswered.
-        ZkError::UnexpectedError(what) if what.starts_with("BUG: ") => {
-            refused(ErrorKind::Unavailable, UNSENT).with_retryable(true)
-        }
+        // The client was cut off while it was not connected.
+        error if is_unanswered(error) => refused(ErrorKind::Unavailable, UNSENT).with_retryable(true),
         // All that the client calls custom is a connection that broke.
         _ => Error::new(ErrorKind::Unavailable, "the connection to the ZooKeeper server broke")
             .with_outcome(unknown(effect)),
     };
     translated.with_cause(&error)
+}
+
+/// Whether a client was dropped before there was an answer, which it calls a fault of its own.
+pub(crate) fn is_unanswered(error: &ZkError) -> bool {
+    matches!(error, ZkError::UnexpectedError(what) if what.starts_with("BUG: "))
 }
 
 /// Whether nothing was sent of what failed.
@@ -76,6 +81,11 @@ pub(crate) fn is_unsent(error: &Error) -> bool {
 /// The error of a read in the contract's words.
 pub(crate) fn of_read(error: ZkError) -> Error {
     translate(error, Effect::Repeatable)
+}
+
+/// The error of a write over that link in the contract's words.
+pub(crate) fn of_write(error: ZkError, link: &Link) -> Error {
+    translate(link.certain(error), Effect::Write)
 }
 
 /// A server gave no answer in the time it had.

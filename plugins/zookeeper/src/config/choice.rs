@@ -32,16 +32,18 @@ pub(super) struct Tries<'d> {
     pub(super) within: Duration,
     /// The server that is tried last.
     pub(super) last: Option<usize>,
+    /// The server that is not tried.
+    pub(super) without: Option<usize>,
     /// Who is told of each.
     pub(super) opening: Option<&'d Opening>,
 }
 
 impl<'d> Tries<'d> {
     pub(super) fn new(dial: &'d Dial) -> Self {
-        Tries { dial, within: dial.connection_timeout, last: None, opening: None }
+        Tries { dial, within: dial.connection_timeout, last: None, without: None, opening: None }
     }
 
-    /// Tries every server once, until one of the attempts succeeds.
+    /// Tries every server but `without` once, until one of the attempts succeeds.
     ///
     /// # Behavior
     ///
@@ -57,6 +59,7 @@ impl<'d> Tries<'d> {
         F: Future<Output = Result<T, ZkError>>,
     {
         let mut left: Vec<usize> = (0..self.dial.servers.len()).collect();
+        left.retain(|&server| self.without != Some(server));
         fastrand::shuffle(&mut left);
         left.sort_by_key(|&server| self.last == Some(server));
         let mut failed = ZkError::NoHosts;
@@ -93,6 +96,14 @@ impl<'d> Tries<'d> {
             }
         }
         Err(failed)
+    }
+
+    /// Whether another server answers a word sooner than this one, which is asked before the others.
+    pub(super) async fn outrun(self, server: usize) -> bool {
+        let mut servers: Vec<usize> = (0..self.dial.servers.len()).collect();
+        fastrand::shuffle(&mut servers);
+        servers.sort_by_key(|&other| other != server);
+        race(servers.into_iter().map(|server| self.speaks(server))).await.is_ok_and(|first| first != server)
     }
 
     /// Sees whether a server says anything at all; what that means, an attempt finds out.

@@ -22,8 +22,8 @@ const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 /// Servers pause, to collect garbage or to write to their disk: for the sake of short calls none is left sooner than this.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The longest pause while a session is out of contact, which jitter may double, and how long the first attempts to carry it on
-/// wait for a server.
+/// The longest pause while a session is out of contact, which jitter may double; how long the first attempts to carry
+/// it on wait for a server, and how long a call waits for an answer before the server is looked at.
 const SHORT: Duration = Duration::from_millis(500);
 
 /// A configuration that was checked.
@@ -44,6 +44,8 @@ pub(crate) struct Dial {
     trust: Option<Trust>,
     session_timeout: Duration,
     pub(super) connection_timeout: Duration,
+    /// How long an answer may take before the server is looked at.
+    short: Duration,
     patience: ExponentialBuilder,
     backoff: ExponentialBuilder,
     short_backoff: ExponentialBuilder,
@@ -110,6 +112,7 @@ impl Settings {
             .min(session_timeout / 4)
             // It may be tried once more before the others: a call that waits for that is still to be answered.
             .min((context.operation_timeout() * 3 / 4).max(PATIENCE));
+        let brief = SHORT.min(session_timeout / 20).min(connection_timeout);
         Ok(Settings {
             dial: Arc::new(Dial {
                 servers,
@@ -117,8 +120,9 @@ impl Settings {
                 trust,
                 session_timeout,
                 connection_timeout,
+                short: brief,
                 patience: ExponentialBuilder::new()
-                    .with_min_delay(SHORT.min(session_timeout / 20).min(connection_timeout))
+                    .with_min_delay(brief)
                     .with_max_delay(connection_timeout)
                     .without_max_times(),
                 backoff: backoff(retry.base_sleep_time, longest),
@@ -141,6 +145,11 @@ impl Dial {
     /// The servers, for messages.
     pub(crate) fn addresses(&self) -> String {
         self.servers.iter().map(Server::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    /// One of them, for messages.
+    pub(crate) fn address(&self, server: usize) -> String {
+        self.servers[server].to_string()
     }
 
     /// What servers are trusted by, where they are spoken to in TLS.
@@ -200,13 +209,29 @@ impl Dial {
         tries.first(|server, address| self.link_to(server, address, Some(former))).await
     }
 
+    /// Whether another server answers a word sooner than the one that a link leads to, which is asked a moment earlier.
+    pub(crate) async fn is_outrun(&self, link: &Link) -> bool {
+        self.servers.len() > 1 && Tries::new(self).outrun(link.server()).await
+    }
+
+    /// Tries every server but the one that the former link leads to once, to carry its session on, each for so long at
+    /// most.
+    ///
+    /// # Errors
+    ///
+    /// As [`link_again`](Dial::link_again).
+    pub(crate) async fn link_elsewhere(&self, former: &Link, within: Duration) -> Result<Link, ZkError> {
+        let tries = Tries { within, without: Some(former.server()), ..Tries::new(self) };
+        tries.first(|server, address| self.link_to(server, address, Some(former))).await
+    }
+
     async fn link_to(&self, server: usize, address: String, former: Option<&Link>) -> Result<Link, ZkError> {
         let connector = self.connector();
         let connector = match former {
             Some(former) => connector.with_session(former.session().clone()),
             None => connector,
         };
-        let link = Link::to(server, self.connect(connector, &address)).await?;
+        let link = Link::to(server, self.short, self.connect(connector, &address)).await?;
         if former.is_some_and(|former| is_another(former.session(), &link)) {
             tracing::warn!(
                 server = address,

@@ -3,18 +3,25 @@
 use std::sync::Arc;
 
 use registry_plugin::{Effect, Error, ErrorKind, LockRequest, Outcome, Result};
-use zookeeper_client::{Client, Error as ZkError};
+use zookeeper_client::Error as ZkError;
 
 use super::{
     flight::{self, Entered, Wanted},
     queue::{Queue, stranger},
 };
 use crate::{
-    error::of_read,
+    error::{of_read, of_write},
     paths::Paths,
     read::{number, owner},
     session::{Link, Session, id},
 };
+
+/// One's own entry in a queue.
+#[derive(Clone)]
+pub(super) struct Mine {
+    pub(super) name: String,
+    pub(super) created: u64,
+}
 
 /// A lock that a request asks for, in one session and with a deadline for each question.
 pub(super) struct Asking {
@@ -35,32 +42,44 @@ impl Asking {
         self.request.key().child(name)
     }
 
-    /// Queues under a name that begins like that; `sends` is called right before anything is sent.
+    /// Queues under a name that begins like that, and names all children; `sends` is called right before anything is
+    /// sent.
     ///
     /// # Errors
     ///
     /// Only where there was no answer; what the answers were is in what is given back.
-    pub(super) async fn enter(&self, unique: &str, sends: impl FnOnce()) -> Result<Entered> {
+    pub(super) async fn enter(
+        &self,
+        unique: &str,
+        sends: impl FnOnce(),
+    ) -> Result<(Result<Mine>, Result<Vec<String>>)> {
         let asked = async {
-            let client = self.client()?;
+            let link = self.session.link().await?;
+            self.belongs(&link)?;
             sends();
             let wanted =
                 Wanted { lock: &self.lock, unique, value: self.request.value(), acls: self.session.dial().acls() };
-            Ok(wanted.enter(&client).await)
+            let entered = link.wait_in_use(wanted.enter(&link)).await;
+            // What became of it the next link shows.
+            let Some(Entered { entry, children }) = entered else {
+                return Err(of_write(ZkError::ConnectionLoss, &link));
+            };
+            let mine = entry.map(|(name, stat)| Mine { name, created: number(stat.czxid) });
+            Ok((mine.map_err(|error| self.refused(error, &link)), children.map_err(of_read)))
         };
         self.request.context().call(Effect::Write, asked).await
     }
 
     /// All children once nothing that was sent before can be done any more.
     pub(super) async fn settled(&self) -> Result<Vec<String>> {
-        self.ask(async |client| flight::settled(client, &self.lock).await).await
+        self.ask(|link| async move { flight::settled(&link, &self.lock).await }).await
     }
 
     /// All children, and when the request's own entry was made; nothing if it is gone, or another's.
     pub(super) async fn again(&self, name: &str) -> Result<(Result<Vec<String>>, Option<u64>)> {
-        let path = self.path(name);
-        let both = self.ask(async |client| {
-            let (children, stat) = (client.list_children(&self.lock), client.check_stat(&path));
+        let path = &*self.path(name);
+        let both = self.ask(|link| async move {
+            let (children, stat) = (link.list_children(&self.lock), link.check_stat(path));
             Ok((children.await.map_err(of_read), stat.await?))
         });
         let (children, stat) = both.await?;
@@ -75,11 +94,13 @@ impl Asking {
     ///
     /// `HasChildren` if it is no queue entry for all its name: it would never go by itself.
     pub(super) async fn made(&self, name: &str) -> Result<Option<u64>> {
-        let path = self.path(name);
-        let asked = self.ask(async |client| match client.check_stat(&path).await {
-            // Newer servers don't even say that it is there; but they do say that it isn't.
-            Err(ZkError::NoAuth) => Ok(Err(ZkError::NoAuth)),
-            stat => stat.map(Ok),
+        let path = &*self.path(name);
+        let asked = self.ask(|link| async move {
+            match link.check_stat(path).await {
+                // Newer servers don't even say that it is there; but they do say that it isn't.
+                Err(ZkError::NoAuth) => Ok(Err(ZkError::NoAuth)),
+                stat => stat.map(Ok),
+            }
         });
         let Ok(stat) = asked.await? else { return Ok(Some(0)) };
         match stat {
@@ -95,7 +116,7 @@ impl Asking {
     /// [Taken](LockRequest::taken), `HasChildren`, and those of the server.
     pub(super) async fn vacant(&self) -> Result<()> {
         loop {
-            let names = self.ask(async |client| flight::children(client, &self.lock).await).await?;
+            let names = self.ask(|link| async move { flight::children(&link, &self.lock).await }).await?;
             let queue = Queue::of(self.request.key(), names, true)?;
             let Some(other) = queue.any() else { return Ok(()) };
             if self.made(other).await?.is_some() {
@@ -108,19 +129,30 @@ impl Asking {
         format!("{}/{name}", self.lock)
     }
 
-    async fn ask<T>(&self, question: impl AsyncFnOnce(&Client) -> Result<T, ZkError>) -> Result<T> {
-        let asked = async {
-            let client = self.client()?;
-            self.session.watched(question(&client).await.map_err(of_read))
-        };
+    async fn ask<T, F>(&self, question: impl Fn(Arc<Link>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, ZkError>>,
+    {
+        let question = &question;
+        let asked = self.session.ask(|link| async move {
+            self.belongs(&link)?;
+            question(link).await.map_err(of_read)
+        });
         self.request.context().call(Effect::Read, asked).await
     }
 
-    /// The client of the session that the request is made in.
-    fn client(&self) -> Result<Arc<Link>> {
-        let client = self.session.client()?;
-        if id(&client) == self.request.session() {
-            return Ok(client);
+    fn refused(&self, error: ZkError, link: &Link) -> Error {
+        if error != ZkError::NoChildrenForEphemerals {
+            return of_write(error, link);
+        }
+        let message = "the lock's key or one above it is ephemeral, and such an entry has no children";
+        Error::new(ErrorKind::EphemeralParent, message).with_key(self.request.key())
+    }
+
+    /// Sees that a link is of the session that the request is made in.
+    fn belongs(&self, link: &Link) -> Result<()> {
+        if id(link) == self.request.session() {
+            return Ok(());
         }
         let message = "the session that the lock was asked for in is over";
         Err(Error::new(ErrorKind::SessionLost, message).with_outcome(Outcome::NotApplied))

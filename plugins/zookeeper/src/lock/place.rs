@@ -3,22 +3,19 @@
 use std::{mem, sync::Arc};
 
 use registry_plugin::{
-    Error, ErrorKind, Held, Key, LockRequest, Outcome, Result,
+    Held, Key, LockRequest, Outcome, Result,
     lock::{Leaving, QueuePlace, Turn},
 };
-use zookeeper_client::Error as ZkError;
 
 use super::{
-    asking::Asking,
-    flight::{self, Entered},
-    name,
+    asking::{Asking, Mine},
+    flight, name,
     queue::Queue,
 };
 use crate::{
-    error::{Effect, of_read, translate},
+    error::of_read,
     paths::Paths,
-    read::number,
-    session::Session,
+    session::{Link, Session},
 };
 
 /// A request's entry in the queue, from before it is made until it is gone or somebody else's to remove.
@@ -47,13 +44,6 @@ enum Stage {
     Inside(Mine),
     /// The entry is no business of this place any more.
     Left,
-}
-
-/// One's own entry.
-#[derive(Clone)]
-struct Mine {
-    name: String,
-    created: u64,
 }
 
 impl Numbered {
@@ -86,18 +76,13 @@ impl Numbered {
     /// Queues.
     async fn enter(&mut self) -> Result<(Queue, Mine)> {
         let Numbered { asking, unique, stage, .. } = self;
-        let Entered { entry, children } = asking.enter(unique, || *stage = Stage::Open).await?;
-        let error = match entry {
-            Ok((name, stat)) => {
-                let mine = Mine { name, created: number(stat.czxid) };
+        let (mine, children) = asking.enter(unique, || *stage = Stage::Open).await?;
+        let error = match mine {
+            Ok(mine) => {
                 self.stage = Stage::Inside(mine.clone());
-                return Ok((self.queue(children.map_err(of_read)?)?, mine));
+                return Ok((self.queue(children?)?, mine));
             }
-            Err(ZkError::NoChildrenForEphemerals) => {
-                let message = "the lock's key or one above it is ephemeral, and such an entry has no children";
-                Error::new(ErrorKind::EphemeralParent, message).with_key(self.asking.request.key())
-            }
-            Err(error) => translate(error, Effect::Write),
+            Err(error) => error,
         };
         if error.outcome() == Outcome::NotApplied {
             self.stage = Stage::Outside;
@@ -181,17 +166,17 @@ impl Drop for Numbered {
 
 /// Removes a request's entry, which has that name if one is known.
 async fn remove(session: Arc<Session>, lock: String, unique: String, mine: Option<String>) -> Result<()> {
-    let client = session.client()?;
-    let removed = async {
+    let (lock, unique, mine) = (&*lock, &*unique, &mine);
+    let question = |link: Arc<Link>| async move {
         let names = match mine {
-            Some(name) => vec![name],
+            Some(name) => vec![name.clone()],
             None => {
-                let mut names = flight::settled(&client, &lock).await?;
-                names.retain(|name| name.starts_with(&unique));
+                let mut names = flight::settled(&link, lock).await.map_err(of_read)?;
+                names.retain(|name| name.starts_with(unique));
                 names
             }
         };
-        flight::delete(&client, &lock, &names).await
+        flight::delete(&link, lock, &names).await.map_err(of_read)
     };
-    session.watched(removed.await.map_err(of_read))
+    session.ask(question).await
 }

@@ -4,12 +4,13 @@ use std::{collections::VecDeque, pin::Pin, time::Duration};
 
 use registry_plugin::{Entry, Error, ErrorKind, Key, Outcome, Result};
 use tokio::time::timeout;
-use zookeeper_client::{Client, Error as ZkError, MultiReadResult};
+use zookeeper_client::{Error as ZkError, MultiReadResult};
 
 use super::entry;
 use crate::{
     error::{Effect, of_read, silent},
     paths::Paths,
+    session::Link,
 };
 
 /// How many bytes an answer should have.
@@ -55,7 +56,7 @@ pub(super) enum Answer {
 
 /// Reads that are asked for one by one and sent together.
 pub(super) struct Sweep<'c> {
-    client: &'c Client,
+    link: &'c Link,
     paths: &'c Paths,
     /// How long one answer may take.
     patience: Duration,
@@ -71,9 +72,9 @@ struct Flight<'c> {
 }
 
 impl<'c> Sweep<'c> {
-    pub(super) fn new(client: &'c Client, paths: &'c Paths, patience: Duration) -> Self {
+    pub(super) fn new(link: &'c Link, paths: &'c Paths, patience: Duration) -> Self {
         let (asks, flights) = (VecDeque::new(), VecDeque::with_capacity(FLIGHTS));
-        Sweep { client, paths, patience, asks, flights, guess: FIRST_GUESS }
+        Sweep { link, paths, patience, asks, flights, guess: FIRST_GUESS }
     }
 
     /// Adds something to be read.
@@ -97,6 +98,7 @@ impl<'c> Sweep<'c> {
             Ok(found) => found.map_err(of_read)?,
             Err(_) => return Err(silent(Effect::Repeatable)),
         };
+        self.link.answered();
         if found.len() != asks.len() {
             return Err(misunderstood());
         }
@@ -108,7 +110,7 @@ impl<'c> Sweep<'c> {
 
     /// Sends as much of what is asked for as one request should ask; nothing if nothing is.
     fn send(&mut self) -> Result<Option<Flight<'c>>> {
-        let mut request = self.client.new_multi_reader();
+        let mut request = self.link.new_multi_reader();
         let (mut asks, mut length, mut expected) = (Vec::new(), 0, 0);
         while asks.len() < READS
             && length < REQUEST

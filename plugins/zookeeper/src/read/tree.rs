@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use registry_plugin::{Entry, Key, Result, Scope};
-use zookeeper_client::Client;
 
 use super::{
     denied::{Denied, Warned, denied},
     sweep::{Answer, Ask, Sweep},
 };
-use crate::paths::Paths;
+use crate::{paths::Paths, session::Link};
 
 /// What becomes of one key of many.
 pub(crate) enum Now {
@@ -21,10 +20,10 @@ pub(crate) enum Now {
     Hidden(String),
 }
 
-/// Reads many entries by way of one client.
+/// Reads many entries over one link.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'c> {
-    pub(crate) client: &'c Client,
+    pub(crate) link: &'c Link,
     pub(crate) paths: &'c Paths,
     pub(crate) warned: &'c Warned,
     /// How long one request may take.
@@ -63,7 +62,7 @@ impl Reader<'_> {
         mut part: impl FnMut(Vec<Entry>),
     ) -> Result<()> {
         hidden.clear();
-        let mut sweep = Sweep::new(self.client, self.paths, self.patience);
+        let mut sweep = Sweep::new(self.link, self.paths, self.patience);
         // The root is no entry.
         if scope != Scope::Children && !key.is_root() {
             sweep.ask(Ask::Entry(key.as_str().to_owned()));
@@ -119,7 +118,7 @@ impl Reader<'_> {
         hidden: &mut Denied,
         mut tell: impl FnMut(Now),
     ) -> Result<bool> {
-        let mut sweep = Sweep::new(self.client, self.paths, self.patience);
+        let mut sweep = Sweep::new(self.link, self.paths, self.patience);
         keys.into_iter().for_each(|key| sweep.ask(Ask::Entry(key.as_ref().to_owned())));
         let mut opened = false;
         while let Some(answers) = sweep.next().await? {

@@ -1,15 +1,16 @@
 //! Keeping in contact with the servers, and opening another session when one is lost (contract 4.3).
 
-use std::{convert::Infallible, future::pending, pin::pin, sync::Arc};
+use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
-use registry_plugin::{Attempts, Moment, SessionState};
+use futures_util::future::FutureExt as _;
+use registry_plugin::{Attempts, Contact, Moment, SessionState};
 use tokio::{
     select,
     time::{sleep, timeout},
 };
 use zookeeper_client::{Error as ZkError, SessionState as ClientState};
 
-use super::{Link, Opened, Session, close::end, open};
+use super::{Link, Opened, Session, close::end, id, open};
 use crate::freshness::agree;
 
 impl Session {
@@ -51,16 +52,30 @@ impl Session {
 
     /// Keeps the session in contact, over one connection after the other, until the servers say that it is over.
     async fn live(&self) {
+        let mut rest = Duration::ZERO;
         while let Ok(link) = self.client() {
-            self.hold(&link).await;
-            self.reporter.suspended_by(&"the connection to the server broke off");
-            link.cut();
-            let Some((next, sent)) = self.resume(&link).await else { return };
-            if !self.install(&Arc::new(next)) {
+            let moved = match self.hold(&link, rest).await {
+                Some(elsewhere) => self.take_over(&link, elsewhere).await,
+                None => Err("the connection to the server broke off"),
+            };
+            // With each move all that is watched is read.
+            rest = if moved.is_ok() { link.session_timeout() / BEATS } else { Duration::ZERO };
+            let next = match moved {
+                Ok(next) => Some(next),
+                Err(cause) => {
+                    self.reporter.suspended_by(&cause);
+                    link.cut();
+                    self.resume(&link).await
+                }
+            };
+            let Some((next, sent)) = next else { return };
+            let next = Arc::new(next);
+            if !self.install(&next) {
                 return;
             }
             self.reconnected();
-            self.reporter.alive(sent);
+            // Each server may grant another timeout.
+            self.reporter.connected(id(&next), next.session_timeout(), Contact::Sent(sent));
         }
     }
 
@@ -108,31 +123,91 @@ impl Session {
         }
     }
 
-    /// Asks the servers again and again whether they are there, until the connection breaks.
-    async fn hold(&self, link: &Link) {
+    /// Goes on over a link to another server instead of one that is silent.
+    ///
+    /// # Errors
+    ///
+    /// Why the session is out of contact: the other server has not caught up in time.
+    async fn take_over(
+        &self,
+        former: &Link,
+        Elsewhere { link, within }: Elsewhere,
+    ) -> Result<(Link, Moment), &'static str> {
+        // Before the next server catches up: what the former one answers afterwards may be newer.
+        former.retire();
+        let sent = Moment::now();
+        match timeout(within, agree(&link)).await {
+            Ok(Ok(())) => {
+                let (from, to) = (self.dial.address(former.server()), self.dial.address(link.server()));
+                tracing::info!(%from, %to, "the ZooKeeper server is silent, and the session goes on at another one");
+                Ok((link, sent))
+            }
+            failed => {
+                tracing::debug!(?failed, "the server that the session has gone to does not catch up");
+                Err("the server fell silent, and the next one does not catch up with the others")
+            }
+        }
+    }
+
+    /// Keeps in contact until the connection breaks, or another server has the session, as this one is silent.
+    async fn hold(&self, link: &Link, rest: Duration) -> Option<Elsewhere> {
         let mut states = link.state_watcher();
+        select! {
+            biased;
+            // Whether the session is over, too, is for the next connection to find out: the client calls it expired
+            // also if only the connection has moved.
+            _ = states.changed() => None,
+            // Nothing serves the client any more.
+            () = link.over() => None,
+            elsewhere = self.leave(link, rest) => Some(elsewhere),
+            never = self.beat(link) => match never {},
+        }
+    }
+
+    /// Waits for a server that has fallen silent while another answers, and takes the session there.
+    ///
+    /// # Behavior
+    ///
+    /// It begins after the rest. The server is looked at when an answer takes long, and ever less often while it is
+    /// only slow. As long as no other gives the session, everything stays as it is.
+    async fn leave(&self, link: &Link, rest: Duration) -> Elsewhere {
+        let longest = link.session_timeout() / PATIENCE;
+        let (mut rests, mut patience) = (self.dial.patience(), self.dial.patience());
+        let mut within = patience.next().unwrap_or(longest);
+        sleep(rest).await;
+        loop {
+            // An answer that took long before is there by now, or will take longer still.
+            let _ = link.silence().now_or_never();
+            link.silence().await;
+            if !self.dial.is_outrun(link).await {
+                sleep(rests.next().unwrap_or(longest)).await;
+                continue;
+            }
+            match self.dial.link_elsewhere(link, within).await {
+                Ok(link) => return Elsewhere { link, within: within.min(longest) },
+                // Whether that is so, the connection that there is shows when it breaks.
+                Err(ZkError::SessionExpired) => return pending().await,
+                Err(cause) => {
+                    tracing::debug!(%cause, "the server is silent, and no other one gives the session");
+                    if cause == ZkError::Timeout {
+                        within = patience.next().unwrap_or(longest);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks the servers again and again whether they are there.
+    async fn beat(&self, link: &Link) -> Infallible {
         let granted = link.session_timeout();
-        let mut over = pin!(link.over());
         loop {
             select! {
-                biased;
-                // Whether the session is over, too, is for the next connection to find out: the client calls it expired
-                // also if only the connection has moved.
-                _ = states.changed() => return,
-                // Nothing serves the client any more.
-                () = &mut over => return,
                 () = sleep(granted / BEATS) => {}
                 () = self.doubt.notified() => {}
             }
             let sent = Moment::now();
-            let answer = select! {
-                biased;
-                _ = states.changed() => return,
-                () = &mut over => return,
-                // It is the leader that ends sessions, so that an answer counts only if it comes from there.
-                answer = timeout(granted / PATIENCE, link.sync("/")) => answer,
-            };
-            match answer {
+            // It is the leader that ends sessions, so that an answer counts only if it comes from there.
+            match timeout(granted / PATIENCE, link.wait(link.sync("/"))).await {
                 Ok(Ok(())) => self.reporter.alive(sent),
                 Ok(Err(cause)) => tracing::debug!(%cause, "the session has no contact"),
                 Err(_) => {
@@ -167,6 +242,13 @@ impl Session {
             }
         }
     }
+}
+
+/// A link to another server than before.
+struct Elsewhere {
+    link: Link,
+    /// How long its server may take to catch up.
+    within: Duration,
 }
 
 /// Drops the client when the task that keeps its session is ended, as when the connection is abandoned: for as long as it is held,

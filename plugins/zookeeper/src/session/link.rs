@@ -5,18 +5,23 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use asyncs::task::{Spawn, Task, enter};
 use futures_util::future::poll_fn;
 use tokio::{
-    sync::watch,
+    select,
+    sync::{Notify, watch},
     task::{AbortHandle, spawn},
+    time::sleep,
 };
 use zookeeper_client::{Client, Error as ZkError, PersistentWatcher, SessionState, StateWatcher, WatchedEvent};
+
+use crate::error::is_unanswered;
 
 /// A client for as long as its first connection lasts.
 ///
@@ -26,10 +31,21 @@ use zookeeper_client::{Client, Error as ZkError, PersistentWatcher, SessionState
 /// session a server gives it is the one that it had. So nothing serves it any more from the moment in which its
 /// connection breaks: to carry the session on takes another link, whose session is compared with the one that was asked
 /// for. Dropped, it sends nothing more, unless it was told to [end its session](Link::end_session).
+///
+/// A link whose server has fallen silent may be [retired](Link::retire) while it is connected: the session goes on over
+/// another one, and this one is served on for the writes that it owes an answer to. It ends with the last of them, or
+/// when its connection breaks.
 pub(crate) struct Link {
     client: Client,
     server: usize,
     serving: Serving,
+    /// How long an answer may take before the server is looked at.
+    short: Duration,
+    /// Counts the answers: the server gives them in the order of the requests, whoever asks.
+    answers: AtomicU64,
+    silence: Notify,
+    retired: AtomicBool,
+    retirement: Notify,
 }
 
 /// The task that serves a client.
@@ -51,7 +67,8 @@ struct Service {
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Link {
-    /// Connects a client, whose task is the link's own, to one of the servers.
+    /// Connects a client, whose task is the link's own, to one of the servers. An answer that takes longer than `short`
+    /// is told of by [`silence`](Link::silence).
     ///
     /// # Errors
     ///
@@ -62,6 +79,7 @@ impl Link {
     /// Nothing is left of the attempt.
     pub(crate) async fn to(
         server: usize,
+        short: Duration,
         connect: impl Future<Output = Result<Client, ZkError>>,
     ) -> Result<Self, ZkError> {
         let catch = Catch::default();
@@ -75,7 +93,16 @@ impl Link {
         // A client that nothing serves is as good as none.
         let work = work.ok_or(ZkError::ClientClosed)?;
         let serving = Serving::begin(work, client.state_watcher());
-        Ok(Link { client, server, serving })
+        Ok(Link {
+            client,
+            server,
+            serving,
+            short,
+            answers: AtomicU64::new(0),
+            silence: Notify::new(),
+            retired: AtomicBool::new(false),
+            retirement: Notify::new(),
+        })
     }
 
     /// Which of the servers it leads to.
@@ -98,9 +125,80 @@ impl Link {
         }
     }
 
-    /// Whether it was cut off.
+    /// Whether it was cut off or retired.
     pub(crate) fn is_cut(&self) -> bool {
         self.serving.service.cut.load(Ordering::SeqCst)
+    }
+
+    /// Has nobody use the client any more, whose session goes on over another link.
+    ///
+    /// # Behavior
+    ///
+    /// It is served on: a client that is dropped while it is connected doesn't tell what was sent from what was not.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+        self.serving.service.cut.store(true, Ordering::SeqCst);
+        self.retirement.notify_waiters();
+    }
+
+    /// Whether it was retired.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::SeqCst)
+    }
+
+    /// Waits for an answer, and tells of the server's [silence](Link::silence) for as long as it answers nothing at
+    /// all.
+    pub(crate) async fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        loop {
+            let before = self.answers.load(Ordering::Relaxed);
+            select! {
+                // The timer is set only if there is no answer yet.
+                biased;
+                answer = &mut answer => {
+                    self.answered();
+                    return answer;
+                }
+                () = sleep(self.short) => {
+                    if self.answers.load(Ordering::Relaxed) == before {
+                        self.silence.notify_one();
+                    }
+                }
+            }
+        }
+    }
+
+    /// There was an answer to a part of what somebody [waits](Link::wait) for.
+    pub(crate) fn answered(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The same for as long as the link is not retired; `None` then, also if there is an answer.
+    ///
+    /// # Behavior
+    ///
+    /// What a server answers that the session has left may be newer than what the next one shows.
+    pub(crate) async fn wait_in_use<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        let retirement = self.retirement.notified();
+        if self.is_retired() {
+            return None;
+        }
+        select! {
+            biased;
+            answer = self.wait(answer) => (!self.is_retired()).then_some(answer),
+            () = retirement => None,
+        }
+    }
+
+    /// Waits until an answer has taken long; to be waited for by one alone.
+    pub(crate) async fn silence(&self) {
+        self.silence.notified().await;
+    }
+
+    /// An error as it can be relied on: that a client was dropped before it had an answer means that nothing was sent
+    /// only if its connection had broken before.
+    pub(crate) fn certain(&self, error: ZkError) -> ZkError {
+        if is_unanswered(&error) && connected(self.client.state()) { ZkError::ConnectionLoss } else { error }
     }
 
     /// Has the session end over this connection when the link is dropped; what became of it is told by the client's

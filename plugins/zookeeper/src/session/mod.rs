@@ -75,7 +75,7 @@ impl Session {
         current.ok_or_else(|| Error::new(ErrorKind::Closed, "the registry is closed, open it again"))
     }
 
-    /// The client of the present session, as soon as it isn't one that was cut off.
+    /// The client of the present session, as soon as it isn't one that was cut off or retired.
     ///
     /// # Errors
     ///
@@ -87,6 +87,26 @@ impl Session {
                 return Ok(link);
             }
             self.replaced(&link, &mut self.connections()).await;
+        }
+    }
+
+    /// Asks over the present link; over the next one if the question was never sent, or the link was retired meanwhile.
+    /// It must be one that may be asked twice.
+    ///
+    /// # Errors
+    ///
+    /// Those of the question; `Closed` once the session is.
+    pub(crate) async fn ask<T, F>(&self, question: impl Fn(Arc<Link>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        loop {
+            let link = self.link().await?;
+            if let Some(answer) = link.wait_in_use(question(link.clone())).await
+                && let Some(answer) = self.answered(answer)
+            {
+                return answer;
+            }
         }
     }
 

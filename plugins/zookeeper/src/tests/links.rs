@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use zookeeper_client::{Acls, AddWatchMode, CreateMode};
 
 use super::support::*;
-use crate::error::{Effect, translate};
+use crate::error::of_write;
 
 #[tokio::test]
 async fn without_a_server_it_tries_on_and_on_without_ever_longer_pauses() {
@@ -90,14 +90,14 @@ async fn a_client_that_has_lost_its_connection_is_never_served_again() {
     until("it has come through", async || other.find("/late").await.is_some()).await;
     proxy.cut();
     proxy.reset();
-    let error = translate(sent.await.expect_err("no answer"), Effect::Write);
+    let error = of_write(sent.await.expect_err("no answer"), &link);
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{error}");
     // By itself it would connect again, and believe any session that it is given to be its own.
     proxy.heal();
     link.over().await;
     assert!(link.is_cut());
     assert_eq!(link.told(&mut watch).await, None);
-    let error = translate(link.create(&path, b"", &options).await.expect_err("it is cut off"), Effect::Write);
+    let error = of_write(link.create(&path, b"", &options).await.expect_err("it is cut off"), &link);
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
 }
 

@@ -13,6 +13,7 @@ mod members;
 mod model;
 mod races;
 mod sessions;
+mod silence;
 mod sizes;
 mod support;
 mod trips;

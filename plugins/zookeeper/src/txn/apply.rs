@@ -8,7 +8,7 @@ use tokio::{
     select,
     time::{Duration, sleep},
 };
-use zookeeper_client::{Client, Stat};
+use zookeeper_client::Stat;
 
 use super::{
     Writer,
@@ -22,7 +22,7 @@ use crate::{
     freshness::agree,
     paths::Paths,
     read::{number, owner},
-    session::id,
+    session::{Link, id},
 };
 
 /// A Txn that was applied.
@@ -35,22 +35,22 @@ pub(super) struct Done<'a> {
 /// How an entry fared that was guessed to be new.
 enum Guessed<'a> {
     New(Done<'a>),
-    /// It isn't; what was seen after it was tried.
-    Seen(Seen),
+    /// It isn't; what was seen after it was tried, if it was.
+    Seen(Option<Seen>),
 }
 
 impl Writer<'_> {
     pub(super) async fn apply<'a>(self, txn: &Txn<'a>) -> Result<Done<'a>> {
-        let mut client = self.session.client()?;
+        let mut link = self.session.link().await?;
         let mut seen = self.known.recall(txn, self.paths);
         // Whether what was seen is no older than this call, and whether it has to be.
         let (mut current, mut doubted) = (false, counts_alone(txn));
         if seen.is_none()
             && let Some(step) = guess(txn, self.paths)
         {
-            match self.make(&client, txn, step).await? {
+            match self.make(&link, txn, step).await? {
                 Guessed::New(done) => return Ok(done),
-                Guessed::Seen(found) => (seen, current) = (Some(found), true),
+                Guessed::Seen(found) => (seen, current) = (found, true),
             }
         }
         let effect = if txn.operations.is_empty() { Effect::Repeatable } else { Effect::Write };
@@ -59,19 +59,23 @@ impl Writer<'_> {
             let found = match seen.take() {
                 Some(found) => found,
                 None => {
-                    let next = self.session.client()?;
-                    current &= id(&next) == id(&client);
-                    client = next;
-                    let agreed = (doubted && !current).then(|| agree(&client));
-                    let asked = Places::of(txn, self.paths).ask(&client);
-                    if let Some(agreed) = agreed {
-                        agreed.await.map_err(of_read)?;
-                        current = true;
-                    }
-                    asked.await?
+                    let next = self.session.link().await?;
+                    current &= id(&next) == id(&link);
+                    link = next;
+                    let agreed = (doubted && !current).then(|| agree(&link));
+                    let asked = Places::of(txn, self.paths).ask(&link);
+                    let found = link.wait_in_use(async {
+                        if let Some(agreed) = agreed {
+                            agreed.await.map_err(of_read)?;
+                            current = true;
+                        }
+                        asked.await
+                    });
+                    let Some(found) = found.await else { continue };
+                    found?
                 }
             };
-            let steps = match judge(txn, self.paths, &found, id(&client)) {
+            let steps = match judge(txn, self.paths, &found, id(&link)) {
                 Verdict::Send(steps) => steps,
                 Verdict::Fails(checks) if current => return Err(failed(txn, checks)),
                 Verdict::Fails(_) => {
@@ -79,7 +83,7 @@ impl Writer<'_> {
                     continue;
                 }
             };
-            match self.send(&client, &steps, effect).await? {
+            match self.send(&link, &steps, effect).await? {
                 Answer::Done(stats) => return Ok(self.done(txn, &steps, &stats)),
                 Answer::Refused(at, cause) => refused(txn, self.paths, &steps[at], &cause)?,
             }
@@ -91,10 +95,10 @@ impl Writer<'_> {
     }
 
     /// Makes an entry that may well be new, and looks at what to do if it isn't, in one flight.
-    async fn make<'a>(self, client: &Client, txn: &Txn<'a>, step: Step<'a>) -> Result<Guessed<'a>> {
+    async fn make<'a>(self, link: &Link, txn: &Txn<'a>, step: Step<'a>) -> Result<Guessed<'a>> {
         let steps = [step];
-        let mut made = pin!(self.send(client, &steps, Effect::Write));
-        let mut seen = pin!(async { Places::of(txn, self.paths).ask(client).await });
+        let mut made = pin!(self.send(link, &steps, Effect::Write));
+        let mut seen = pin!(link.wait_in_use(async { Places::of(txn, self.paths).ask(link).await }));
         let (answer, early) = select! {
             // The order of polling is that of sending.
             biased;
@@ -105,10 +109,12 @@ impl Writer<'_> {
             Answer::Done(stats) => return Ok(Guessed::New(self.done(txn, &steps, &stats))),
             Answer::Refused(_, cause) => refused(txn, self.paths, &steps[0], &cause)?,
         }
-        Ok(Guessed::Seen(match early {
-            Some(seen) => seen?,
-            None => seen.await?,
-        }))
+        let seen = match early {
+            Some(seen) => seen,
+            None => seen.await,
+        };
+        // What is written next goes over the next link.
+        Ok(Guessed::Seen(seen.filter(|_| !link.is_retired()).transpose()?))
     }
 
     /// What was applied, from what the server tells of the steps.

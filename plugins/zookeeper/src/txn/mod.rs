@@ -16,7 +16,7 @@ mod seen;
 mod step;
 
 use registry_plugin::{Applied, Committed, ErrorKind, Key, Operation, Outcome, Result, Txn};
-use zookeeper_client::{Client, Error as ZkError};
+use zookeeper_client::Error as ZkError;
 
 pub(crate) use self::known::Known;
 use self::{
@@ -25,9 +25,9 @@ use self::{
     step::{Answer, Step},
 };
 use crate::{
-    error::{Effect, translate},
+    error::{Effect, of_write},
     paths::Paths,
-    session::Session,
+    session::{Link, Session},
 };
 
 /// What the Txns of a connection are committed with.
@@ -56,19 +56,19 @@ impl Writer<'_> {
 
     /// Deletes one entry, whatever it is.
     async fn delete(self, key: Key<'_>) -> Result<Committed> {
-        let client = self.session.client()?;
-        let count = match client.delete(&self.paths.path(key), None).await {
+        let link = self.session.link().await?;
+        let count = match link.wait(link.delete(&self.paths.path(key), None)).await {
             Ok(()) => 1,
             Err(ZkError::NoNode) => 0,
             Err(ZkError::NotEmpty) => return Err(refusal::has_children(key)),
-            Err(error) => return Err(translate(error, Effect::Write)),
+            Err(error) => return Err(of_write(error, &link)),
         };
         Ok(Committed::new(vec![Applied::Deleted { count }]))
     }
 
     /// Sends steps as one request, as [`step::send`]; an error names the key of the step that the user may not do.
-    async fn send(self, client: &Client, steps: &[Step<'_>], effect: Effect) -> Result<Answer> {
-        step::send(client, self.session.dial(), steps, effect).await.map_err(|(at, error)| {
+    async fn send(self, link: &Link, steps: &[Step<'_>], effect: Effect) -> Result<Answer> {
+        step::send(link, self.session.dial(), steps, effect).await.map_err(|(at, error)| {
             let denied = steps.get(at).filter(|_| error.kind() == ErrorKind::PermissionDenied);
             match denied.and_then(|step| self.paths.key(&step.path)) {
                 Some(key) => error.with_key(key),

@@ -17,7 +17,7 @@ use crate::{
     error::{Effect, of_read},
     freshness::agree,
     read::{denied, misunderstood},
-    session::id,
+    session::{Link, id},
 };
 
 /// How much of a request is filled.
@@ -61,24 +61,33 @@ impl Writer<'_> {
         checked: &mut bool,
         count: &mut u64,
     ) -> Result<bool> {
-        let client = self.session.client()?;
+        let link = self.session.link().await?;
         // What is asked after this is not out of date, nor after a refusal: whoever writes below wins by each moment that is lost between
         // reading and deleting.
-        let agreed = (*refused != Some(id(&client))).then(|| agree(&client));
-        let asked = Places::of(checks, self.paths).ask(&client);
-        let Tree { paths: tree, denied: unread } = tree(&client, top).await?;
-        if let Some(agreed) = agreed {
-            agreed.await.map_err(of_read)?;
-        }
+        let agreed = (*refused != Some(id(&link))).then(|| agree(&link));
+        let asked = Places::of(checks, self.paths).ask(&link);
+        let read = link.wait_in_use(async {
+            let tree = tree(&link, top).await?;
+            if let Some(agreed) = agreed {
+                agreed.await.map_err(of_read)?;
+            }
+            let seen = if *checked { None } else { Some(asked.await?) };
+            Ok::<_, Error>((tree, seen))
+        });
+        let Some(read) = read.await else { return Ok(false) };
+        let (Tree { paths: tree, denied: unread }, seen) = read?;
         let mut steps = Vec::new();
-        if !*checked {
-            match judge(checks, self.paths, &asked.await?, id(&client)) {
+        if let Some(seen) = seen {
+            match judge(checks, self.paths, &seen, id(&link)) {
                 Verdict::Fails(numbers) => return Err(failed(checks, numbers)),
                 Verdict::Send(said) => steps = said,
             }
         }
         let mut rest = tree.into_iter().rev().peekable();
         while rest.peek().is_some() || !*checked {
+            if link.is_retired() {
+                return Ok(false);
+            }
             let mut bytes: usize = steps.iter().map(Step::weight).sum();
             let mut deletes = 0;
             while deletes < DELETES
@@ -90,7 +99,7 @@ impl Writer<'_> {
                 steps.push(step);
             }
             let said = steps.len() - deletes;
-            match self.send(&client, &steps, Effect::Write).await? {
+            match self.send(&link, &steps, Effect::Write).await? {
                 Answer::Done(_) => {
                     *checked = true;
                     *count += deletes as u64;
@@ -100,12 +109,12 @@ impl Writer<'_> {
                     return Err(self.unlisted(&steps[at].path, top, *count));
                 }
                 Answer::Refused(at, _) => {
-                    *refused = Some(id(&client));
+                    *refused = Some(id(&link));
                     // What comes before is further down and can go.
                     steps.truncate(at);
                     if at > said
                         && !whole
-                        && let Answer::Done(_) = self.send(&client, &steps, Effect::Write).await?
+                        && let Answer::Done(_) = self.send(&link, &steps, Effect::Write).await?
                     {
                         *checked = true;
                         *count += (at - said) as u64;
@@ -145,15 +154,17 @@ enum Names {
     Denied,
 }
 
-async fn tree(client: &Client, top: &str) -> Result<Tree> {
+async fn tree(link: &Link, top: &str) -> Result<Tree> {
     let mut tree = Tree::default();
     let mut level = vec![top.to_owned()];
     while !level.is_empty() {
         let mut next = Vec::new();
         for paths in level.chunks(READS * FLIGHTS) {
-            let asked: Vec<_> = paths.chunks(READS).map(|paths| (paths, names(client, paths))).collect();
+            let asked: Vec<_> = paths.chunks(READS).map(|paths| (paths, names(link, paths))).collect();
             for (paths, names) in asked {
-                for (path, names) in paths.iter().zip(names.await?) {
+                let names = names.await?;
+                link.answered();
+                for (path, names) in paths.iter().zip(names) {
                     match names {
                         Names::Known(names) => next.extend(names.iter().map(|name| [path, "/", name].concat())),
                         Names::Missing => continue,

@@ -6,7 +6,8 @@ use zookeeper_client::{Client, CreateMode, Error as ZkError, MultiWriteError, Mu
 use super::seen::Facts;
 use crate::{
     config::Dial,
-    error::{Effect, translate},
+    error::{Effect, of_read, of_write},
+    session::Link,
 };
 
 /// One step, and what it is for.
@@ -73,7 +74,7 @@ const FRAME: usize = 4 + 8 + 9;
 /// `InvalidTxn` if it is too large with the chroot before every path, and those of the server that don't come from what
 /// is in the tree; each with the number of the step that it is about.
 pub(super) async fn send(
-    client: &Client,
+    link: &Link,
     dial: &Dial,
     steps: &[Step<'_>],
     effect: Effect,
@@ -85,19 +86,22 @@ pub(super) async fn send(
         );
         return Err((0, Error::new(ErrorKind::InvalidTxn, message)));
     }
-    let answer = match steps {
-        // Alone it is cheaper, and its answer right.
-        [step] => alone(client, dial, step).await.map(|stat| vec![stat]).map_err(|error| (0, error)),
-        steps => together(client, dial, steps).await,
+    let answer = async {
+        match steps {
+            // Alone it is cheaper, and its answer right.
+            [step] => alone(link, dial, step).await.map(|stat| vec![stat]).map_err(|error| (0, error)),
+            steps => together(link, dial, steps).await,
+        }
     };
-    match answer {
+    let failed = |error| if effect == Effect::Write { of_write(error, link) } else { of_read(error) };
+    match link.wait(answer).await {
         Ok(stats) => Ok(Answer::Done(stats)),
         Err((index, error)) if of_the_tree(&error) => Ok(Answer::Refused(index, error)),
         // What the keys lie below is made by the first write, too.
         Err((index, error @ ZkError::NoAuth)) => {
-            Err((index, translate(error, effect).with_cause_text(format!("at {}", steps[index].path))))
+            Err((index, failed(error).with_cause_text(format!("at {}", steps[index].path))))
         }
-        Err((index, error)) => Err((index, translate(error, effect))),
+        Err((index, error)) => Err((index, failed(error))),
     }
 }
 

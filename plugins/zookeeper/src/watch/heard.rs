@@ -124,7 +124,8 @@ impl State {
         if let Some(error) = self.error.take() {
             return Some(Err(error));
         }
-        let client = self.client.clone()?;
+        // Over one that was retired nothing is read: another is about to take its place.
+        let client = self.client.clone().filter(|client| !client.is_retired())?;
         if mem::take(&mut self.missed) {
             return Some(Ok(News::All(client)));
         }

@@ -31,7 +31,7 @@ impl Hub {
             // A client that is not used any more is let go of.
             former = former.filter(|(last, _)| Arc::ptr_eq(last, &client));
             let added = select! {
-                added = self.gate.add(&client, line.path()) => added.map_err(of_read),
+                added = client.wait(self.gate.add(&client, line.path())) => added.map_err(of_read),
                 () = self.session.replaced(&client, &mut connections) => continue,
             };
             let mut watcher = match added {

@@ -14,12 +14,14 @@ use std::sync::Arc;
 
 use registry_plugin::{Context, Error, ErrorKind, Key, Result, Scope, WatchSink};
 use tokio::{select, time::sleep};
-use zookeeper_client::Client;
 
 use heard::News;
 pub(crate) use hub::Hub;
 
-use crate::read::{Denied, Now, Reader, Warned};
+use crate::{
+    read::{Denied, Now, Reader, Warned},
+    session::Link,
+};
 
 /// One watch.
 pub(crate) struct Watch<'w> {
@@ -52,8 +54,12 @@ impl Watch<'_> {
         let mut hidden = Denied::default();
         loop {
             let told = match place.news().await? {
-                News::All(client) => self.state(&client, &mut hidden).await.map(|()| false),
-                News::Some(client, keys) => self.changes(&client, keys, &mut hidden).await,
+                News::All(link) => link.wait_in_use(self.state(&link, &mut hidden)).await,
+                News::Some(link, keys) => link.wait_in_use(self.changes(&link, keys, &mut hidden)).await,
+            };
+            let Some(told) = told else {
+                place.miss();
+                continue;
             };
             match self.hub.session.watched(told) {
                 Ok(opened) => {
@@ -72,31 +78,35 @@ impl Watch<'_> {
         }
     }
 
-    /// Tells the present state.
-    async fn state(&self, client: &Client, hidden: &mut Denied) -> Result<()> {
+    /// Tells the present state, which is all that there is to tell.
+    async fn state(&self, link: &Link, hidden: &mut Denied) -> Result<bool> {
         let state = self.sink.begin_resync();
-        self.reader(client).state(self.key, self.scope, hidden, |entries| state.page(entries)).await?;
-        state.finish();
-        Ok(())
+        self.reader(link).state(self.key, self.scope, hidden, |entries| state.page(entries)).await?;
+        // What a link shows that was retired may be newer than what the next one does.
+        if !link.is_retired() {
+            state.finish();
+        }
+        Ok(false)
     }
 
     /// Tells what has become of some keys; whether that is not all there is to tell.
     async fn changes(
         &self,
-        client: &Client,
+        link: &Link,
         keys: impl IntoIterator<Item = Arc<str>>,
         hidden: &mut Denied,
     ) -> Result<bool> {
         let tell = |now| match now {
+            _ if link.is_retired() => {}
             Now::Entry(entry) => self.sink.put(entry),
             Now::Gone(key) => self.sink.delete(&key),
             Now::Hidden(key) => self.sink.hide(Key::from_checked(&key)),
         };
-        self.reader(client).each(self.key, keys, hidden, tell).await
+        self.reader(link).each(self.key, keys, hidden, tell).await
     }
 
-    fn reader<'c>(&'c self, client: &'c Client) -> Reader<'c> {
-        Reader { client, paths: &self.hub.paths, warned: self.warned, patience: self.context.operation_timeout() }
+    fn reader<'c>(&'c self, link: &'c Link) -> Reader<'c> {
+        Reader { link, paths: &self.hub.paths, warned: self.warned, patience: self.context.operation_timeout() }
     }
 }
 
