@@ -11,7 +11,7 @@
 //! use std::error;
 //!
 //! use registry_cluster::{Change, Cluster, Departed, Options, Server, MembershipState, TakeOver};
-//! use registry_host::{Guard, Registry, Settings};
+//! use registry_host::{Guard, Registry};
 //!
 //! struct Scheduler {
 //!     registry: Registry,
@@ -31,7 +31,7 @@
 //! }
 //!
 //! async fn serve() -> registry_host::Result<()> {
-//!     let settings = Settings::load("registry.yaml")?;
+//!     let settings = registry_cluster::load("registry.yaml")?;
 //!     let options = Options::of(&settings)?;
 //!     let registry = Registry::open(settings).await?;
 //!     let cluster = Cluster::open(registry.clone(), options).await?;
@@ -165,7 +165,7 @@ pub use heartbeat::{Heartbeat, HeartbeatFormat, Unreadable};
 pub use keys::{DEAD_SERVERS, DEFAULT_GROUP, Role, Server, marked};
 pub use member::{Incarnation, Member};
 pub use membership::{Membership, MembershipState, Stop};
-pub use options::Options;
+pub use options::{Options, SECTION, load};
 pub use roles::{LoadProtection, RoleOptions};
 pub use slot::{NoSlot, Slot};
 pub use status::{Limits, Status};

@@ -1,13 +1,32 @@
 //! `registry.cluster.*`, and the sections of the roles: how a server takes part.
 
+use std::path::Path;
 use std::time::Duration;
 
-use registry_config::{config, from_value};
-use registry_host::{Error, ErrorKind, Result, Setting, Settings};
+use registry_config::{Section, config, from_value};
+use registry_host::{Error, ErrorKind, HostSection, Result, Setting, Settings};
 
 use crate::{HeartbeatFormat, Limits, Role, RoleOptions, balance::Selector, gauge, keys::DEFAULT_GROUP};
 
-const SECTION: &str = "cluster";
+/// `registry.cluster` and the sections of the roles, for the
+/// [builder](registry_host::SettingsBuilder::section) of the settings; [`load`] registers it by itself.
+pub const SECTION: HostSection = HostSection {
+    name: "cluster",
+    keys: <Options as Section>::keys,
+    check: |settings| {
+        Options::of(settings)?;
+        Options::written_for_roles(settings)
+    },
+};
+
+/// Reads a file and lays the environment of this process over it, as [`Settings::load`], with `registry.cluster` in it.
+///
+/// # Errors
+///
+/// `InvalidConfig` names the key, the value, where it is written and what is accepted.
+pub fn load(path: impl AsRef<Path>) -> Result<Settings> {
+    Settings::builder().section(SECTION).file(path.as_ref()).process_environment().build()
+}
 
 config! {
     /// How a server takes part in its cluster, `registry.cluster.*`; the names are DolphinScheduler's where it has
@@ -56,9 +75,10 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// `InvalidConfig` names the key, the value, where it is written and what is accepted.
+    /// `InvalidConfig` names the key, the value, where it is written and what is accepted. So do settings that were
+    /// built without [`SECTION`].
     pub fn of(settings: &Settings) -> Result<Self> {
-        let section = settings.host_section(SECTION)?;
+        let section = settings.host_section(SECTION.name)?;
         let read = from_value::<Options>(section.json(), section.prefix());
         let read = read.map_err(Error::from).and_then(|options| options.checked(section.prefix()));
         let mut options = read.map_err(|error| section.locate(error))?;
@@ -145,7 +165,7 @@ mod tests {
     use super::*;
 
     fn read(assignments: &[&str]) -> Result<Options> {
-        let builder = assignments.iter().fold(Settings::builder(), |builder, set| builder.set(*set));
+        let builder = assignments.iter().fold(Settings::builder().section(SECTION), |builder, set| builder.set(*set));
         Options::of(&builder.build()?)
     }
 

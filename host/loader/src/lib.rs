@@ -1,13 +1,14 @@
 //! Loads a registry plugin at run time and hands its host a [`Registry`].
 
 pub mod blocking;
+mod compat;
 mod config;
 mod layers;
 pub mod plugin;
 mod registry;
 mod supervised;
 
-pub use config::{DisconnectStrategy, Section, Setting, Settings, SettingsBuilder};
+pub use config::{DisconnectStrategy, HostSection, Section, Setting, Settings, SettingsBuilder};
 pub use plugin::Plugin;
 pub use registry::{
     Attempt, Delete, EphemeralEvent, Ephemerals, Guard, Leader, Lock, Observer, Opening, Progress, Put, Registry,

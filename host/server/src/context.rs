@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
+use registry_cluster::SECTION;
 use registry_host::{Error, ErrorKind, Key, Opening, Outcome, Plugin, Registry, Settings, SettingsBuilder};
 use tokio::time::{Instant, sleep_until};
 
@@ -33,7 +34,7 @@ impl Context {
     /// As [`settings`](Context::settings), and `PluginRejected`: the servers' key is the plugin's own.
     pub(crate) fn layers(&self) -> Result<SettingsBuilder, Failure> {
         let options = &self.options;
-        let layers = Settings::builder().process_environment();
+        let layers = Settings::builder().section(SECTION).process_environment();
         let layers = options.config.iter().fold(layers, |layers, file| layers.file(file));
         let layers = options.target.iter().fold(layers, |layers, target| layers.target(target));
         let layers = options.plugin_dir.iter().fold(layers, |layers, folder| layers.plugin_dir(folder));

@@ -50,6 +50,8 @@ impl Etcd {
 
 impl Backend for Etcd {
     const NAME: &'static str = "etcd";
+    /// DolphinScheduler's name for it, beside its other keys for etcd.
+    const SESSION_TIMEOUT: Option<&'static str> = Some("ttl");
     type Config = Config;
 
     async fn connect(config: Config, context: Context) -> Result<Self> {

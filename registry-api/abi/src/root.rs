@@ -52,6 +52,12 @@ pub struct RawAbout {
     pub more: RVec<Tuple2<RString, RString>>,
 }
 
+/// What [`RawAbout::more`] has once for each key that is another name of one: `ttl=session-timeout`; since 1.3.
+///
+/// The name after the `=` is another key of the plugin, or the host's `session-timeout`. An older host shows such a key as
+/// any other, but knows etcd's `ttl`; of an older plugin, a host takes no key for the session timeout but its own.
+pub const ALIAS: &str = "alias";
+
 /// What a host asks of a connection.
 #[repr(C)]
 #[derive(StableAbi, Clone)]

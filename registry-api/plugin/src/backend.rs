@@ -27,6 +27,10 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// step of this backend's own, which says itself what its host has to know.
     const QUIETED: &'static [&'static str] = &[];
 
+    /// What the session timeout is called in the backend's section, beside `session-timeout`; the host reads both, and
+    /// what comes of it is [`Context::session_timeout`].
+    const SESSION_TIMEOUT: Option<&'static str> = None;
+
     /// The backend's own configuration: what stands under `registry.<name>`, declared by
     /// [`config!`](macro@crate::config::config). Its keys are shown by `registry plugins show`, and which are secret.
     type Config: Section + Send + 'static;

@@ -11,7 +11,7 @@ mod taking;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use registry_cluster::{Cluster, Options};
+use registry_cluster::{Cluster, Options, SECTION};
 use registry_host::{Registry, Result, Settings};
 use registry_hosts::Event;
 
@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
 }
 
 async fn open(arguments: &Arguments) -> Result<Cluster> {
-    let settings = Settings::builder().plugin_dir(&arguments.plugin_dir);
+    let settings = Settings::builder().section(SECTION).plugin_dir(&arguments.plugin_dir);
     let settings = arguments.set.iter().fold(settings, |settings, assignment| settings.set(assignment)).build()?;
     let options = Options::of(&settings)?;
     Cluster::open(Registry::open(settings).await?, options).await

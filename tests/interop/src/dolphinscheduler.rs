@@ -4,7 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use registry_cluster::{
-    Cluster, HeartbeatFormat, Member, MemberFilter, Membership, MembershipState, Options, Role, Server, Stop,
+    Cluster, HeartbeatFormat, Member, MemberFilter, Membership, MembershipState, Options, Role, SECTION, Server, Stop,
 };
 use registry_host::{ErrorKind, Registry, Settings};
 use registry_interop::Client;
@@ -94,7 +94,7 @@ struct Ours {
 
 impl Ours {
     async fn open(place: &Place, format: HeartbeatFormat) -> Self {
-        let settings = Settings::builder().plugin_dir(beside());
+        let settings = Settings::builder().section(SECTION).plugin_dir(beside());
         let settings = place.settings().into_iter().fold(settings, |settings, setting| settings.set(setting));
         let settings = settings
             .set(format!("registry.cluster.heartbeat-format={}", format.name()))

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use registry_cluster::{Cluster, Departed, MemberFilter, NoSlot, Options, Server, Status, TakeOver};
+use registry_cluster::{Cluster, Departed, MemberFilter, NoSlot, Options, SECTION, Server, Status, TakeOver};
 use registry_host::{Guard, Settings};
 use registry_interop::Value;
 use registry_suite::{SOON, beside, eventually, wait_until};
@@ -75,7 +75,7 @@ pub(crate) async fn are_members_like_ours(backend: Backend) {
 }
 
 async fn cluster(place: &Place) -> Cluster {
-    let settings = Settings::builder().plugin_dir(beside());
+    let settings = Settings::builder().section(SECTION).plugin_dir(beside());
     let settings = place.settings().into_iter().fold(settings, |settings, setting| settings.set(setting));
     // However much this machine has to do, ours is normal.
     let settings = settings.set("registry.cluster.max-cpu-load-avg=10000").set("registry.cluster.reserved-memory=0");

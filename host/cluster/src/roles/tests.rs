@@ -1,11 +1,11 @@
 use super::*;
-use crate::Options;
+use crate::{Options, SECTION};
 
 fn settings(text: &str, sets: &[&str]) -> Settings {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("application.yaml");
     std::fs::write(&file, format!("registry: {{type: memory}}\n{text}")).expect("a file");
-    let builder = Settings::builder().file(&file);
+    let builder = Settings::builder().section(SECTION).file(&file);
     sets.iter().fold(builder, |builder, set| builder.set(*set)).build().expect("the host has nothing against it")
 }
 

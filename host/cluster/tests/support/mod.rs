@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use registry_cluster::{Cluster, Member, Members, Membership, Options, Server, Stop};
+use registry_cluster::{Cluster, Member, Members, Membership, Options, SECTION, Server, Stop};
 use registry_host::{Registry, SettingsBuilder};
 use registry_suite::{Ending, SOON, memory, open, wait_until, within};
 
@@ -15,7 +15,7 @@ pub(crate) fn every() -> Vec<SettingsBuilder> {
 
 /// A registry's cluster, with these options beside a short interval.
 pub(crate) async fn cluster(settings: &SettingsBuilder, assignments: &[&str]) -> Cluster {
-    let settings = settings.clone().set("registry.cluster.max-heartbeat-interval=100ms");
+    let settings = settings.clone().section(SECTION).set("registry.cluster.max-heartbeat-interval=100ms");
     let settings = settings.set("registry.cluster.max-cpu-load-avg=10000").set("registry.cluster.reserved-memory=0");
     let settings = assignments.iter().fold(settings, |settings, assignment| settings.set(*assignment));
     let built = settings.clone().build().expect("settings");

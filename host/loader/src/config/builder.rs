@@ -11,11 +11,12 @@ use super::Result;
 use super::Settings;
 use super::environment::Environment;
 use super::file::{self, Content};
-use super::former;
 use super::host_keys::{self, HostKeys};
+use super::host_section::HostSection;
 use super::keys;
 use super::placeholder::Placeholders;
 use super::tree::{Map, Tree};
+use crate::compat::dolphinscheduler;
 
 /// Where the plugins lie of a host that was installed, from the folder above that of the executable.
 const INSTALLED: &str = "lib/registry/plugins";
@@ -37,6 +38,7 @@ pub struct SettingsBuilder {
     set: Vec<Set>,
     plugin_dirs: Vec<PathBuf>,
     default_type: Option<String>,
+    sections: Vec<HostSection>,
 }
 
 #[derive(Clone)]
@@ -101,6 +103,13 @@ impl SettingsBuilder {
         self
     }
 
+    /// Registers a section of what stands on the registry, which its crate gives: without that it is passed over as
+    /// another backend's.
+    pub fn section(mut self, section: HostSection) -> Self {
+        self.sections.push(section);
+        self
+    }
+
     /// Looks for plugins in this directory before all others; several are searched in the order they are given.
     pub fn plugin_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.plugin_dirs.push(directory.into());
@@ -141,35 +150,40 @@ impl SettingsBuilder {
                 let mut known = registry.clone();
                 known.overlay(set.clone());
                 placeholders.clone().with_registry(known).resolve(keys::TYPE, &mut written)?;
-                host_keys::registry_type(Some(&written))?
+                host_keys::registry_type(Some(&written), &self.sections)?
             }
             None => match &self.default_type {
                 Some(default) => {
                     let default = Tree::scalar(Source::Default, default.as_str());
                     registry.push(host_keys::TYPE, default.clone());
-                    host_keys::registry_type(Some(&default))?
+                    host_keys::registry_type(Some(&default), &self.sections)?
                 }
                 None => {
-                    self.check_former_variables()?;
+                    dolphinscheduler::check_environment(self.environment.iter().map(|(name, _)| &**name))?;
                     warnings.push(MEMORY_BY_DEFAULT.to_owned());
-                    host_keys::registry_type(None)?
+                    host_keys::registry_type(None, &self.sections)?
                 }
             },
         };
-        let (environment, variables) = environment.layer(&registry_type);
+        let (environment, variables) = environment.layer(&registry_type, &self.sections);
         let environment_dirs = environment.find("plugin-dirs").is_some();
         let default_dirs = registry.find("plugin-dirs").is_none() && set.find("plugin-dirs").is_none();
         registry.overlay(environment);
         registry.overlay(set);
         let placeholders = placeholders.with_registry(registry.clone());
+        let sections = self.sections;
+        let known =
+            HostKeys { registry: &Map::default(), registry_type: &registry_type, keys: &[], sections: &sections };
         for (name, tree) in registry.iter_mut() {
             // Another backend's section is not read, so what it needs may be missing.
-            if !host_keys::is_foreign(&registry_type, name, tree) {
+            if !known.is_foreign(name, tree) {
                 placeholders.resolve(&format!("{}.{name}", keys::ROOT), tree)?;
             }
         }
 
-        let host = HostKeys { registry: &registry, registry_type: &registry_type };
+        let host = HostKeys { registry: &registry, ..known };
+        // The plugin may have another name for it, but a mistake here is one in any case.
+        host.session_timeout()?;
         let mut plugin_dirs = self.plugin_dirs;
         let mut usual_dirs: Vec<PathBuf> = match default_dirs {
             true => near_the_executable().chain([PathBuf::from(PACKAGED)]).collect(),
@@ -190,26 +204,14 @@ impl SettingsBuilder {
             usual_dirs,
             plugin_sha256: host.plugin_sha256()?,
             operation_timeout: host.operation_timeout()?,
-            session_timeout: host.session_timeout()?,
             base: absolute(base),
             registry_type,
             registry,
+            sections,
             variables,
             placeholders: Arc::new(placeholders),
             warnings,
         })
-    }
-
-    /// Refuses the variables of an old release where nothing else says which registry is meant.
-    fn check_former_variables(&self) -> Result<()> {
-        let former = |(name, _): &(OsString, OsString)| former::VARIABLES.into_iter().find(|former| name == former);
-        match self.environment.iter().find_map(former) {
-            Some(name) => Err(ConfigError::new(format!(
-                "environment variable {name}: is a name of DolphinScheduler 1.3; now it is REGISTRY_TYPE=zookeeper, with \
-                 REGISTRY_ZOOKEEPER_CONNECT_STRING and REGISTRY_NAMESPACE"
-            ))),
-            None => Ok(()),
-        }
     }
 
     fn active_profiles(&self) -> Vec<String> {

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use registry_config::{ConfigError, Source, kebab};
 
 use super::Result;
-use super::host_keys::{self, HOST_KEYS, HOST_SECTIONS};
+use super::host_keys::HOST_KEYS;
+use super::host_section::HostSection;
 use super::keys;
 use super::service_link::is_service_link;
 use super::tree::{Map, Shape, Tree};
@@ -93,11 +94,11 @@ impl Environment {
     }
 
     /// The layer for a backend, and the variables that only its plugin can know.
-    pub(crate) fn layer(self, registry_type: &str) -> (Map, Vec<Variable>) {
+    pub(crate) fn layer(self, registry_type: &str, sections: &[HostSection]) -> (Map, Vec<Variable>) {
         let mut layer = Map::default();
         let mut others = Vec::new();
         for variable in self.0 {
-            match variable.place(registry_type) {
+            match variable.place(registry_type, sections) {
                 Some(path) => {
                     let path: Vec<&str> = path.iter().map(String::as_str).collect();
                     layer.overlay(keys::single(&path, variable.tree()));
@@ -116,12 +117,12 @@ fn is_slip(prefix: &str) -> bool {
 
 impl Variable {
     /// Where the variable goes below `registry`, if the host can tell.
-    pub(crate) fn place(&self, registry_type: &str) -> Option<Vec<String>> {
+    pub(crate) fn place(&self, registry_type: &str, sections: &[HostSection]) -> Option<Vec<String>> {
         let (first, rest) = self.path.split_first()?;
-        if HOST_KEYS.contains(&first.as_str()) || host_keys::is_flat_timeout(registry_type, first) {
+        if HOST_KEYS.contains(&first.as_str()) {
             return Some(self.path.clone());
         }
-        [registry_type].into_iter().chain(HOST_SECTIONS).find_map(|section| {
+        [registry_type].into_iter().chain(sections.iter().map(|section| section.name)).find_map(|section| {
             let below = match first.strip_prefix(section)? {
                 "" if !rest.is_empty() => Vec::new(),
                 name => vec![name.strip_prefix('-').filter(|name| !name.is_empty())?.to_owned()],

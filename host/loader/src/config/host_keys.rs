@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use registry_api::{Key, MAX_KEY_BYTES};
-use registry_config::{ConfigError, Source, duration, kebab};
+use registry_config::{ConfigError, ConfigKey, Source, duration, kebab};
 
 use super::Result;
+use super::host_section::{self, HostSection};
 use super::tree::{Map, Shape, Tree};
+use crate::compat::dolphinscheduler;
 
 pub(crate) const TYPE: &str = "type";
 pub(crate) const NAMESPACE: &str = "namespace";
@@ -32,13 +34,10 @@ pub(crate) const HOST_KEYS: [&str; 9] = [
     SESSION_TIMEOUT,
 ];
 
-/// The sections directly below `registry` that are read by what stands on a registry, whichever backend it has.
-pub(crate) const HOST_SECTIONS: [&str; 1] = ["cluster"];
-
 /// What holds where a key is written nowhere.
 pub(crate) const DEFAULTS: [(&str, &str); 7] = [
     (TYPE, "memory"),
-    (NAMESPACE, "dolphinscheduler"),
+    (NAMESPACE, dolphinscheduler::NAMESPACE),
     (DISCONNECT_STRATEGY, "stop"),
     (DISCONNECT_GRACE, "0s"),
     (DISCONNECT_MAX_WAIT, "100s"),
@@ -48,9 +47,6 @@ pub(crate) const DEFAULTS: [(&str, &str); 7] = [
 
 /// Where the namespace may stand, as [`HostKeys::first`] takes it.
 const NAMESPACE_PLACES: &[(bool, &str)] = &[(true, NAMESPACE), (false, NAMESPACE)];
-
-/// DolphinScheduler's name for the session timeout, beside its other keys for etcd.
-const TTL: &str = "ttl";
 
 /// What a host server does when its session is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,28 +74,18 @@ impl DisconnectStrategy {
     }
 }
 
-/// Whether a backend's session timeout may stand under this name directly below `registry`.
-pub(crate) fn is_flat_timeout(registry_type: &str, name: &str) -> bool {
-    registry_type == "etcd" && name == TTL
-}
-
-/// The keys of a section that the host reads itself and does not hand down.
-pub(crate) fn is_consumed(registry_type: &str, name: &str) -> bool {
-    let name = kebab(name);
-    [NAMESPACE, SESSION_TIMEOUT].contains(&&*name) || is_flat_timeout(registry_type, &name)
-}
-
-/// Whether a key below `registry` is a section that neither the host nor this backend is known to read.
-pub(crate) fn is_foreign(registry_type: &str, name: &str, tree: &Tree) -> bool {
-    let name = kebab(name);
-    let ours = HOST_KEYS.contains(&&*name) || HOST_SECTIONS.contains(&&*name) || name == registry_type;
-    tree.as_map().is_some() && !ours
+/// The names that the plugin gives to the session timeout beside the host's own.
+pub(crate) fn timeout_names(keys: &[ConfigKey]) -> impl Iterator<Item = &str> {
+    keys.iter().filter(|key| key.alias_of.as_deref() == Some(SESSION_TIMEOUT)).map(|key| &*key.name)
 }
 
 /// The merged keys below `registry`, read one at a time.
 pub(crate) struct HostKeys<'a> {
     pub(crate) registry: &'a Map,
     pub(crate) registry_type: &'a str,
+    /// The keys that the plugin's metadata names; none before it is known.
+    pub(crate) keys: &'a [ConfigKey],
+    pub(crate) sections: &'a [HostSection],
 }
 
 /// A scalar, its full key and where it was written.
@@ -116,6 +102,25 @@ impl Written<'_> {
 }
 
 impl<'a> HostKeys<'a> {
+    /// Whether the session timeout may stand under this name directly below `registry`, beside the host's own key.
+    pub(crate) fn is_flat_timeout(&self, name: &str) -> bool {
+        timeout_names(self.keys).any(|timeout| timeout == name)
+    }
+
+    /// Whether a key of a section is one that the host reads itself and does not hand down.
+    pub(crate) fn is_consumed(&self, name: &str) -> bool {
+        let name = kebab(name);
+        [NAMESPACE, SESSION_TIMEOUT].contains(&&*name) || self.is_flat_timeout(&name)
+    }
+
+    /// Whether a key below `registry` is a section that neither the host nor this backend is known to read.
+    pub(crate) fn is_foreign(&self, name: &str, tree: &Tree) -> bool {
+        let name = kebab(name);
+        let ours =
+            HOST_KEYS.contains(&&*name) || host_section::is_one(self.sections, &name) || name == self.registry_type;
+        tree.as_map().is_some() && !ours
+    }
+
     pub(crate) fn section(&self) -> Result<Option<&'a Map>> {
         self.map(self.registry_type)
     }
@@ -149,22 +154,21 @@ impl<'a> HostKeys<'a> {
     }
 
     pub(crate) fn session_timeout(&self) -> Result<Duration> {
-        self.duration(self.session_timeout_places(), SESSION_TIMEOUT)
+        self.duration(&self.session_timeout_places(), SESSION_TIMEOUT)
     }
 
-    fn session_timeout_places(&self) -> &'static [(bool, &'static str)] {
-        match is_flat_timeout(self.registry_type, TTL) {
-            true => &[(true, SESSION_TIMEOUT), (true, TTL), (false, TTL), (false, SESSION_TIMEOUT)],
-            false => &[(true, SESSION_TIMEOUT), (false, SESSION_TIMEOUT)],
-        }
+    fn session_timeout_places(&self) -> Vec<(bool, &'a str)> {
+        let names = |in_section| timeout_names(self.keys).map(move |name| (in_section, name));
+        let own = |in_section| std::iter::once((in_section, SESSION_TIMEOUT));
+        own(true).chain(names(true)).chain(names(false)).chain(own(false)).collect()
     }
 
     /// The keys of a section that the host reads itself, each with the key that is in force and where it is written.
-    pub(crate) fn consumed(&self) -> impl Iterator<Item = (&'static str, (String, &'a Source))> {
+    pub(crate) fn consumed(&self) -> impl Iterator<Item = (&'a str, (String, &'a Source))> {
         let timeout = self.session_timeout_places();
-        let ttl = is_flat_timeout(self.registry_type, TTL).then_some((TTL, timeout));
-        let keys = [(NAMESPACE, NAMESPACE_PLACES), (SESSION_TIMEOUT, timeout)].into_iter().chain(ttl);
-        keys.filter_map(|(name, places)| {
+        let keys = [NAMESPACE, SESSION_TIMEOUT].into_iter().chain(timeout_names(self.keys));
+        keys.filter_map(move |name| {
+            let places = if name == NAMESPACE { NAMESPACE_PLACES } else { &timeout };
             let written = self.first(places).ok().flatten()?;
             Some((name, (written.key, written.source)))
         })
@@ -226,7 +230,7 @@ impl<'a> HostKeys<'a> {
             let written = scalar(format!("{key}.{name}"), tree)?;
             let digest = sha256(written.text)
                 .ok_or_else(|| written.refused("is no SHA-256; accepted: 64 hexadecimal digits"))?;
-            Ok((check_type(name).map_err(|problem| written.refused(problem))?.to_owned(), digest))
+            Ok((check_type(name, self.sections).map_err(|problem| written.refused(problem))?.to_owned(), digest))
         };
         pins.iter().map(pin).collect()
     }
@@ -265,17 +269,17 @@ impl<'a> HostKeys<'a> {
 }
 
 /// Reads `registry.type`, which decides how everything else is read.
-pub(crate) fn registry_type(tree: Option<&Tree>) -> Result<String> {
+pub(crate) fn registry_type(tree: Option<&Tree>, sections: &[HostSection]) -> Result<String> {
     let Some(tree) = tree else { return Ok(default(TYPE).to_owned()) };
     let written = scalar(format!("registry.{TYPE}"), tree)?;
-    check_type(written.text).map(str::to_owned).map_err(|problem| written.refused(problem))
+    check_type(written.text, sections).map(str::to_owned).map_err(|problem| written.refused(problem))
 }
 
-fn check_type(name: &str) -> std::result::Result<&str, &'static str> {
+fn check_type<'n>(name: &'n str, sections: &[HostSection]) -> std::result::Result<&'n str, &'static str> {
     const LONGEST: usize = 64;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let good = name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(plain);
-    if good && name.len() <= LONGEST && !HOST_KEYS.contains(&name) && !HOST_SECTIONS.contains(&name) {
+    if good && name.len() <= LONGEST && !HOST_KEYS.contains(&name) && !host_section::is_one(sections, name) {
         Ok(name)
     } else {
         Err("is no registry type; accepted: a plugin's name, such as memory or etcd: lower-case letters, digits and -")

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use registry_config::{ConfigKey, HIDDEN, Source, kebab, redacted};
 
-use super::host_keys::{
-    DEFAULTS, HOST_KEYS, HOST_SECTIONS, HostKeys, NAMESPACE, PLUGIN_DIRS, SESSION_TIMEOUT, is_consumed, is_flat_timeout,
-};
+use super::host_keys::{DEFAULTS, HOST_KEYS, HostKeys, NAMESPACE, PLUGIN_DIRS, SESSION_TIMEOUT};
+use super::host_section;
 use super::section::Parts;
 use super::tree::{Map, Shape, Tree};
 
@@ -33,11 +32,12 @@ pub(crate) fn settings(host: &HostKeys<'_>, usual_dirs: &[PathBuf], parts: &Part
     let mut settings: Vec<Setting> =
         usual_dirs.iter().map(|folder| default(PLUGIN_DIRS, &folder.to_string_lossy())).collect();
     let consumed = host.registry.find(registry_type).and_then(Tree::as_map).into_iter().flat_map(Map::iter);
-    let consumed: Vec<_> = consumed.filter(|(name, _)| is_consumed(registry_type, name)).collect();
-    let flat_timeout = |name: &str| is_flat_timeout(registry_type, &kebab(name));
+    let consumed: Vec<_> = consumed.filter(|(name, _)| host.is_consumed(name)).collect();
+    let flat_timeout = |name: &str| host.is_flat_timeout(&kebab(name));
     for (name, tree) in host.registry.iter() {
-        let ours = [&HOST_KEYS[..], &HOST_SECTIONS].concat();
-        if ours.contains(&kebab(name).as_str()) || flat_timeout(name) {
+        let kebab_name = kebab(name);
+        let ours = HOST_KEYS.contains(&&*kebab_name) || host_section::is_one(host.sections, &kebab_name);
+        if ours || flat_timeout(name) {
             leaves("registry", name, tree, &[], &mut settings);
         }
     }

@@ -7,7 +7,8 @@ use registry_config::{ConfigError, kebab, slip_of};
 
 use super::keys::ROOT;
 use super::tree::Tree;
-use super::{former, profile, target};
+use super::{profile, target};
+use crate::compat::dolphinscheduler;
 
 /// How deep a section is looked for that stands below something else.
 const DEPTH: usize = 3;
@@ -19,7 +20,7 @@ pub(crate) fn refusal(path: &Path, documents: &[Tree], others: &[Tree], profiles
         return ConfigError::at(name, "is no section; did you mean registry? The file has none")
             .written_at(&tree.source);
     }
-    if let Some(refused) = all().find_map(|document| former::check_document(document).err()) {
+    if let Some(refused) = all().find_map(|document| dolphinscheduler::check_document(document).err()) {
         return refused;
     }
     let mut of_profiles = Vec::new();

@@ -14,8 +14,8 @@ mod beside;
 mod builder;
 mod environment;
 mod file;
-mod former;
 mod host_keys;
+mod host_section;
 mod json;
 mod keys;
 mod merged;
@@ -42,12 +42,15 @@ use registry_config::{ConfigError, ConfigKey, Source};
 
 pub use builder::SettingsBuilder;
 pub use host_keys::DisconnectStrategy;
+pub use host_section::HostSection;
 pub use merged::Setting;
 pub use section::Section;
 
 use environment::Variable;
-use host_keys::{HostKeys, NAMESPACE};
+use host_keys::{HostKeys, NAMESPACE, timeout_names};
 use placeholder::Placeholders;
+pub(crate) use tree::Tree;
+
 use tree::Map;
 
 pub(crate) type Result<T> = std::result::Result<T, ConfigError>;
@@ -77,10 +80,11 @@ pub struct Settings {
     usual_dirs: Vec<PathBuf>,
     plugin_sha256: Vec<(String, [u8; 32])>,
     operation_timeout: Duration,
-    session_timeout: Duration,
     base: PathBuf,
     /// All that is written below `registry`, merged.
     registry: Map,
+    /// What else is read below `registry`, whichever backend it has.
+    sections: Vec<HostSection>,
     /// Variables of the environment that only the plugin can know.
     variables: Vec<Variable>,
     /// What a placeholder may stand for, and the rest of the file.
@@ -116,7 +120,7 @@ impl Settings {
 
     /// Where the namespace is written, by the full name of the key; `None` if it is nowhere.
     pub fn namespace_origin(&self) -> Option<(String, &Source)> {
-        self.host_keys().consumed().find_map(|(name, origin)| (name == NAMESPACE).then_some(origin))
+        self.host_keys(&[]).consumed().find_map(|(name, origin)| (name == NAMESPACE).then_some(origin))
     }
 
     /// `registry.disconnect-strategy`, with the period that belongs to it.
@@ -156,10 +160,15 @@ impl Settings {
         self.operation_timeout
     }
 
-    /// The session timeout to ask for: `registry.<type>.session-timeout` (etcd: `ttl`), else
-    /// `registry.session-timeout`.
-    pub fn session_timeout(&self) -> Duration {
-        self.session_timeout
+    /// The session timeout to ask for: `registry.<type>.session-timeout`, or what the plugin calls it by the keys that
+    /// its metadata names (etcd: `ttl`), else `registry.session-timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig` if it is no duration, or none that is longer than nothing.
+    pub fn session_timeout(&self, keys: &[ConfigKey]) -> registry_api::Result<Duration> {
+        let registry = self.registry_of(keys)?;
+        Ok(HostKeys { registry: &registry, ..self.host_keys(keys) }.session_timeout()?)
     }
 
     /// The directory that relative paths in the configuration start from: the file's, else the working directory.
@@ -173,17 +182,27 @@ impl Settings {
     ///
     /// `InvalidConfig` for a key or an environment variable that nobody has and that looks like a slip.
     pub fn section(&self, keys: &[ConfigKey]) -> registry_api::Result<Section> {
-        let parts = self.parts(keys)?;
-        Ok(section::section(&self.host_keys(), parts))
+        let registry = self.registry_of(keys)?;
+        let host = HostKeys { registry: &registry, ..self.host_keys(keys) };
+        Ok(section::section(&host, self.parts(&host)?))
     }
 
     /// A section of what stands on the registry, whichever backend that has: `cluster` is `registry.cluster`.
     ///
     /// # Errors
     ///
-    /// `InvalidConfig` if it is written as anything but a map of keys.
+    /// `InvalidConfig` if it is written as anything but a map of keys, or was not
+    /// [registered](SettingsBuilder::section).
     pub fn host_section(&self, name: &str) -> registry_api::Result<Section> {
-        Ok(section::host_section(&self.host_keys(), name)?)
+        if !host_section::is_one(&self.sections, name) {
+            return Err(host_section::unregistered(name).into());
+        }
+        Ok(section::host_section(&self.host_keys(&[]), name)?)
+    }
+
+    /// The [registered](SettingsBuilder::section) sections of what stands on the registry.
+    pub fn host_sections(&self) -> &[HostSection] {
+        &self.sections
     }
 
     /// Every key that counts, sorted, with secrets hidden, given the keys that the plugin's metadata names.
@@ -192,8 +211,9 @@ impl Settings {
     ///
     /// As [`section`](Settings::section).
     pub fn merged(&self, keys: &[ConfigKey]) -> registry_api::Result<Vec<Setting>> {
-        let parts = self.parts(keys)?;
-        Ok(merged::settings(&self.host_keys(), &self.usual_dirs, &parts, keys))
+        let registry = self.registry_of(keys)?;
+        let host = HostKeys { registry: &registry, ..self.host_keys(keys) };
+        Ok(merged::settings(&host, &self.usual_dirs, &self.parts(&host)?, keys))
     }
 
     /// What is passed over although it may have been meant for the registry, and what is taken by default at a host's
@@ -207,12 +227,28 @@ impl Settings {
         warnings::all(self, keys)
     }
 
-    fn parts(&self, keys: &[ConfigKey]) -> Result<section::Parts> {
-        section::parts(&self.host_keys(), &self.variables, &self.placeholders, keys)
+    fn parts(&self, host: &HostKeys<'_>) -> Result<section::Parts> {
+        section::parts(host, &self.variables, &self.placeholders, host.keys)
     }
 
-    fn host_keys(&self) -> HostKeys<'_> {
-        HostKeys { registry: &self.registry, registry_type: &self.registry_type }
+    /// All that is written below `registry`, with the variables that the plugin's names for the session timeout make
+    /// keys of the host.
+    fn registry_of(&self, keys: &[ConfigKey]) -> Result<Map> {
+        let mut registry = self.registry.clone();
+        for name in timeout_names(keys) {
+            let Some(variable) = self.variables.iter().find(|variable| variable.path == [name]) else { continue };
+            if registry.find(name).is_some_and(|tree| matches!(tree.source.place(), Source::Set(_))) {
+                continue;
+            }
+            let mut tree = variable.tree();
+            self.placeholders.resolve(&format!("registry.{name}"), &mut tree)?;
+            registry.overlay(keys::single(&[name], tree));
+        }
+        Ok(registry)
+    }
+
+    fn host_keys<'a>(&'a self, keys: &'a [ConfigKey]) -> HostKeys<'a> {
+        HostKeys { registry: &self.registry, registry_type: &self.registry_type, keys, sections: &self.sections }
     }
 }
 
@@ -224,7 +260,6 @@ impl std::fmt::Debug for Settings {
             .field("namespace", &self.namespace)
             .field("plugin_dirs", &self.plugin_dirs)
             .field("operation_timeout", &self.operation_timeout)
-            .field("session_timeout", &self.session_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::Result;
 use super::environment::Variable;
-use super::former;
-use super::host_keys::{HOST_KEYS, HOST_SECTIONS, HostKeys, is_consumed, is_flat_timeout};
+use super::host_keys::{HOST_KEYS, HostKeys};
+use super::host_section;
 use super::placeholder::Placeholders;
 use super::tree::{Map, Shape, Tree};
+use crate::compat::dolphinscheduler;
 
 /// A part of the configuration as whoever it is for is handed it: a backend's plugin, or what stands on the registry.
 #[derive(Clone, Debug)]
@@ -125,11 +126,18 @@ pub(crate) fn parts(
     keys: &[ConfigKey],
 ) -> Result<Parts> {
     let mut nested = host.section()?.cloned().unwrap_or_default();
-    nested.retain(|name| !is_consumed(host.registry_type, name));
+    nested.retain(|name| !host.is_consumed(name));
     let mut flat = flat_keys(host, placeholders, keys)?;
     for variable in variables {
-        if variable.path.first().is_some_and(|name| knows(keys, name)) {
-            let path: Vec<&str> = variable.path.iter().map(String::as_str).collect();
+        let path: Vec<&str> = variable.path.iter().map(String::as_str).collect();
+        if matches!(*path, [name] if host.is_flat_timeout(name)) {
+            // It is among the host's keys by now.
+            continue;
+        }
+        if knows(keys, path[0]) {
+            if flat.at(&path).is_some_and(|tree| matches!(tree.source.place(), Source::Set(_))) {
+                continue;
+            }
             let mut tree = variable.tree();
             placeholders.resolve(&format!("registry.{}", path.join(".")), &mut tree)?;
             flat.overlay(super::keys::single(&path, tree));
@@ -146,8 +154,8 @@ fn flat_keys(host: &HostKeys<'_>, placeholders: &Placeholders, keys: &[ConfigKey
     let mut flat = Map::default();
     for (name, tree) in host.registry.iter() {
         let kebab_name = kebab(name);
-        let ours = HOST_KEYS.contains(&&*kebab_name) || is_flat_timeout(registry_type, &kebab_name);
-        if HOST_SECTIONS.contains(&&*kebab_name) {
+        let ours = HOST_KEYS.contains(&&*kebab_name) || host.is_flat_timeout(&kebab_name);
+        if host_section::is_one(host.sections, &kebab_name) {
             host.map(&kebab_name)?;
             continue;
         }
@@ -156,7 +164,7 @@ fn flat_keys(host: &HostKeys<'_>, placeholders: &Placeholders, keys: &[ConfigKey
         }
         let known = knows(keys, &kebab_name);
         if !known && !keys.is_empty() {
-            former::check(name, tree)?;
+            dolphinscheduler::check(name, tree)?;
         }
         if !known && tree.as_map().is_some() {
             // The section of another backend, which this one's host has no business with.
@@ -220,7 +228,7 @@ fn check_section_name(host: &HostKeys<'_>, name: &str, tree: &Tree) -> Result<()
     let meant = host.registry_type;
     // Names of the same length, because `etcd3` beside `etcd` is another backend's.
     let slip = kebab(name).len() == meant.len() && slip_of(name, [meant]).is_some();
-    if let Some(meant) = slip_of(name, HOST_SECTIONS) {
+    if let Some(meant) = slip_of(name, host.sections.iter().map(|section| section.name)) {
         let problem = format!("is no section; did you mean registry.{meant}?");
         return Err(ConfigError::at(format!("registry.{name}"), problem).written_at(&tree.source));
     }
@@ -244,13 +252,7 @@ fn check_variable_name(registry_type: &str, variable: &Variable, keys: &[ConfigK
                 variable.name
             )))
         }
-        None => match former::below_registry(&written) {
-            Some(now) if !keys.is_empty() => Err(ConfigError::new(format!(
-                "environment variable {}: is a name of DolphinScheduler 2.0; it is {} now",
-                variable.name,
-                former::in_environment(now)
-            ))),
-            _ => Ok(()),
-        },
+        None if keys.is_empty() => Ok(()),
+        None => dolphinscheduler::check_variable(&variable.name, &written),
     }
 }

@@ -86,6 +86,13 @@ impl Map {
         self.position(name).map(|at| &self.0[at].1)
     }
 
+    /// The tree at a path of names.
+    pub(crate) fn at(&self, path: &[&str]) -> Option<&Tree> {
+        let (name, rest) = path.split_first()?;
+        let tree = self.find(name)?;
+        if rest.is_empty() { Some(tree) } else { tree.as_map()?.at(rest) }
+    }
+
     pub(crate) fn find_mut(&mut self, name: &str) -> Option<&mut Tree> {
         self.position(name).map(|at| &mut self.0[at].1)
     }

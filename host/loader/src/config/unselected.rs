@@ -2,7 +2,8 @@
 
 use registry_config::{ConfigKey, kebab};
 
-use super::host_keys::{self, HOST_KEYS, HOST_SECTIONS, HostKeys};
+use super::host_keys::{self, HOST_KEYS, HostKeys};
+use super::host_section;
 use super::section::knows;
 use super::tree::Shape;
 use super::{Settings, keys, warnings};
@@ -18,12 +19,12 @@ impl Settings {
     pub fn unselected(&self, keys: &[ConfigKey]) -> Vec<String> {
         let known = |name: &str| knows(keys, &kebab(name));
         let has_section = |backend: &str| {
-            self.registry.find(backend).is_some_and(|tree| host_keys::is_foreign(&self.registry_type, backend, tree))
+            self.registry.find(backend).is_some_and(|tree| self.host_keys(&[]).is_foreign(backend, tree))
         };
         let has_variable = |backend: &str| {
             let others =
                 self.variables.iter().filter(|variable| !variable.path.first().is_some_and(|name| known(name)));
-            others.into_iter().any(|variable| variable.place(backend).is_some())
+            others.into_iter().any(|variable| variable.place(backend, &self.sections).is_some())
         };
         let mut installed = warnings::installed(self);
         installed.retain(|backend| *backend != self.registry_type && !known(backend));
@@ -41,10 +42,12 @@ impl Settings {
         let mut registry = self.registry.clone();
         registry.retain(|key| {
             let key = kebab(key);
-            (HOST_KEYS.contains(&&*key) && key != host_keys::TYPE) || HOST_SECTIONS.contains(&&*key) || key == name
+            (HOST_KEYS.contains(&&*key) && key != host_keys::TYPE)
+                || host_section::is_one(&self.sections, &key)
+                || key == name
         });
         for variable in &self.variables {
-            if let Some(path) = variable.place(name) {
+            if let Some(path) = variable.place(name, &self.sections) {
                 let path: Vec<&str> = path.iter().map(String::as_str).collect();
                 registry.overlay(keys::single(&path, variable.tree()));
             }
@@ -52,11 +55,11 @@ impl Settings {
         if let Some(section) = registry.find_mut(name).filter(|tree| matches!(tree.shape, Shape::Map(_))) {
             self.placeholders.resolve(&format!("registry.{name}"), section)?;
         }
-        let host = HostKeys { registry: &registry, registry_type: name };
+        let host = HostKeys { registry: &registry, registry_type: name, ..self.host_keys(&[]) };
         host.section()?;
+        host.session_timeout()?;
         Ok(Settings {
             namespace: host.namespace()?,
-            session_timeout: host.session_timeout()?,
             registry_type: name.to_owned(),
             variables: Vec::new(),
             warnings: Vec::new(),

@@ -3,7 +3,6 @@
 use registry_config::ConfigKey;
 
 use super::Settings;
-use super::host_keys::is_foreign;
 use super::section::knows;
 use crate::plugin;
 
@@ -12,7 +11,7 @@ pub(crate) fn all(settings: &Settings, keys: &[ConfigKey]) -> Vec<String> {
     let registry_type = &settings.registry_type;
     let known = |name: &str| knows(keys, &registry_config::kebab(name));
     let sections =
-        settings.registry.iter().filter(|(name, tree)| is_foreign(registry_type, name, tree) && !known(name));
+        settings.registry.iter().filter(|(name, tree)| settings.host_keys(keys).is_foreign(name, tree) && !known(name));
     let sections: Vec<_> = sections.collect();
     let variables = settings.variables.iter().filter(|variable| !variable.path.first().is_some_and(|name| known(name)));
     let variables: Vec<_> = variables.collect();
@@ -31,7 +30,7 @@ pub(crate) fn all(settings: &Settings, keys: &[ConfigKey]) -> Vec<String> {
     }
     for variable in variables {
         // Such a one is checked when its backend is chosen, and by `config check`.
-        if !installed.iter().any(|backend| variable.place(backend).is_some()) {
+        if !installed.iter().any(|backend| variable.place(backend, &settings.sections).is_some()) {
             warnings.push(format!(
                 "environment variable {} is passed over: it names no key of the registry, of {registry_type} or of another \
                  installed plugin",

@@ -1,6 +1,6 @@
 //! What a plugin says of itself.
 
-use registry_abi::RawAbout;
+use registry_abi::{ALIAS, RawAbout};
 use registry_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,10 @@ impl Metadata {
     ///
     /// What is wrong and what to do.
     pub(crate) fn new(about: RawAbout, api_version: String) -> Result<Self, String> {
+        let aliases: Vec<(&str, &str)> =
+            about.more.iter().filter(|more| more.0 == ALIAS).filter_map(|more| more.1.split_once('=')).collect();
+        let alias_of =
+            |name: &str| aliases.iter().find(|(alias, _)| *alias == name).map(|(_, of)| (*of).to_owned().into());
         let metadata = Metadata {
             name: about.name.into(),
             version: about.version.into(),
@@ -45,12 +49,12 @@ impl Metadata {
                 .keys
                 .into_iter()
                 .map(|key| ConfigKey {
+                    alias_of: alias_of(&key.name),
                     name: key.name.into_string().into(),
                     kind: key.kind.into_string().into(),
                     default: key.default.into_string().into(),
                     doc: key.doc.into_string().into(),
                     secret: key.secret,
-                    alias_of: None,
                 })
                 .collect(),
         };

@@ -116,19 +116,20 @@ impl Registry {
         let keys = &plugin.metadata().keys;
         let section = settings.section(keys)?;
         warn(&settings, keys);
+        let session_timeout = settings.session_timeout(keys)?;
         let options = RawOptions {
             config: section.json().to_string().into(),
             prefix: section.prefix().into(),
             base: settings.base().to_string_lossy().into_owned().into(),
             namespace: settings.namespace().into(),
-            session_timeout: settings.session_timeout().into(),
+            session_timeout: session_timeout.into(),
             operation_timeout: settings.operation_timeout().into(),
             more: limit.map(asked).into_iter().collect(),
         };
         let session = Arc::new(Hearing::new(plugin.name(), settings.disconnect_strategy().limit(), runtime.clone()));
         let layers = Arc::new(Layers::new(plugin.name(), runtime.clone()));
         let opening = plugin.root().connect()(options, session::host_end(plugin.name(), Arc::clone(&session), tried));
-        let within = opening_timeout(&settings);
+        let within = opening_timeout(session_timeout, &settings);
         let within = limit.map_or(within, |limit| limit.min(within));
         let connection =
             layers.run(Operation::Open, None, Some(within), opening).await.map_err(|error| section.locate(error))?;
@@ -302,8 +303,8 @@ async fn load(settings: Settings) -> Result<(Settings, Plugin)> {
 
 /// Behind the plugin's own connection timeout, which it alone knows: a session that takes longer than it would last
 /// without contact, and longer than a minute, is not worth waiting for.
-fn opening_timeout(settings: &Settings) -> Duration {
-    (settings.session_timeout() + settings.operation_timeout()).max(Duration::from_secs(60))
+fn opening_timeout(session_timeout: Duration, settings: &Settings) -> Duration {
+    (session_timeout + settings.operation_timeout()).max(Duration::from_secs(60))
 }
 
 /// How long opening may take, as a plugin is told.

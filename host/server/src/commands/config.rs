@@ -2,7 +2,6 @@
 
 use clap::{Args, Subcommand};
 use futures_util::FutureExt as _;
-use registry_cluster::Options;
 use registry_host::{ErrorKind, Plugin, Registry, Settings, Source};
 use serde_json::json;
 
@@ -43,9 +42,10 @@ async fn check(context: &mut Context) -> Done {
     // The plugin says which of its keys are secret.
     let plugin = Plugin::named(registry_type, settings.plugin_dirs(), settings.plugin_sha256(registry_type))?;
     let keys = &plugin.metadata().keys;
-    let merged = [settings.merged(keys)?, Options::written_for_roles(&settings)?].concat();
-    // What it comes to is the servers' business; here it only has to be right.
-    Options::of(&settings)?;
+    let mut merged = settings.merged(keys)?;
+    for section in settings.host_sections() {
+        merged.extend((section.check)(&settings)?);
+    }
     let widest = merged.iter().map(|setting| setting.key.chars().count() + setting.value.chars().count()).max();
     let widest = widest.unwrap_or_default().min(WIDEST);
     for setting in &merged {

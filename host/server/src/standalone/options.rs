@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry_cluster::Options;
+use registry_cluster::{Options, SECTION};
 use registry_host::{Result, Settings};
 
 /// How often they beat if nothing is written: somebody is watching.
@@ -14,7 +14,7 @@ const FEW: u16 = 100;
 /// What `registry.cluster` says, with another default for how often a few servers beat.
 pub(super) fn of(settings: &Settings, servers: u16) -> Result<Options> {
     let mut options = Options::of(settings)?;
-    let section = settings.host_section("cluster")?;
+    let section = settings.host_section(SECTION.name)?;
     if servers <= FEW && section.origin("registry.cluster.max-heartbeat-interval").is_none() {
         options.max_heartbeat_interval = BEAT_EVERY;
     }
@@ -33,15 +33,22 @@ mod tests {
 
     #[test]
     fn a_few_servers_beat_every_second_unless_it_is_written_how_often() {
-        assert_eq!(interval(Settings::builder(), FEW), Duration::from_secs(1));
-        assert_eq!(interval(Settings::builder(), FEW + 1), Options::default().max_heartbeat_interval);
-        assert_eq!(interval(Settings::builder().set("registry.cluster.host-weight=5"), 1), Duration::from_secs(1));
+        assert_eq!(interval(Settings::builder().section(SECTION), FEW), Duration::from_secs(1));
+        assert_eq!(interval(Settings::builder().section(SECTION), FEW + 1), Options::default().max_heartbeat_interval);
+        assert_eq!(
+            interval(Settings::builder().section(SECTION).set("registry.cluster.host-weight=5"), 1),
+            Duration::from_secs(1)
+        );
         for key in ["registry.cluster.max-heartbeat-interval", "registry.cluster.maxHeartbeatInterval"] {
             for servers in [1, FEW + 1] {
-                assert_eq!(interval(Settings::builder().set_value(key, "7s"), servers), Duration::from_secs(7));
+                assert_eq!(
+                    interval(Settings::builder().section(SECTION).set_value(key, "7s"), servers),
+                    Duration::from_secs(7)
+                );
             }
         }
-        let written = Settings::builder().environment([("REGISTRY_CLUSTER__MAX_HEARTBEAT_INTERVAL", "10s")]);
+        let written =
+            Settings::builder().section(SECTION).environment([("REGISTRY_CLUSTER__MAX_HEARTBEAT_INTERVAL", "10s")]);
         assert_eq!(interval(written, 1), Duration::from_secs(10));
     }
 }

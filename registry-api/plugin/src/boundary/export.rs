@@ -1,8 +1,8 @@
 //! What [`export_plugin!`](crate::export_plugin) expands to.
 
 use registry_abi::{
-    Connection, FfiFuture, Host, RResult, RSlice, RVec, RawCheckKind, RawConfigKey, RawError, RawOperationKind,
-    RawOptions, Root,
+    ALIAS, Connection, FfiFuture, Host, RResult, RSlice, RString, RawCheckKind, RawConfigKey, RawError,
+    RawOperationKind, RawOptions, Root, Tuple2,
 };
 pub use registry_abi::{LibHeader, RawAbout, RootModuleResult, RootRef, construct, header};
 
@@ -11,7 +11,7 @@ use super::{
     connection::{claimed, lacking},
 };
 use crate::{
-    Backend,
+    Backend, ConfigKey,
     config::{Section, WORKER_THREADS},
 };
 
@@ -40,6 +40,9 @@ pub fn linked<B: Backend>(panic_unwind: bool, about: extern "C" fn() -> RawAbout
 
 /// What a plugin says of itself.
 pub fn about<B: Backend>(package: Package) -> RawAbout {
+    let mut keys = B::Config::keys();
+    keys.push(WORKER_THREADS);
+    keys.extend(B::SESSION_TIMEOUT.map(session_timeout));
     RawAbout {
         name: B::NAME.into(),
         version: package.version.into(),
@@ -47,18 +50,28 @@ pub fn about<B: Backend>(package: Package) -> RawAbout {
         homepage: package.homepage.into(),
         rustc: env!("REGISTRY_RUSTC").into(),
         lacking: lacking(&claimed(B::claims)),
-        keys: B::Config::keys()
-            .iter()
-            .chain([&WORKER_THREADS])
-            .map(|key| RawConfigKey {
-                name: (&*key.name).into(),
-                kind: (&*key.kind).into(),
-                default: (&*key.default).into(),
-                doc: (&*key.doc).into(),
-                secret: key.secret,
-            })
-            .collect(),
-        more: RVec::new(),
+        more: keys.iter().filter_map(alias).collect(),
+        keys: keys.iter().map(raw).collect(),
+    }
+}
+
+fn session_timeout(name: &'static str) -> ConfigKey {
+    let key = ConfigKey::new(name, "duration", "", "another name of session-timeout, the registry's or this section's");
+    ConfigKey { alias_of: Some("session-timeout".into()), ..key }
+}
+
+fn alias(key: &ConfigKey) -> Option<Tuple2<RString, RString>> {
+    let of = key.alias_of.as_ref()?;
+    Some(Tuple2(ALIAS.into(), format!("{}={of}", key.name).into()))
+}
+
+fn raw(key: &ConfigKey) -> RawConfigKey {
+    RawConfigKey {
+        name: (&*key.name).into(),
+        kind: (&*key.kind).into(),
+        default: (&*key.default).into(),
+        doc: (&*key.doc).into(),
+        secret: key.secret,
     }
 }
 

@@ -6,7 +6,7 @@ mod taking;
 use std::time::Duration;
 
 use registry_chaos::history::Event;
-use registry_cluster::{Cluster, Incarnation, MemberFilter, Options, Role};
+use registry_cluster::{Cluster, Incarnation, MemberFilter, Options, Role, SECTION};
 use registry_conformance::pace;
 use registry_host::Registry;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
@@ -86,7 +86,7 @@ async fn live(arguments: Arguments, log: Log, seeing: watch::Sender<Option<Clust
 async fn open(arguments: &Arguments) -> registry_host::Result<Cluster> {
     // Some wait for another session, some stop and begin anew.
     let strategy = if arguments.number.is_multiple_of(2) { "wait" } else { "stop" };
-    let settings = settings(arguments).set_value("registry.disconnect-strategy", strategy);
+    let settings = settings(arguments).section(SECTION).set_value("registry.disconnect-strategy", strategy);
     let settings = settings.set_value("registry.cluster.max-heartbeat-interval", "500ms").build()?;
     let options = Options::of(&settings)?;
     Cluster::open(Registry::open(settings).await?, options).await

@@ -1,7 +1,7 @@
 use super::*;
 
 fn with<const N: usize>(variables: [(&str, &str); N]) -> SettingsBuilder {
-    Settings::builder().environment(variables)
+    Settings::builder().section(CLUSTER).environment(variables)
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn variables_name_the_hosts_keys_and_the_sections() {
     .build()
     .unwrap();
     assert_eq!(settings.registry_type(), "etcd");
-    assert_eq!(settings.session_timeout().as_secs(), 9);
+    assert_eq!(settings.session_timeout(&ETCD).unwrap().as_secs(), 9);
     let expected = serde_json::json!({
         "endpoints": "a:1, b:2", "retry-delay": "60ms", "tls": {"ca-file": "ca", "key-file": "key"}
     });

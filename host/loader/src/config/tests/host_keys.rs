@@ -6,10 +6,10 @@ fn the_sections_namespace_and_session_timeout_go_before_the_general_ones() {
         "registry:\n  type: zookeeper\n  namespace: general\n  session-timeout: 30s\n  zookeeper: {namespace: near/er, session-timeout: 60s}\n",
     );
     assert_eq!(file.settings().namespace(), "near/er");
-    assert_eq!(file.settings().session_timeout().as_secs(), 60);
+    assert_eq!(file.settings().session_timeout(&ETCD).unwrap().as_secs(), 60);
     let memory = file.builder().set("registry.type=memory").build().unwrap();
     assert_eq!(memory.namespace(), "general");
-    assert_eq!(memory.session_timeout().as_secs(), 30);
+    assert_eq!(memory.session_timeout(&ETCD).unwrap().as_secs(), 30);
 }
 
 #[test]
@@ -21,11 +21,14 @@ fn etcds_ttl_is_its_session_timeout() {
         ("{type: memory, session-timeout: 9s}", 9),
     ] {
         let settings = Written::yaml(&format!("registry: {text}")).settings();
-        assert_eq!(settings.session_timeout().as_secs(), seconds, "{text}");
+        assert_eq!(settings.session_timeout(&ETCD).unwrap().as_secs(), seconds, "{text}");
         assert_eq!(settings.section(&ETCD).unwrap().json(), &serde_json::json!({}), "{text}");
     }
     let environment = [("REGISTRY_TYPE", "etcd"), ("REGISTRY_TTL", "5s")];
-    assert_eq!(Settings::builder().environment(environment).build().unwrap().session_timeout().as_secs(), 5);
+    assert_eq!(
+        Settings::builder().environment(environment).build().unwrap().session_timeout(&ETCD).unwrap().as_secs(),
+        5
+    );
     let memory = Written::yaml("registry: {ttl: 5s}").settings();
     assert_eq!(memory.section(&[]).unwrap().json(), &serde_json::json!({"ttl": "5s"}));
 }

@@ -26,5 +26,14 @@ fn a_section_of_the_hosts_is_a_map_of_its_own_name() {
     }
     let slip = Written::yaml("registry: {type: etcd, clutser: {host-weight: 1}}").settings();
     assert_says(&slip.section(&ETCD).unwrap_err().to_string(), &["registry.clutser", "registry.cluster?"]);
-    assert_says(&refusal(Settings::builder().set("registry.type=cluster")), &["registry.type", "memory or etcd"]);
+    assert_says(
+        &refusal(Settings::builder().section(CLUSTER).set("registry.type=cluster")),
+        &["registry.type", "memory or etcd"],
+    );
+}
+
+#[test]
+fn a_section_that_nobody_registered_is_not_read_as_if_it_were_empty() {
+    let settings = Settings::builder().set("registry.cluster.host-weight=7").build().unwrap();
+    assert_says(&settings.host_section("cluster").unwrap_err().to_string(), &["registry.cluster", "not registered"]);
 }

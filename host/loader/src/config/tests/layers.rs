@@ -12,7 +12,7 @@ fn nothing_written_gives_the_defaults() {
     assert_eq!(settings.namespace(), "dolphinscheduler");
     assert_eq!(settings.disconnect_strategy(), DisconnectStrategy::Stop { grace: Duration::ZERO });
     assert_eq!(settings.operation_timeout().as_secs(), 5);
-    assert_eq!(settings.session_timeout().as_secs(), 30);
+    assert_eq!(settings.session_timeout(&ETCD).unwrap().as_secs(), 30);
     assert_eq!(settings.plugin_sha256("memory"), None);
     let beside = std::env::current_exe().unwrap().parent().unwrap().to_owned();
     let installed = beside.parent().unwrap().join("lib/registry/plugins");

@@ -18,10 +18,11 @@ mod targets;
 mod warnings;
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use registry_config::ConfigKey;
 
-use super::{Settings, SettingsBuilder};
+use super::{HostSection, Settings, SettingsBuilder};
 
 /// A configuration file that goes with the test.
 struct Written {
@@ -45,7 +46,7 @@ impl Written {
     }
 
     fn builder(&self) -> SettingsBuilder {
-        Settings::builder().file(self.path())
+        Settings::builder().section(CLUSTER).file(self.path())
     }
 
     fn settings(&self) -> Settings {
@@ -58,15 +59,20 @@ impl Written {
     }
 }
 
-const ETCD: [ConfigKey; 7] = [
-    key("endpoints"),
-    key("user"),
-    key("password").secret(),
-    key("pin").secret(),
-    key("retry-delay"),
-    key("tls.ca-file"),
-    key("tls.key-file"),
-];
+static ETCD: LazyLock<Vec<ConfigKey>> = LazyLock::new(|| {
+    vec![
+        key("endpoints"),
+        key("user"),
+        key("password").secret(),
+        key("pin").secret(),
+        key("retry-delay"),
+        key("tls.ca-file"),
+        key("tls.key-file"),
+        ConfigKey { alias_of: Some("session-timeout".into()), ..key("ttl") },
+    ]
+});
+
+const CLUSTER: HostSection = HostSection { name: "cluster", keys: Vec::new, check: |_| Ok(Vec::new()) };
 
 const fn key(name: &'static str) -> ConfigKey {
     ConfigKey::new(name, "", "", "")

@@ -24,7 +24,7 @@ fn the_hosts_keys_read_the_same_in_camel_case() {
     ));
     let settings = file.settings();
     assert_eq!(settings.operation_timeout().as_secs(), 1);
-    assert_eq!(settings.session_timeout().as_secs(), 2);
+    assert_eq!(settings.session_timeout(&ETCD).unwrap().as_secs(), 2);
     assert_eq!(settings.plugin_dirs(), [PathBuf::from("/p")]);
     assert_eq!(settings.plugin_sha256("memory"), Some(&[0xab; 32]));
 }

@@ -74,7 +74,7 @@ fn they_are_read_in_every_layer_and_wherever_a_key_stands() {
     let builder = file.builder().environment(environment).set("registry.etcd.password=${P}");
     let settings = builder.build().unwrap();
     assert_eq!(
-        (settings.registry_type(), settings.namespace(), settings.session_timeout().as_secs()),
+        (settings.registry_type(), settings.namespace(), settings.session_timeout(&ETCD).unwrap().as_secs()),
         ("etcd", "name/x", 7)
     );
     assert_eq!(settings.plugin_dirs(), [PathBuf::from("/plugins"), file.folder.path().join("name")]);

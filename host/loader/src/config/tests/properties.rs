@@ -39,7 +39,7 @@ fn a_server_of_dolphinscheduler_reads_unchanged() {
          registry.zookeeper.session-timeout=30000\n#---\nspring.config.activate.on-profile=red\nregistry.zookeeper.namespace=red\n",
     );
     let settings = file.settings();
-    assert_eq!((settings.namespace(), settings.session_timeout().as_secs()), ("blue", 30));
+    assert_eq!((settings.namespace(), settings.session_timeout(&ETCD).unwrap().as_secs()), ("blue", 30));
     let expected = serde_json::json!({"connect-string": "a:2181,", "retryPolicy": {"max-retries": "5"}});
     assert_eq!(settings.section(&[]).unwrap().json(), &expected);
     assert_eq!(file.builder().profile("red").build().unwrap().namespace(), "red");

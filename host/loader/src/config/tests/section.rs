@@ -122,7 +122,7 @@ fn the_section_of_another_backend_can_be_read_as_if_it_were_chosen() {
     assert_eq!(settings.unselected(&ETCD), ["my-store", "zookeeper"]);
     let zookeeper = settings.of_backend("zookeeper").unwrap();
     assert_eq!(
-        (zookeeper.registry_type(), zookeeper.namespace(), zookeeper.session_timeout().as_secs()),
+        (zookeeper.registry_type(), zookeeper.namespace(), zookeeper.session_timeout(&ETCD).unwrap().as_secs()),
         ("zookeeper", "z", 7)
     );
     let section = zookeeper.section(&[key("digest"), key("sync-reads")]).unwrap();

@@ -17,13 +17,19 @@ targets:
 fn the_keys_of_a_target_go_over_those_that_all_have() {
     let file = Written::yaml(SEVERAL);
     let prod = file.builder().target("prod").build().unwrap();
-    assert_eq!((prod.registry_type(), prod.namespace(), prod.session_timeout().as_secs()), ("etcd", "p", 20));
+    assert_eq!(
+        (prod.registry_type(), prod.namespace(), prod.session_timeout(&ETCD).unwrap().as_secs()),
+        ("etcd", "p", 20)
+    );
     let endpoints = prod.section(&ETCD).unwrap().json()["endpoints"].clone();
     assert_eq!(endpoints, "10.0.0.1:2379");
     let test = file.builder().target("test").set("registry.namespace=t").build().unwrap();
-    assert_eq!((test.registry_type(), test.namespace(), test.session_timeout().as_secs()), ("memory", "t", 7));
+    assert_eq!(
+        (test.registry_type(), test.namespace(), test.session_timeout(&ETCD).unwrap().as_secs()),
+        ("memory", "t", 7)
+    );
     let none = file.builder().build().unwrap();
-    assert_eq!((none.registry_type(), none.session_timeout().as_secs()), ("memory", 20));
+    assert_eq!((none.registry_type(), none.session_timeout(&ETCD).unwrap().as_secs()), ("memory", 20));
     let flat = Written::new("r.properties", "targets.prod.type=etcd\ntargets.prod.etcd.tls.ca-file=/ca.pem\n");
     let prod = flat.builder().target("prod").build().unwrap();
     assert_eq!(prod.section(&ETCD).unwrap().json()["tls"]["ca-file"], "/ca.pem");

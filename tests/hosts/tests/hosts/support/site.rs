@@ -110,7 +110,7 @@ impl Site {
 
     /// The cluster as this process sees it.
     pub(crate) async fn observer(&self) -> Cluster {
-        let settings = Settings::builder().plugin_dir(beside());
+        let settings = Settings::builder().section(registry_cluster::SECTION).plugin_dir(beside());
         let settings =
             self.settings(self.server.member().address()).iter().fold(settings, |settings, set| settings.set(set));
         let settings = settings.build().expect("settings");

@@ -1,9 +1,13 @@
-//! Names that older releases of DolphinScheduler gave to what has another name now.
+//! DolphinScheduler: where it keeps its registry, and the names that its older releases gave to what has another now.
+
+use std::ffi::OsStr;
 
 use registry_config::ConfigError;
 
-use super::Result;
-use super::tree::Tree;
+use crate::config::{Result, Tree};
+
+/// The namespace where none is written.
+pub(crate) const NAMESPACE: &str = "dolphinscheduler";
 
 const CONNECT_STRING: &str = "registry.zookeeper.connect-string (etcd: registry.etcd.endpoints)";
 
@@ -34,16 +38,16 @@ const ZOOKEEPER: [(&str, &str); 8] = [
 ];
 
 /// The variables of releases 1.x that say where the registry is; they have another prefix than ours.
-pub(crate) const VARIABLES: [&str; 2] = ["ZOOKEEPER_QUORUM", "ZOOKEEPER_ROOT"];
+const VARIABLES: [&str; 2] = ["ZOOKEEPER_QUORUM", "ZOOKEEPER_ROOT"];
 
 /// What a key below `registry` is now, its parts joined by dots, dashes or both.
-pub(crate) fn below_registry(path: &str) -> Option<&'static str> {
+fn below_registry(path: &str) -> Option<&'static str> {
     let path = path.replace('.', "-");
     BELOW_REGISTRY.iter().find(|(former, _)| *former == path).map(|(_, now)| *now)
 }
 
 /// The same in the environment's spelling.
-pub(crate) fn in_environment(now: &str) -> String {
+fn in_environment(now: &str) -> String {
     let mut spelt = now.to_owned();
     while let Some(at) = spelt.find("registry.") {
         let end = spelt[at..].find([' ', ',', ')']).map_or(spelt.len(), |length| at + length);
@@ -80,4 +84,26 @@ pub(crate) fn check_document(document: &Tree) -> Result<()> {
         }
     });
     refused.map_or(Ok(()), Err)
+}
+
+/// Refuses a variable that an older release knew, by what stands after `REGISTRY_` in it.
+pub(crate) fn check_variable(name: &str, path: &str) -> Result<()> {
+    match below_registry(path) {
+        Some(now) => Err(ConfigError::new(format!(
+            "environment variable {name}: is a name of DolphinScheduler 2.0; it is {} now",
+            in_environment(now)
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses the variables that say where the registry of releases 1.x is.
+pub(crate) fn check_environment<'a>(mut names: impl Iterator<Item = &'a OsStr>) -> Result<()> {
+    match names.find_map(|name| VARIABLES.into_iter().find(|former| name == *former)) {
+        Some(name) => Err(ConfigError::new(format!(
+            "environment variable {name}: is a name of DolphinScheduler 1.3; now it is REGISTRY_TYPE=zookeeper, with \
+             REGISTRY_ZOOKEEPER_CONNECT_STRING and REGISTRY_NAMESPACE"
+        ))),
+        None => Ok(()),
+    }
 }
