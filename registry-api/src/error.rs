@@ -47,7 +47,7 @@ kinds! {
     HasChildren,
     /// An ephemeral entry can't have children.
     EphemeralParent,
-    /// The write was applied, but the entry it was conditional on had been deleted and made anew (3.7).
+    /// The write was applied, but the entry it was conditional on had been deleted and recreated (3.7).
     VersionRace,
     /// The lock was not acquired: someone else holds it, or the limit ran out.
     NotAcquired,

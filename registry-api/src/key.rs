@@ -125,7 +125,7 @@ impl fmt::Display for InvalidKey {
         // A key can be long and hold control characters: show its beginning, escaped.
         let shown: String = self.key.chars().take(80).collect();
         let more = if shown.len() < self.key.len() { "…" } else { "" };
-        write!(f, "{shown:?}{more} is no key: {}", self.reason)
+        write!(f, "{shown:?}{more} is not a valid key: {}", self.reason)
     }
 }
 

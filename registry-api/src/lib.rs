@@ -1,7 +1,7 @@
 //! The registry contract's words in plain Rust.
 //!
-//! Hosts and plugins both speak these types. What each operation promises stands in the [`contract`], clause by clause; the
-//! numbers in brackets are its. The crate knows no runtime and no ABI.
+//! Hosts and plugins both speak these types. What each operation promises stands in the [`contract`], clause by clause;
+//! the numbers in brackets are its. The crate knows no runtime and no ABI.
 
 #![forbid(unsafe_code)]
 

@@ -282,7 +282,7 @@ async fn servers_that_have_stopped_do_not_come_back_with_the_next_session() {
         ending.of(one.registry()).await;
         join_all(members.iter().map(stopped)).await;
         let left = async || keys_below(observer.registry(), "/nodes").await;
-        // Those that were made anew before they were released go; none comes after that.
+        // Those that were recreated before they were released go; none comes after that.
         let gone = async || {
             for _ in 0..50 {
                 one.registry().put("/later", "").await.expect("a put");

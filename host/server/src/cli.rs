@@ -92,7 +92,7 @@ pub(crate) struct Options {
     /// The servers, as the backend's plugin takes them: 10.0.0.1:2379,10.0.0.2:2379
     #[arg(long, value_name = "SERVERS")]
     pub(crate) endpoints: Option<String>,
-    /// What goes before every key: the same as --set registry.namespace=NAMESPACE
+    /// A prefix of every key: the same as --set registry.namespace=NAMESPACE
     #[arg(long, value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
     /// Sets a key over file and environment, such as registry.type=etcd; may be repeated

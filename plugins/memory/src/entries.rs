@@ -157,7 +157,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Removes one entry and gives how many went.
+    /// Removes one entry and gives the number of deleted entries.
     pub(crate) fn delete(&mut self, place: String) -> Result<u64, Refusal> {
         if self.entries.find(&place).is_none() {
             return Ok(0);
@@ -169,7 +169,7 @@ impl Writing<'_> {
         Ok(1)
     }
 
-    /// Removes an entry with all below it and gives how many went.
+    /// Removes an entry with all below it and gives the number of deleted entries.
     pub(crate) fn delete_recursive(&mut self, place: &str) -> u64 {
         let places: Vec<String> = self.entries.own(place).chain(self.entries.below(place)).map(str::to_owned).collect();
         self.remove(places)

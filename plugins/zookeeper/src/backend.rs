@@ -27,8 +27,8 @@ use crate::{
 ///
 /// # Behavior
 ///
-/// Dropped without [`close`](Backend::close), as when its client crashes, nothing more is sent, and what the session owns
-/// goes when its timeout has passed.
+/// Dropped without [`close`](Backend::close), as when its client crashes, nothing more is sent, and what the session
+/// owns goes when its timeout has passed.
 pub struct Zookeeper {
     pub(crate) paths: Arc<Paths>,
     pub(crate) session: Arc<Session>,
@@ -60,7 +60,7 @@ impl Backend for Zookeeper {
         Capabilities::all()
             .without(Capability::SnapshotLists, "each entry is as it was at some moment of the call")
             .without(Capability::AtomicRecursiveDelete, "from the leaves up, until nothing is left; at once while it fits one request and nobody writes below meanwhile")
-            .without(Capability::ExactVersions, "a check may pass wrongly if the entry was deleted, made anew and written as often as before, between the read and the write")
+            .without(Capability::ExactVersions, "a check may pass wrongly if the entry was deleted, recreated and written as often as before, between the read and the write")
             .without(Capability::StableCreated, "a put that changes the mode or the owner makes the entry anew")
     }
 

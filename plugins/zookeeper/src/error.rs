@@ -21,8 +21,8 @@ pub(crate) enum Effect {
 ///
 /// # Behavior
 ///
-/// What the server refused was not applied. What broke off may have been, whatever the client calls it: a request that it
-/// had not sent yet ends the same way as one whose answer was lost.
+/// What the server refused was not applied. What broke off may have been, whatever the client calls it: a request that
+/// it had not sent yet ends the same way as one whose answer was lost.
 fn translate(error: ZkError, effect: Effect) -> Error {
     let refused = |kind, message: &str| Error::new(kind, message).with_outcome(Outcome::NotApplied);
     let translated = match &error {

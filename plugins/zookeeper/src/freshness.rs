@@ -21,8 +21,8 @@ impl Freshness {
         Freshness(configured)
     }
 
-    /// Sends ahead what must be answered before a read is: whatever is sent on this connection afterwards sees all that the
-    /// servers had agreed on by then.
+    /// Sends ahead what must be answered before a read is: whatever is sent on this connection afterwards sees all that
+    /// the servers had agreed on by then.
     pub(crate) fn ahead(self, client: &Client) -> Ahead<'_> {
         Ahead(match self.0 {
             None => None,
@@ -59,8 +59,8 @@ impl Ahead<'_> {
     }
 }
 
-/// A Txn that changes nothing: the servers put it in order among all writes, as they don't a `sync`, so that only a leader which a
-/// quorum still follows can answer it.
+/// A Txn that changes nothing: the servers put it in order among all writes, as they don't a `sync`, so that only a
+/// leader which a quorum still follows can answer it.
 pub(crate) fn agree(client: &Client) -> impl Future<Output = Result<(), ZkError>> + Send + '_ {
     let mut writer = client.new_multi_writer();
     let added = writer.add_check_version("/", -1);

@@ -1,8 +1,8 @@
 //! The ZooKeeper registry backend.
 //!
-//! A key is the path `/<namespace><key>`, below the connect string's chroot. Everything hangs on the one session of one client. A Txn is a `multi`, and
-//! what it rests on is checked in it. A watch is told of what the server says has changed, but what it tells is what it
-//! then reads: events are hints, and some are lost with a connection.
+//! A key is the path `/<namespace><key>`, below the connect string's chroot. Everything hangs on the one session of one
+//! client. A Txn is a `multi`, and what it rests on is checked in it. A watch is told of what the server says has
+//! changed, but what it tells is what it then reads: events are hints, and some are lost with a connection.
 
 #![forbid(unsafe_code)]
 

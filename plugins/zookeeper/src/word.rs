@@ -16,7 +16,8 @@ use tokio_rustls::TlsConnector;
 
 use crate::config::{Dial, Server, Trust};
 
-/// Every server since 3.5 answers it, if nobody has forbidden it. TLS takes five bytes to tell that they are none of its own.
+/// Every server since 3.5 answers it, if nobody has forbidden it. TLS takes five bytes to tell that they are none of
+/// its own.
 const WORD: &[u8] = b"srvr\n";
 
 /// How a server answers that looks for a leader, or for others to elect one with.

@@ -5,7 +5,8 @@ use bytes::Bytes;
 
 /// A [`Bytes`] of one side, readable and droppable on the other.
 ///
-/// The `Bytes` itself travels inside, as memory that only its own side looks into: nothing is copied and nothing allocated.
+/// The `Bytes` itself travels inside, as memory that only its own side looks into: nothing is copied and nothing
+/// allocated.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RawBytes {

@@ -21,9 +21,9 @@ const MAX_CHARS: usize = 200;
 ///
 /// `age` is how their minor version compares with ours.
 ///
-/// The check is one-sided: what the interface has, the implementation must have as well. The older side is therefore the
-/// interface; two of one minor are held against each other both ways, as every append takes a minor of its own. Each check
-/// begins with an empty memory, so that no verdict depends on what was loaded before.
+/// The check is one-sided: what the interface has, the implementation must have as well. The older side is therefore
+/// the interface; two of one minor are held against each other both ways, as every append takes a minor of its own.
+/// Each check begins with an empty memory, so that no verdict depends on what was loaded before.
 pub(crate) fn check(theirs: &'static TypeLayout, age: Ordering) -> Result<(), String> {
     let ours = <RootRef as StableAbi>::LAYOUT;
     if age.is_ge() {

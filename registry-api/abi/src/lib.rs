@@ -1,13 +1,14 @@
 //! The stable ABI between a registry host and its plugins.
 //!
-//! This crate alone names `abi_stable` and `async-ffi`. Its package name and major version are the ABI's identity: a host
-//! and a plugin that were built against different minors of it load each other, whichever is older.
+//! This crate alone names `abi_stable` and `async-ffi`. Its package name and major version are the ABI's identity: a
+//! host and a plugin that were built against different minors of it load each other, whichever is older.
 //!
 //! # How it evolves
 //!
-//! Methods are appended to the traits with a default body, fields to [`Root`] as optional ones; `last_prefix_field` never
-//! moves, and a plain struct never changes. Kinds are integers with constants: one that the other side doesn't know is
-//! refused or passed over as its documentation says, never misread. Moving `abi_stable` or `async-ffi` is a new major.
+//! Methods are appended to the traits with a default body, fields to [`Root`] as optional ones; `last_prefix_field`
+//! never moves, and a plain struct never changes. Kinds are integers with constants: one that the other side doesn't
+//! know is refused or passed over as its documentation says, never misread. Moving `abi_stable` or `async-ffi` is a new
+//! major.
 
 mod bytes;
 mod connection;

@@ -54,7 +54,8 @@ impl fmt::Display for ApiVersion {
 ///
 /// # Safety
 ///
-/// `header` is what a library exports as [`HEADER_SYMBOL`](crate::HEADER_SYMBOL), of [`HEADER_BYTES`], and the library is never unloaded.
+/// `header` is what a library exports as [`HEADER_SYMBOL`](crate::HEADER_SYMBOL), of [`HEADER_BYTES`], and the library
+/// is never unloaded.
 pub unsafe fn root(header: *const ()) -> Result<(RootRef, ApiVersion), String> {
     if header.is_null() || !header.cast::<LibHeader>().is_aligned() {
         return Err("its plugin header is damaged: copy or build it again".to_owned());

@@ -54,8 +54,8 @@ pub struct RawAbout {
 
 /// What [`RawAbout::more`] has once for each key that is another name of one: `ttl=session-timeout`; since 1.3.
 ///
-/// The name after the `=` is another key of the plugin, or the host's `session-timeout`. An older host shows such a key as
-/// any other, but knows etcd's `ttl`; of an older plugin, a host takes no key for the session timeout but its own.
+/// The name after the `=` is another key of the plugin, or the host's `session-timeout`. An older host shows such a key
+/// as any other, but knows etcd's `ttl`; of an older plugin, a host takes no key for the session timeout but its own.
 pub const ALIAS: &str = "alias";
 
 /// What a host asks of a connection.
@@ -109,9 +109,11 @@ impl RootModule for RootRef {
 
 /// Makes the header that a plugin library exports under [`HEADER_SYMBOL`](crate::HEADER_SYMBOL).
 ///
-/// The constructor, made of [`construct`], is called once, after abi_stable has set up what the library shares with its host.
+/// The constructor, made of [`construct`], is called once, after abi_stable has set up what the library shares with its
+/// host.
 pub const fn header(constructor: extern "C" fn() -> RootModuleResult) -> LibHeader {
-    // SAFETY: `construct` below is the only maker of a `RootModuleResult` that this crate gives out, and it makes a `RootRef`.
+    // SAFETY: `construct` below is the only maker of a `RootModuleResult` that this crate gives out, and it makes a
+    // `RootRef`.
     unsafe { LibHeader::from_constructor::<RootRef>(constructor, CheckTypeLayout::Yes) }
 }
 

@@ -4,7 +4,8 @@ use serde::de::DeserializeOwned;
 
 use crate::{ConfigKey, Value};
 
-/// A type that a whole section is read into, by [`from_value`](crate::from_value); [`config!`](crate::config) makes one.
+/// A type that a whole section is read into, by [`from_value`](crate::from_value); [`config!`](crate::config) makes
+/// one.
 pub trait Section: DeserializeOwned {
     /// Its keys, in the order in which they are written.
     fn keys() -> Vec<ConfigKey>;
@@ -56,18 +57,19 @@ impl Section for () {
 /// let keys = Config::keys();
 /// let names: Vec<_> = keys.iter().map(|key| &*key.name).collect();
 /// assert_eq!(names, ["endpoints", "retry-delay", "password", "tls.ca-file"]);
-/// assert_eq!((&*keys[1].kind, &*keys[1].default, &*keys[1].doc), ("duration", "60ms", "the first pause between two attempts"));
+/// assert_eq!((&*keys[1].kind, &*keys[1].default), ("duration", "60ms"));
+/// assert_eq!(keys[1].doc, "the first pause between two attempts");
 /// assert!(keys[2].secret);
 /// # Ok::<(), registry_config::ConfigError>(())
 /// ```
 ///
 /// # Behavior
 ///
-/// A field's name in kebab-case is the key's. The first paragraph of its documentation describes the key in tables. Its type is a
-/// [`Value`], which knows the kind of value; `#[kind = "…"]` names another. The default is written as its users would
-/// write it; without one it is an empty text, which an `Option`, a list and a `String` can read. A struct that this macro has
-/// made may be a field's type, and its keys are nested. `#[alias_of = "…"]` marks another name of a key. What follows
-/// in `and { … }` are fields that are no keys, such as what is read elsewhere.
+/// A field's name in kebab-case is the key's. The first paragraph of its documentation describes the key in tables. Its
+/// type is a [`Value`], which knows the kind of value; `#[kind = "…"]` names another. The default is written as its
+/// users would write it; without one it is an empty text, which an `Option`, a list and a `String` can read. A struct
+/// that this macro has made may be a field's type, and its keys are nested. `#[alias_of = "…"]` marks another name of a
+/// key. What follows in `and { … }` are fields that are no keys, such as what is read elsewhere.
 ///
 /// # Panics
 ///
@@ -286,7 +288,7 @@ mod tests {
     #[test]
     fn what_is_no_key_is_refused() {
         let refused = from_value::<Config>(&json!({"other": "1"}), "registry.a").unwrap_err().to_string();
-        assert_eq!(refused, "registry.a.other: is no key; accepted: type, pair");
+        assert_eq!(refused, "registry.a.other: is not a known key; accepted: type, pair");
         let refused = from_value::<Config>(&json!({"pair": {"others": "x"}}), "registry.a").unwrap_err().to_string();
         assert!(refused.starts_with("registry.a.pair.others[0]: \"x\" is not accepted"), "{refused}");
     }

@@ -62,13 +62,15 @@ impl Context {
     ///
     /// # Behavior
     ///
-    /// The tasks end when the last clone of the context is dropped; a test keeps one for as long as its connection is open.
+    /// The tasks end when the last clone of the context is dropped; a test keeps one for as long as its connection is
+    /// open.
     pub fn detached<B: Backend>(options: Options, runtime: Handle) -> Self {
         let session = SessionReporter::new(Box::new(|_, _| ()), B::MARGIN);
         Context::new(options, session, Opening::unheard(), Tasks::new(runtime))
     }
 
-    /// The namespace: segments joined by `/`, no slash at either end; may be empty. The backend prepends it to every key.
+    /// The namespace: segments joined by `/`, no slash at either end; may be empty. The backend prepends it to every
+    /// key.
     pub fn namespace(&self) -> &str {
         &self.options.namespace
     }
@@ -103,12 +105,13 @@ impl Context {
         &self.opening
     }
 
-    /// Runs a request of work that has no deadline from outside: once the session is connected, for at most the operation
-    /// timeout in all (4.5).
+    /// Runs a request of work that has no deadline from outside: once the session is connected, for at most the
+    /// operation timeout in all (4.5).
     ///
     /// # Errors
     ///
-    /// `Timeout`: `NotApplied` when nothing was sent or `effect` is `Read`, else `Unknown`; `Closed`; those of the request.
+    /// `Timeout`: `NotApplied` when nothing was sent or `effect` is `Read`, else `Unknown`; `Closed`; those of the
+    /// request.
     pub fn call<T, F>(&self, effect: Effect, request: F) -> impl Future<Output = Result<T>> + use<'_, T, F>
     where
         F: Future<Output = Result<T>>,

@@ -1,4 +1,4 @@
-//! Ephemeral entries are made anew when their session was lost, and only then (contract 4.4).
+//! Ephemeral entries are recreated when their session was lost, and only then (contract 4.4).
 
 use std::{future::IntoFuture as _, time::Duration};
 
@@ -53,7 +53,7 @@ async fn settle(registry: &Registry, events: &mut Ephemerals, ending: &Ending) {
 }
 
 #[tokio::test]
-async fn what_a_lost_session_owned_is_made_anew_in_the_next_one() {
+async fn what_a_lost_session_owned_is_recreated_in_the_next_one() {
     for (registry, other, ending) in each().await {
         let mut events = registry.ephemerals();
         registry.put("/a/e", "value").ephemeral().await.expect("a put");
@@ -64,7 +64,7 @@ async fn what_a_lost_session_owned_is_made_anew_in_the_next_one() {
             let mut told = Vec::new();
             for _ in 0..2 {
                 let event = next(&mut events).await;
-                let EphemeralEvent::Renewed { key, version } = event else { panic!("not made anew: {event:?}") };
+                let EphemeralEvent::Renewed { key, version } = event else { panic!("not recreated: {event:?}") };
                 assert_eq!(get(&other, &key).await.map(|entry| entry.version), Some(version));
                 told.push(key);
             }
@@ -99,7 +99,7 @@ async fn what_its_host_has_deleted_or_made_persistent_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn a_put_that_was_given_up_is_not_made_anew() {
+async fn a_put_that_was_given_up_is_not_recreated() {
     for (registry, other, ending) in each().await {
         let mut events = registry.ephemerals();
         let mut tries = 0;

@@ -12,8 +12,8 @@ const LAG: Duration = Duration::from_millis(700);
 /// How often it is tried, until the server was seen to lag.
 const ROUNDS: u64 = 20;
 
-/// Entries are deleted and made anew at one server, and a Txn at another still takes them for what they were.
-async fn made_anew(
+/// Entries are deleted and recreated at one server, and a Txn at another still takes them for what they were.
+async fn recreated(
     check: impl for<'a> Fn(TxnBuilder<'a>, &'a str, &registry_host::Entry) -> TxnBuilder<'a>,
 ) -> Result<()> {
     let servers = ZooKeeper::builder().members(3).network().start().expect("an ensemble");
@@ -53,11 +53,11 @@ async fn seen(registry: &Registry, key: &str) -> Result<registry_host::Entry> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lock_whose_entry_was_made_anew_is_not_held() {
-    made_anew(|txn, key, first| txn.check_held_entry(key, first.created)).await.unwrap();
+async fn a_lock_whose_entry_was_recreated_is_not_held() {
+    recreated(|txn, key, first| txn.check_held_entry(key, first.created)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_of_a_former_life_is_refused() {
-    made_anew(|txn, key, first| txn.check_version(key, first.version)).await.unwrap();
+    recreated(|txn, key, first| txn.check_version(key, first.version)).await.unwrap();
 }

@@ -221,8 +221,8 @@ async fn a_cut_that_outlasts_the_session_loses_it_and_another_follows() {
     states(&mut told, &[SessionState::Connected]).await;
     assert_ne!(registry.session().id(), id);
     let owner = || async { other.get("/e/mine").await.unwrap().and_then(|entry| entry.ephemeral) };
-    let made_anew = async || (owner().await == Some(registry.session().id())).then_some(());
-    eventually("what it had put is made anew", SOON, made_anew).await;
+    let recreated = async || (owner().await == Some(registry.session().id())).then_some(());
+    eventually("what it had put is recreated", SOON, recreated).await;
     other.put("/e/after", "1").await.unwrap();
     mirror.until("the watch goes on", |mirror| mirror.has("/e/after", "1") && mirror.has("/e/mine", "1")).await;
     assert!(!mirror.state.contains_key("/e/deleted"));

@@ -198,7 +198,7 @@ impl Entries {
     pub(super) async fn release(&mut self) -> Result<()> {
         for _ in 0..TRIES {
             match self.release_once().await {
-                // Somebody has registered, or they have just been made anew in the next session.
+                // Somebody has registered, or they have just been recreated in the next session.
                 Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
                 released => return released,
             }
@@ -220,7 +220,7 @@ impl Entries {
                 }
                 Some(_) => continue,
             };
-            // Also one that is missing: nor is it made anew then.
+            // Also one that is missing: nor is it recreated then.
             (txn, owns) = (txn.delete(key), true);
         }
         if owns { txn.commit().await.map(drop) } else { Ok(()) }

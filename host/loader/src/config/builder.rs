@@ -252,7 +252,7 @@ impl Set {
         };
         let mut path: Vec<&str> = key.trim().split('.').collect();
         if path.len() < 2 || kebab(path.remove(0)) != keys::ROOT || path.iter().any(|name| name.is_empty()) {
-            let problem = "is no key to set; accepted: keys below registry, such as registry.type=etcd";
+            let problem = "can't be set; accepted: keys below registry, such as registry.type=etcd";
             return Err(ConfigError::at(key, problem));
         }
         let source = Source::Set("--set");

@@ -42,7 +42,7 @@ pub(crate) fn settings(host: &HostKeys<'_>, usual_dirs: &[PathBuf], parts: &Part
         }
     }
     for (name, value) in DEFAULTS {
-        // A default that a nearer key goes before would only mislead.
+        // A default over which a nearer key takes precedence would only mislead.
         let overridden = match name {
             NAMESPACE => consumed.iter().any(|(name, _)| kebab(name) == NAMESPACE),
             SESSION_TIMEOUT => {

@@ -4,7 +4,7 @@
 //! plugin its section. Every value remembers where it was written, for the error that refuses it.
 //!
 //! A key reads the same nested or dotted, in kebab-case or camelCase. Keys directly below `registry` that are not the
-//! host's own are handed to the plugin together with the section `registry.<type>`, which goes before them; sections of
+//! host's own are handed to the plugin together with the section `registry.<type>`, which takes precedence; sections of
 //! other backends are left alone. In the environment `REGISTRY_` goes before every name, `_` stands for `-`, and `__`
 //! goes one level down.
 //!

@@ -172,7 +172,7 @@ fn flat_keys(host: &HostKeys<'_>, placeholders: &Placeholders, keys: &[ConfigKey
             continue;
         }
         if let Some(meant) = slip_of(name, HOST_KEYS).filter(|_| !known && !keys.is_empty()) {
-            let problem = format!("is no key; did you mean registry.{meant}?");
+            let problem = format!("is not a known key; did you mean registry.{meant}?");
             return Err(ConfigError::at(format!("registry.{name}"), problem).written_at(&tree.source));
         }
         let mut tree = tree.clone();

@@ -8,7 +8,7 @@ use super::Registry;
 use crate::layers::Operation;
 
 impl Registry {
-    /// Removes one entry; gives how many went, which is 0 for a missing one.
+    /// Removes one entry; gives the number of deleted entries, which is 0 for a missing one.
     ///
     /// # Errors
     ///
@@ -17,7 +17,7 @@ impl Registry {
         Delete { registry: self, key, recursive: false, version: None, timeout: None }
     }
 
-    /// Removes an entry and all below it; gives how many went.
+    /// Removes an entry and all below it; gives the number of deleted entries.
     ///
     /// # Errors
     ///

@@ -54,7 +54,7 @@ impl<V> Put<'_, V> {
         self
     }
 
-    /// An ephemeral entry is made anew also when somebody has deleted it, and not only with the next session.
+    /// An ephemeral entry is recreated also when somebody has deleted it, and not only with the next session.
     ///
     /// The entry is watched for that. See [`Registry::ephemerals`]; the next put of the key decides again.
     pub fn recreate_if_deleted(mut self) -> Self {

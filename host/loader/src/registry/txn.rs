@@ -45,7 +45,7 @@ impl<'a> TxnBuilder<'a> {
     /// The key's entry must be at this version.
     ///
     /// Where versions are not [exact](registry_api::Capability::ExactVersions) that may hold by mistake of an entry
-    /// that was made anew, or taken over and written, just before (contract 3.7). What has to be known for certain is
+    /// that was recreated, or taken over and written, just before (contract 3.7). What has to be known for certain is
     /// asked of the version of another entry, which is persistent, stays, and is written in the same Txns.
     pub fn check_version(self, key: &'a str, version: u64) -> Self {
         self.check(key, |key| Check::Version(key, version))

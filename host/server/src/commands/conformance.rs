@@ -18,9 +18,9 @@ use crate::signals::Signals;
 
 /// Tries the laws of the contract on the configured backend, for authors of plugins
 ///
-/// Each law has a root of its own in the configured namespace, which need not be empty, and leaves nothing behind. A line
-/// is printed as each is through, then a summary. Exits with 1 if any law is broken. A law that needs a capability which the
-/// backend lacks is not applicable, and says so.
+/// Each law has a root of its own in the configured namespace, which need not be empty, and leaves nothing behind. A
+/// line is printed as each is through, then a summary. Exits with 1 if any law is broken. A law that needs a capability
+/// which the backend lacks is not applicable, and says so.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -19,10 +19,10 @@ use crate::signals::{Ending, Signals};
 
 /// Opens a value in an editor, and writes what comes of it
 ///
-/// The editor is $VISUAL, else $EDITOR, else vi. The value is written only if it was changed and the entry is still at the
-/// version that was read; an entry that was not there is created only if it still is not. Otherwise the command exits
-/// with 1, keeps the text in a file, and says how to write it all the same. An ephemeral entry can't be edited: it would
-/// become persistent. A newline at the end is the editor's, and left out, unless the value had one.
+/// The editor is $VISUAL, else $EDITOR, else vi. The value is written only if it was changed and the entry is still at
+/// the version that was read; an entry that was not there is created only if it still is not. Otherwise the command
+/// exits with 1, keeps the text in a file, and says how to write it all the same. An ephemeral entry can't be edited:
+/// it would become persistent. A newline at the end is the editor's, and left out, unless the value had one.
 #[derive(Args)]
 #[command(after_help = "Example:\n  EDITOR=nano registry edit /config/limits")]
 pub(crate) struct Edit {

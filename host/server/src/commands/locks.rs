@@ -15,9 +15,9 @@ use crate::output::{Format, json, table, text};
 
 /// Shows who holds each lock, who waits for it, since when, and with which fencing token
 ///
-/// The locks of all programs are shown, and leaderships as well, which are locks. The first of each queue holds it. Since
-/// when, 'registry lock' and 'registry elect' write into the values of their own entries; of others the value is shown
-/// as it is. A token is the holder's, or what it will be.
+/// The locks of all programs are shown, and leaderships as well, which are locks. The first of each queue holds it.
+/// Since when, 'registry lock' and 'registry elect' write into the values of their own entries; of others the value is
+/// shown as it is. A token is the holder's, or what it will be.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

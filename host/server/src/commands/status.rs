@@ -15,8 +15,8 @@ const CALLS: usize = 5;
 
 /// Tells of the backend, its server and a session with it
 ///
-/// The session is the command's own, opened and closed by it. The round-trip time is the median of five questions to the
-/// server.
+/// The session is the command's own, opened and closed by it. The round-trip time is the median of five questions to
+/// the server.
 #[derive(Args)]
 #[command(after_help = "Example:\n  registry --set registry.type=etcd status")]
 pub(crate) struct Status {}

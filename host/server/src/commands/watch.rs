@@ -16,9 +16,10 @@ use crate::signals::Signals;
 
 /// Prints what is there, then 'synced', then every change, until Ctrl-C or SIGTERM
 ///
-/// A line each, written at once: what happened (put, delete, synced), the key, the version and the value with tabs between,
-/// the value escaped so that it stays on its line; of a deleted entry its last version and value. The JSON output also says
-/// whether an entry is new. The key need not exist yet. After a break the watch goes on by itself, and says 'synced' again.
+/// A line each, written at once: what happened (put, delete, synced), the key, the version and the value with tabs
+/// between, the value escaped so that it stays on its line; of a deleted entry its last version and value. The JSON
+/// output also says whether an entry is new. The key need not exist yet. After a break the watch goes on by itself, and
+/// says 'synced' again.
 ///
 /// With --exec a shell command is run for each put and delete instead, one after the other. It finds the value on its
 /// standard input, and what has happened in REGISTRY_EVENT_TYPE (put or delete), REGISTRY_EVENT_KEY and

@@ -64,7 +64,8 @@ pub(crate) fn table(heading: &[&str], rows: Vec<(Vec<String>, bool)>, columns: u
     blocks.into_iter().enumerate().flat_map(styled).collect()
 }
 
-/// Leaves as many lines as there is room for, and says how many are left out: what scrolls away could not be drawn over either.
+/// Leaves as many lines as there is room for, and says how many are left out: what scrolls away could not be drawn over
+/// either.
 pub(crate) fn shorten(lines: &mut Vec<String>, room: usize) {
     if lines.len() > room {
         let hidden = lines.len() - room;

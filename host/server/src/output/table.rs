@@ -22,8 +22,8 @@ pub(crate) fn lines(heading: &[&str], rows: Vec<Vec<String>>, output: &Output) -
     heading.chain(blocks.flatten()).collect()
 }
 
-/// The lines of the heading, then those of each row. In a terminal of so many columns none is longer: a cell that doesn't
-/// fit takes several lines, and a last column without enough room stands below its row.
+/// The lines of the heading, then those of each row. In a terminal of so many columns none is longer: a cell that
+/// doesn't fit takes several lines, and a last column without enough room stands below its row.
 pub(crate) fn blocks(heading: &[&str], mut rows: Vec<Vec<String>>, columns: Option<usize>) -> Vec<Vec<String>> {
     let Some(columns) = columns else { return arranged(heading, rows, |_| {}) };
     let columns = columns.max(1);

@@ -19,7 +19,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Two ticks are the shortest session that a server grants, and no server has shorter ones than these.
 const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 
-/// Servers pause, to collect garbage or to write to their disk: for the sake of short calls none is left sooner than this.
+/// Servers pause, to collect garbage or to write to their disk: for the sake of short calls none is left sooner than
+/// this.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The longest pause while a session is out of contact, which jitter may double; how long the first attempts to carry
@@ -260,8 +261,8 @@ impl Dial {
         self.backoff.build()
     }
 
-    /// How long attempts to carry on a session wait for a server: briefly at first, as one that has just lost its leader may say
-    /// nothing while another has the next, and longer after each silence, as a server may be slow.
+    /// How long attempts to carry on a session wait for a server: briefly at first, as one that has just lost its
+    /// leader may say nothing while another has the next, and longer after each silence, as a server may be slow.
     pub(crate) fn patience(&self) -> impl Iterator<Item = Duration> + Send + use<> {
         self.patience.build()
     }

@@ -84,8 +84,8 @@ config! {
 }
 
 config! {
-    /// TLS: whom to trust and who to be. Paths are relative to the folder of the configuration file. A server's certificate
-    /// must have the name that the connect string calls the server by.
+    /// TLS: whom to trust and who to be. Paths are relative to the folder of the configuration file. A server's
+    /// certificate must have the name that the connect string calls the server by.
     #[derive(Clone, Debug)]
     pub struct Tls {
         /// The certificates to trust, PEM; all servers use TLS if it is set.
@@ -101,7 +101,8 @@ config! {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SyncReads {
-    /// The server first catches up with the leader. A leader that was deposed and hasn't noticed lags behind all the same.
+    /// The server first catches up with the leader. A leader that was deposed and hasn't noticed lags behind all the
+    /// same.
     Sync,
     /// A quorum first agrees on a write that changes nothing, so that reads are linearizable.
     Quorum,

@@ -26,8 +26,8 @@ impl Tls {
     ///
     /// # Errors
     ///
-    /// `InvalidConfig` for half of a pair, for a pair without an authority, and for a file that can't be read or is not what it
-    /// should be.
+    /// `InvalidConfig` for half of a pair, for a pair without an authority, and for a file that can't be read or is not
+    /// what it should be.
     pub(super) fn read(&self, context: &Context) -> Result<Option<Trust>> {
         let (cert, key) = (("tls.cert-file", self.cert_file.as_ref()), ("tls.key-file", self.key_file.as_ref()));
         let identity = both(context, cert, key)?;

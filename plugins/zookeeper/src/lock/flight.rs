@@ -66,8 +66,8 @@ impl Wanted<'_> {
 ///
 /// # Behavior
 ///
-/// What was sent before and is not among them will never be: a server that takes a session over closes the connection that it had, and
-/// the leader refuses what still comes from another server.
+/// What was sent before and is not among them will never be: a server that takes a session over closes the connection
+/// that it had, and the leader refuses what still comes from another server.
 pub(super) async fn settled(client: &Client, lock: &str) -> Result<Vec<String>, ZkError> {
     let (agreed, children) = (agree(client), client.list_children(lock));
     agreed.await?;

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-/// What stands between what a client calls its entry and the server's number, in Curator's layout and in that of kazoo's locks whose
-/// `_NODE_NAME` is `-lock-`.
+/// What stands between what a client calls its entry and the server's number, in Curator's layout and in that of
+/// kazoo's locks whose `_NODE_NAME` is `-lock-`.
 const LOCK: &str = "-lock-";
 
 /// The beginning of an entry's name that is one request's alone.
@@ -33,8 +33,8 @@ pub(super) fn number(name: &str) -> Option<Number> {
 ///
 /// # Behavior
 ///
-/// The server counts what was ever made below the lock's key in 32 bits, and goes on with negative numbers. So two numbers are
-/// compared by the way from the one to the other.
+/// The server counts what was ever made below the lock's key in 32 bits, and goes on with negative numbers. So two
+/// numbers are compared by the way from the one to the other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Number(i32);
 

@@ -24,8 +24,8 @@ const KEPT: Duration = Duration::from_secs(2);
 ///
 /// # Behavior
 ///
-/// Each attempt tries every server once. All attempts together, and finding out why none came through, take no longer than
-/// `block-until-connected`.
+/// Each attempt tries every server once. All attempts together, and finding out why none came through, take no longer
+/// than `block-until-connected`.
 ///
 /// # Errors
 ///

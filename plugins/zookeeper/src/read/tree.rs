@@ -47,9 +47,9 @@ impl Reader<'_> {
     ///
     /// # Behavior
     ///
-    /// Each entry is as it was at some moment between call and return. One that was there all along is among them: so were
-    /// those above it, and each was asked for its children after it was seen to have any. Foreign keys are passed over with
-    /// all that is below them, and so are entries that may not be read, which `hidden` names afterwards.
+    /// Each entry is as it was at some moment between call and return. One that was there all along is among them: so
+    /// were those above it, and each was asked for its children after it was seen to have any. Foreign keys are passed
+    /// over with all that is below them, and so are entries that may not be read, which `hidden` names afterwards.
     ///
     /// # Errors
     ///

@@ -93,8 +93,8 @@ impl Session {
     ///
     /// # Behavior
     ///
-    /// The client that comes next has seen nothing yet: its server has to have caught up with all that the servers agreed on
-    /// before it is used.
+    /// The client that comes next has seen nothing yet: its server has to have caught up with all that the servers
+    /// agreed on before it is used.
     async fn resume(&self, former: &Link) -> Option<(Link, Moment)> {
         let longest = former.session_timeout() / PATIENCE;
         let mut pauses = self.dial.short_pauses();
@@ -218,8 +218,8 @@ impl Session {
         }
     }
 
-    /// Ends a session that was lost by the clock: the server may keep what hangs on it for longer. One attempt is made, as
-    /// nothing prolongs it any more.
+    /// Ends a session that was lost by the clock: the server may keep what hangs on it for longer. One attempt is made,
+    /// as nothing prolongs it any more.
     async fn give_up(&self, lost: Option<Arc<Link>>) -> Infallible {
         if let Some(link) = lost.filter(|link| link.state() != ClientState::Expired)
             && !matches!(timeout(self.patience, end(&self.dial, link.session().clone())).await, Ok(Ok(())))
@@ -251,8 +251,8 @@ struct Elsewhere {
     within: Duration,
 }
 
-/// Drops the client when the task that keeps its session is ended, as when the connection is abandoned: for as long as it is held,
-/// by a guard perhaps, it would keep the session alive by itself.
+/// Drops the client when the task that keeps its session is ended, as when the connection is abandoned: for as long as
+/// it is held, by a guard perhaps, it would keep the session alive by itself.
 struct BreakOff<'a>(Option<&'a Session>);
 
 impl Drop for BreakOff<'_> {
@@ -268,8 +268,8 @@ impl Drop for BreakOff<'_> {
     }
 }
 
-/// How many requests are sent in the time of one session timeout. A follower tells the leader of its sessions twice a tick, and
-/// the shortest session has two ticks: what the leader knows may be as old as one beat and half a tick.
+/// How many requests are sent in the time of one session timeout. A follower tells the leader of its sessions twice a
+/// tick, and the shortest session has two ticks: what the leader knows may be as old as one beat and half a tick.
 const BEATS: u32 = 8;
 
 /// What part of the session timeout an answer may take: silence is noticed within a third of it.

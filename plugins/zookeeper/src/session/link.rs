@@ -114,9 +114,9 @@ impl Link {
     ///
     /// # Behavior
     ///
-    /// What still waits for an answer without a connection was never sent, and fails as [unsent](crate::error::is_unsent): all
-    /// that was sent had failed when the connection broke. What waits for a task that has panicked waits for its deadline, as
-    /// nobody knows what was sent.
+    /// What still waits for an answer without a connection was never sent, and fails as
+    /// [unsent](crate::error::is_unsent): all that was sent had failed when the connection broke. What waits for a task
+    /// that has panicked waits for its deadline, as nobody knows what was sent.
     pub(crate) fn cut(&self) {
         let work = self.serving.service.lock();
         self.serving.service.cut.store(true, Ordering::SeqCst);

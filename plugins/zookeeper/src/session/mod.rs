@@ -110,7 +110,8 @@ impl Session {
         }
     }
 
-    /// The answer; nothing if the question was never sent, so that it can be asked once more by the next [`link`](Session::link).
+    /// The answer; nothing if the question was never sent, so that it can be asked once more by the next
+    /// [`link`](Session::link).
     pub(crate) fn answered<T>(&self, answer: Result<T>) -> Option<Result<T>> {
         match answer {
             Err(error) if is_unsent(&error) => None,
@@ -136,8 +137,8 @@ impl Session {
         &self.dial
     }
 
-    /// Counts the connections to servers, of this session and the ones before: once it has changed, no watch that was set
-    /// before can be relied on any more.
+    /// Counts the connections to servers, of this session and the ones before: once it has changed, no watch that was
+    /// set before can be relied on any more.
     pub(crate) fn connections(&self) -> watch::Receiver<u64> {
         self.connections.subscribe()
     }

@@ -30,7 +30,7 @@ async fn without_a_server_it_tries_on_and_on_without_ever_longer_pauses() {
     proxy.cut();
     // Were each pause twice the last one, they would last for days.
     let refused = tokio::time::timeout(LIMIT, refuse(&away, 25));
-    refused.await.expect("it tries on");
+    refused.await.expect("it retries");
     assert_eq!(client.state(), Some(SessionState::Suspended));
     drop(away);
     proxy.reset();

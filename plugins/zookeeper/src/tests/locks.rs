@@ -199,7 +199,7 @@ async fn a_waiter_whose_entry_was_deleted_or_taken_over_is_told_at_its_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_leaves_an_entry_that_was_made_anew() {
+async fn a_release_leaves_an_entry_that_was_recreated() {
     let namespace = fresh();
     let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
     let held = client.lock().await;

@@ -179,7 +179,7 @@ async fn a_put_on_what_became_anothers_ephemeral_is_written_again() {
     let entry = client.find("/a").await.expect("an entry");
     assert_eq!((entry.ephemeral, &entry.value[..]), (None, &b"mine again"[..]));
     assert_eq!(Some(entry.version), version);
-    assert!(entry.created > theirs.created, "it could only be made anew");
+    assert!(entry.created > theirs.created, "it could only be recreated");
     other.close().await.expect("a close");
     assert_eq!(client.find("/a").await, Some(entry), "it doesn't go with the other's session");
 }
@@ -299,7 +299,7 @@ async fn what_nothing_was_deleted_of_was_missing() {
 }
 
 #[tokio::test]
-async fn a_put_that_what_was_made_anew_does_not_allow_is_told() {
+async fn a_put_that_what_was_recreated_does_not_allow_is_told() {
     let namespace = fresh();
     let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
     // What is made together with its ancestors is written once more, and would count differently.

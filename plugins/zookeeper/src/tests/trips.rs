@@ -13,7 +13,8 @@ fn requests(server: &Server) -> u64 {
     count.and_then(|count| count.trim().parse().ok()).expect("a count")
 }
 
-/// How many requests something takes at least, with one that asks for the count. The session is kept alive beside it, but not every time.
+/// How many requests something takes at least, with one that asks for the count. The session is kept alive beside it,
+/// but not every time.
 async fn least(server: &Server, mut some: impl AsyncFnMut()) -> u64 {
     let mut least = u64::MAX;
     for _ in 0..5 {

@@ -28,7 +28,8 @@ use crate::{
 /// A Txn that was applied.
 pub(super) struct Done<'a> {
     pub(super) applied: Vec<Applied>,
-    /// An entry that had been made anew unseen when it was put, and is not what it should be or was not what was checked.
+    /// An entry that had been recreated unseen when it was put, and is not what it should be or was not what was
+    /// checked.
     pub(super) raced: Option<Key<'a>>,
 }
 
@@ -142,8 +143,8 @@ impl Writer<'_> {
     }
 }
 
-/// Whether a check is left to the entry's counter, by which an entry that was made anew looks like the one before. A server that lags
-/// behind would show that one, and no answer tells of it afterwards, as that to a put does.
+/// Whether a check is left to the entry's counter, by which an entry that was recreated looks like the one before. A
+/// server that lags behind would show that one, and no answer tells of it afterwards, as that to a put does.
 fn counts_alone(txn: &Txn<'_>) -> bool {
     let put = |key| txn.operations.iter().any(|op| matches!(op, Operation::Put { .. }) && op.key() == key);
     txn.checks.iter().any(|check| match check {

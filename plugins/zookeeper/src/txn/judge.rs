@@ -1,9 +1,9 @@
-//! Whether a Txn may be applied, and by which steps: its operations one after another, each on what the former ones left
-//! (contract 3.1 to 3.5).
+//! Whether a Txn may be applied, and by which steps: its operations one after another, each on what the former ones
+//! left (contract 3.1 to 3.5).
 //!
-//! What was seen may have changed before the steps arrive, and was not seen at one moment. So the steps say all that the judgement
-//! rests on, in the Txn's own order, and the server judges again. Nor is a Txn refused for the sake of children by what was seen:
-//! the steps up to the operation that can't be done are sent, and the server refuses them.
+//! What was seen may have changed before the steps arrive, and was not seen at one moment. So the steps say all that
+//! the judgement rests on, in the Txn's own order, and the server judges again. Nor is a Txn refused for the sake of
+//! children by what was seen: the steps up to the operation that can't be done are sent, and the server refuses them.
 
 use std::collections::HashMap;
 
@@ -165,7 +165,7 @@ impl<'a> Walk<'a, '_> {
                 self.now.insert(path, Place::There { owner, children, seen: None });
                 return Ok(());
             }
-            // It can be made anew if it has no children.
+            // It can be recreated if it has no children.
             Place::There { children, seen, .. } => {
                 let broken = children > 0;
                 // If it can't be done, it doesn't matter who else writes it, unless that was checked.
@@ -243,8 +243,8 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// How often what is made in place of an entry is written, so that it counts differently from that: somebody who has just looked at
-/// the former one, and compares its count, must not take this one for it.
+/// How often what is made in place of an entry is written, so that it counts differently from that: somebody who has
+/// just looked at the former one, and compares its count, must not take this one for it.
 fn sets_after(former: Option<i32>) -> usize {
     match former {
         Some(0) => 1,
@@ -254,7 +254,8 @@ fn sets_after(former: Option<i32>) -> usize {
     }
 }
 
-/// Has one of several steps tell the version, where no step does: of a create among others the server tells nothing that is right.
+/// Has one of several steps tell the version, where no step does: of a create among others the server tells nothing
+/// that is right.
 fn telling(mut steps: Vec<Step<'_>>) -> Vec<Step<'_>> {
     let tells = |step: &Step<'_>| matches!(step.write, Write::Set(..));
     if steps.len() > 1

@@ -17,11 +17,12 @@ use crate::paths::Paths;
 ///
 /// # Behavior
 ///
-/// It may be out of date. What is written on the strength of it says so and is refused then, unless the path was deleted, made anew and
-/// written as often as before (3.7). That this takes many writes in a short time makes it as unlikely as between a read and a write.
+/// It may be out of date. What is written on the strength of it says so and is refused then, unless the path was
+/// deleted, recreated and written as often as before (3.7). That this takes many writes in a short time makes it as
+/// unlikely as between a read and a write.
 ///
-/// The server takes the requests of a session in order. So a put that follows others which are still on their way expects to find
-/// what they will leave; if one of them fails, those behind it are refused and look first.
+/// The server takes the requests of a session in order. So a put that follows others which are still on their way
+/// expects to find what they will leave; if one of them fails, those behind it are refused and look first.
 pub(crate) struct Known(Mutex<LruCache<String, Remembered>>);
 
 #[derive(Clone, Copy)]
@@ -69,7 +70,8 @@ impl Known {
     ///
     /// # Behavior
     ///
-    /// What is known is too old for a check of versions or locks, which couldn't tell that an entry was made anew since.
+    /// What is known is too old for a check of versions or locks, which couldn't tell that an entry was recreated
+    /// since.
     pub(super) fn recall(&self, txn: &Txn<'_>, paths: &Paths) -> Option<Seen> {
         let mut known = self.paths();
         let checks = txn.checks.iter().map(|check| match check {

@@ -1,5 +1,5 @@
-//! Deleting an entry with all below it (contract 3.5): from the leaves up, as much as fits one request at once, again until nothing is
-//! left.
+//! Deleting an entry with all below it (contract 3.5): from the leaves up, as much as fits one request at once, again
+//! until nothing is left.
 
 use std::collections::HashSet;
 
@@ -51,7 +51,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Deletes what is there; whether nothing is left. The session in which the server has refused something is kept in `refused`.
+    /// Deletes what is there; whether nothing is left. The session in which the server has refused something is kept in
+    /// `refused`.
     async fn round(
         &self,
         checks: &Txn<'_>,
@@ -62,8 +63,8 @@ impl Writer<'_> {
         count: &mut u64,
     ) -> Result<bool> {
         let link = self.session.link().await?;
-        // What is asked after this is not out of date, nor after a refusal: whoever writes below wins by each moment that is lost between
-        // reading and deleting.
+        // What is asked after this is not out of date, nor after a refusal: whoever writes below wins by each moment
+        // that is lost between reading and deleting.
         let agreed = (*refused != Some(id(&link))).then(|| agree(&link));
         let asked = Places::of(checks, self.paths).ask(&link);
         let read = link.wait_in_use(async {

@@ -35,8 +35,8 @@ pub(super) fn understood(txn: &Txn<'_>) -> Result<()> {
 ///
 /// # Errors
 ///
-/// `ConditionFailed` if it contradicts a check, `HasChildren` and `EphemeralParent` if all checks held and an operation can't be done.
-/// Without an error what was seen has changed.
+/// `ConditionFailed` if it contradicts a check, `HasChildren` and `EphemeralParent` if all checks held and an operation
+/// can't be done. Without an error what was seen has changed.
 pub(super) fn refused(txn: &Txn<'_>, paths: &Paths, step: &Step<'_>, cause: &ZkError) -> Result<()> {
     let contradicts = |check: &Check<'_>| match (check, cause) {
         (Check::Absent(_), ZkError::NodeExists)
@@ -67,7 +67,7 @@ pub(super) fn has_children(key: Key<'_>) -> Error {
 
 /// A put was applied to another life of the entry.
 pub(super) fn raced(key: Key<'_>) -> Error {
-    let message = "it was written, but the entry had been deleted and made anew in between, read it again";
+    let message = "it was written, but the entry had been deleted and recreated in between, read it again";
     Error::new(ErrorKind::VersionRace, message).with_key(key)
 }
 

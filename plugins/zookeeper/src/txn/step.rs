@@ -61,7 +61,8 @@ pub(super) enum Answer {
     Refused(usize, ZkError),
 }
 
-/// The most bytes of a request: a server of default settings drops the connection, and with it all other calls, at a little more.
+/// The most bytes of a request: a server of default settings drops the connection, and with it all other calls, at a
+/// little more.
 const MOST: usize = 1_048_500;
 
 /// What a request takes beside its steps.

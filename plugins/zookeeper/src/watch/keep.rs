@@ -23,8 +23,8 @@ impl Hub {
     pub(super) async fn keep(self: Arc<Self>, line: Arc<Line>) {
         let mut connections = self.session.connections();
         let mut pauses = self.session.dial().pauses();
-        // On the client's next connection it tells nothing any more. It goes when the next one is there: as long as there is
-        // one for the path, the client removes nothing from the server.
+        // On the client's next connection it tells nothing any more. It goes when the next one is there: as long as
+        // there is one for the path, the client removes nothing from the server.
         let mut former: Option<(Arc<Link>, PersistentWatcher)> = None;
         loop {
             let Ok(client) = self.session.client() else { return };

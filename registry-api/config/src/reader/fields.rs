@@ -34,7 +34,7 @@ pub(super) fn unknown(key: &str, map: &Map<String, Value>, fields: &[&'static st
         false => format!("; {} are none either", others.join(", ")),
     };
     let suggestion = suggestion(first, fields, &format!("{key}."));
-    Some(Refused::of_key(format!("{key}.{first}"), format!("is no key{suggestion}{others}")))
+    Some(Refused::of_key(format!("{key}.{first}"), format!("is not a known key{suggestion}{others}")))
 }
 
 /// The fields of a struct that are written.

@@ -1,7 +1,7 @@
 //! Reading a section of a configuration into its own type.
 //!
-//! The host hands a plugin its section with every scalar as text. [`from_value`] reads the text as what the type asks for,
-//! and refuses what it can't read with the key's full path, the value, and what is accepted:
+//! The host hands a plugin its section with every scalar as text. [`from_value`] reads the text as what the type asks
+//! for, and refuses what it can't read with the key's full path, the value, and what is accepted:
 //!
 //! ```
 //! use std::{path::PathBuf, time::Duration};
@@ -45,13 +45,13 @@
 //!
 //! # Behavior
 //!
-//! A struct's keys are found in kebab-case and camelCase alike, whatever case its fields are written or renamed in, and a
-//! key that it doesn't have is refused. The keys of a map are the user's own and stay as they are. A list may be one text
-//! with commas in it. An `Option` is `None` where nothing is written, or an empty text. `bool` is `true`, `false`, `yes`,
-//! `no`, `on` or `off`. An enum is its variant's name.
+//! A struct's keys are found in kebab-case and camelCase alike, whatever case its fields are written or renamed in, and
+//! a key that it doesn't have is refused. The keys of a map are the user's own and stay as they are. A list may be one
+//! text with commas in it. An `Option` is `None` where nothing is written, or an empty text. `bool` is `true`, `false`,
+//! `yes`, `no`, `on` or `off`. An enum is its variant's name.
 //!
-//! `#[serde(flatten)]`, and enums that are untagged or tagged inside, hide from a reader what they are: below them there
-//! are only texts, and unknown keys go unnoticed.
+//! `#[serde(flatten)]`, and enums that are untagged or tagged inside, hide from a reader what they are: below them
+//! there are only texts, and unknown keys go unnoticed.
 
 mod fields;
 mod list;

@@ -230,17 +230,15 @@ fn unknown_keys_are_refused_with_what_was_meant() {
     let refused = refusal::<Config>(json!({"tls": {"caFle": "hunter2"}}));
     assert_eq!(
         refused,
-        "registry.etcd.tls.caFle: is no key; did you mean registry.etcd.tls.ca-file? accepted: ca-file, server-name"
+        "registry.etcd.tls.caFle: is not a known key; did you mean registry.etcd.tls.ca-file? accepted: ca-file, server-name"
     );
     let refused = refusal::<Config>(json!({"pasword": "hunter2", "zzz": "x"}));
-    assert!(
-        refused.starts_with(
-            "registry.etcd.pasword: is no key; did you mean registry.etcd.password? accepted: endpoints, "
-        )
-    );
+    assert!(refused.starts_with(
+        "registry.etcd.pasword: is not a known key; did you mean registry.etcd.password? accepted: endpoints, "
+    ));
     assert!(refused.contains("zzz"), "{refused}");
     assert!(!refused.contains("hunter2"), "{refused}");
-    assert_eq!(refusal::<()>(json!({"a": "b"})), "registry.etcd.a: is no key; none is accepted");
+    assert_eq!(refusal::<()>(json!({"a": "b"})), "registry.etcd.a: is not a known key; none is accepted");
     assert!(from_value::<()>(&json!({}), "registry.etcd").is_ok());
 }
 

@@ -98,7 +98,8 @@ extern "C" fn plain<B: Backend>(options: RawOptions, host: Host) -> FfiFuture<RR
     connect::<B>(options, host, false)
 }
 
-/// Makes a loadable plugin of a [`Backend`](crate::Backend): `export_plugin!(Etcd);`, once, at the root of a `cdylib` crate.
+/// Makes a loadable plugin of a [`Backend`](crate::Backend): `export_plugin!(Etcd);`, once, at the root of a `cdylib`
+/// crate.
 ///
 /// It also gives the crate a function `linked_plugin`, for a host that links the backend in; of all the backends in one
 /// binary only one can be.

@@ -1,5 +1,5 @@
-//! Forwards the plugin's `tracing` events and panic messages to the host. Each library has a dispatcher and a panic hook
-//! of its own and would otherwise be mute.
+//! Forwards the plugin's `tracing` events and panic messages to the host. Each library has a dispatcher and a panic
+//! hook of its own and would otherwise be mute.
 
 use std::{
     fmt::{self, Write},

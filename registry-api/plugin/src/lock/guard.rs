@@ -16,8 +16,8 @@ use crate::{Backend, Context, boundary::guarded::InRuntime, session::closed, wat
 ///
 /// # Behavior
 ///
-/// One task per guard watches the queue entry and leaves the queue in the end, so that dropping the guard is no more than
-/// a signal, on whatever thread.
+/// One task per guard watches the queue entry and leaves the queue in the end, so that dropping the guard is no more
+/// than a signal, on whatever thread.
 pub(crate) struct LockGuard {
     held: Held,
     session: SessionId,

@@ -24,13 +24,14 @@ pub struct Leaving {
 }
 
 impl Leaving {
-    /// Starts to try until `done` says of an attempt's result that it was the last, or its session's entries are gone anyway.
+    /// Starts to try until `done` says of an attempt's result that it was the last, or its session's entries are gone
+    /// anyway.
     ///
     /// # Behavior
     ///
-    /// It waits while the session is out of contact and between attempts ever longer, by chance more or less. Once the session
-    /// is over its entries go with it: one more attempt is made in the next session, whatever comes of it, which frees them
-    /// sooner.
+    /// It waits while the session is out of contact and between attempts ever longer, by chance more or less. Once the
+    /// session is over its entries go with it: one more attempt is made in the next session, whatever comes of it,
+    /// which frees them sooner.
     pub fn start<T, F>(
         context: &Context,
         session: SessionId,

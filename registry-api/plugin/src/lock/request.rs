@@ -104,7 +104,8 @@ impl LockRequest {
     ///
     /// # Errors
     ///
-    /// `InvalidKey` if the root is to be a lock, or a key that leaves no room for a queue; `ValueTooLarge`, `InvalidTxn`.
+    /// `InvalidKey` if the root is to be a lock, or a key that leaves no room for a queue; `ValueTooLarge`,
+    /// `InvalidTxn`.
     pub fn entry(&self, name: &str) -> Result<String> {
         if self.key().is_root() {
             return Err(Error::new(ErrorKind::InvalidKey, "the root '/' can't be a lock").with_key(&self.key));

@@ -9,13 +9,13 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// One has failed: what may pass is told at debug level, and what somebody has to mend as a warning, once for as long as it is
-    /// of the same kind.
+    /// One has failed: what may pass is told at debug level, and what somebody has to mend as a warning, once for as
+    /// long as it is of the same kind.
     pub fn failed(&mut self, error: &Error) {
         if error.is_retryable() || self.warned.replace(error.kind()) == Some(error.kind()) {
             tracing::debug!(%error, "no new session yet");
         } else {
-            tracing::warn!(%error, "the lost session is followed by no other");
+            tracing::warn!(%error, "cannot open a new session after the lost one");
         }
     }
 }

@@ -67,14 +67,14 @@ pub(crate) type Listener = Box<dyn Fn(Snapshot, Option<&dyn Display>) + Send + S
 /// # Behavior
 ///
 /// A report that says nothing new changes nothing, so that no state is told twice in a row. Without an answered request
-/// the session is [`Lost`](SessionState::Lost) a [margin](crate::Backend::MARGIN) before the server could expire it, counted from
-/// the sending of the last one that was answered; [`ended`](SessionReporter::ended) tells the backend.
+/// the session is [`Lost`](SessionState::Lost) a [margin](crate::Backend::MARGIN) before the server could expire it,
+/// counted from the sending of the last one that was answered; [`ended`](SessionReporter::ended) tells the backend.
 #[derive(Clone)]
 pub struct SessionReporter(Arc<Shared>);
 
 struct Shared {
-    /// When the session is lost by the clock, in nanoseconds of [`Moment`]; 0 while it isn't connected, so that one load tells
-    /// whether a call may go on.
+    /// When the session is lost by the clock, in nanoseconds of [`Moment`]; 0 while it isn't connected, so that one
+    /// load tells whether a call may go on.
     good_until: AtomicU64,
     /// The same, also while it is suspended.
     lost_at: AtomicU64,
@@ -168,7 +168,8 @@ impl SessionReporter {
         });
     }
 
-    /// Waits until the session is lost, by the server's word or by the clock; at once if it is. A backend then opens another.
+    /// Waits until the session is lost, by the server's word or by the clock; at once if it is. A backend then opens
+    /// another.
     pub async fn ended(&self) {
         let mut current = self.0.current.subscribe();
         let over = |now: &Option<Snapshot>| matches!(now, Some(now) if matches!(now.state, SessionState::Lost | SessionState::Closed));

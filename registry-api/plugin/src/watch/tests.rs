@@ -102,7 +102,7 @@ fn an_entry_that_came_and_went_unseen_is_not_told() {
 }
 
 #[test]
-fn a_key_made_anew_unseen_is_a_put_that_is_not_new() {
+fn a_key_recreated_unseen_is_a_put_that_is_not_new() {
     let (sink, mut stream) = watch("/a", Scope::Node);
     sink.put(entry("/a", 1));
     pending(&mut stream);

@@ -90,7 +90,7 @@ impl Disturbances {
     }
 }
 
-/// The number of the client among those that a fault is made to; nothing if there is none.
+/// The number of the client among those that a fault is made to; `None` if there is none.
 pub(crate) fn client(whom: &[String]) -> Option<u32> {
     whom.iter().find_map(|name| name.strip_prefix("client ")?.parse().ok())
 }

@@ -34,7 +34,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
                         format!("{} has the value {:?}, the write of which was not applied", leaf.key, leaf.value);
                     findings.push(seen_at(Finding::new("3.6", what, call.records().chain(short(record))), record));
                 }
-                // An ephemeral entry may have been made anew.
+                // An ephemeral entry may have been recreated.
                 Some((call, false)) if call.version().is_some_and(|version| version != leaf.version) => {
                     let what = format!("{} was written as another version than {}", leaf.key, leaf.version);
                     findings.push(seen_at(Finding::new("3.1", what, call.records().chain(short(record))), record));

@@ -18,7 +18,7 @@ pub(super) struct Sample {
     pub(super) resident_kb: u64,
     pub(super) descriptors: u64,
     pub(super) threads: u64,
-    /// At the server; nothing if there is none.
+    /// At the server; `None` if there is none.
     pub(super) sessions: Option<u64>,
 }
 

@@ -70,7 +70,7 @@ async fn anyone_may_delete_an_ephemeral(case: &Case) -> Verdict {
     same("a recursive delete", other.delete_recursive(&case.key("a")).await?, 2)?;
     case.catch_up(&owner).await?;
     same("what its owner reads", owner.list(case.root()).await?.len(), 1)?;
-    // What is made anew is another's.
+    // What is recreated is another's.
     other.put(&case.key("e"), "").ephemeral().await?;
     owner.close().await?;
     case.catch_up(&other).await?;

@@ -16,7 +16,7 @@ chapter! {
         a_put_carries_the_whole_entry,
         a_first_put_of_a_key_is_new,
         a_delete_carries_the_last_entry_told,
-        what_was_made_anew_unseen_is_no_new_key,
+        what_was_recreated_unseen_is_no_new_key,
         the_end_of_a_session_is_told_as_deletes,
         a_recursive_delete_is_told_key_by_key;
     "5.3" =>
@@ -84,7 +84,7 @@ async fn a_delete_carries_the_last_entry_told(case: &Case) -> Verdict {
     }
 }
 
-async fn what_was_made_anew_unseen_is_no_new_key(case: &Case) -> Verdict {
+async fn what_was_recreated_unseen_is_no_new_key(case: &Case) -> Verdict {
     let registry = case.client().await?;
     let (key, fence) = (&case.key("key"), &case.key("fence"));
     for number in 0..30 {

@@ -16,7 +16,7 @@ chapter! {
         a_write_by_a_holder_that_was_pushed_out_is_refused,
         a_held_check_needs_entry_and_token,
         anyone_may_check_that_a_lock_is_held,
-        a_queue_entry_made_anew_is_not_the_one_held;
+        a_queue_entry_recreated_is_not_the_one_held;
 }
 
 async fn a_write_by_the_holder_is_applied(case: &Case) -> Verdict {
@@ -112,7 +112,7 @@ async fn anyone_may_check_that_a_lock_is_held(case: &Case) -> Verdict {
     Ok(())
 }
 
-async fn a_queue_entry_made_anew_is_not_the_one_held(case: &Case) -> Verdict {
+async fn a_queue_entry_recreated_is_not_the_one_held(case: &Case) -> Verdict {
     let (registry, other) = (case.client().await?, case.client().await?);
     let guard = registry.lock(&case.key("lock")).await?;
     other.delete(guard.entry()).await?;

@@ -147,7 +147,7 @@ async fn a_token_grows_from_holder_to_holder(case: &Case) -> Verdict {
         last = guard.token();
         guard.release().await?;
         if number % 5 == 0 {
-            // Also when the lock's key is made anew.
+            // Also when the lock's key is recreated.
             client.delete_recursive(key).await?;
         }
     }

@@ -35,7 +35,7 @@ async fn a_txn_may_have_32_operations(case: &Case) -> Verdict {
     same("the answers", puts(MOST).await?.applied.len(), MOST)?;
     let deletes = |count: usize| many[..count].iter().fold(registry.txn(), |txn, key| txn.delete(key)).commit();
     refused("deletes", deletes(MOST + 1).await, ErrorKind::InvalidTxn)?;
-    same("how many went", deletes(MOST).await?.deleted(), MOST as u64)
+    same("the number of deleted entries", deletes(MOST).await?.deleted(), MOST as u64)
 }
 
 async fn a_txn_may_have_32_checks(case: &Case) -> Verdict {

@@ -195,7 +195,7 @@ async fn a_good_txn_answers_each_operation_in_order(case: &Case) -> Verdict {
         [done.version(0), done.version(1), done.version(3)],
         [Some(first), None, Some(last)],
     )?;
-    same("how many went", done.deleted(), 1)
+    same("the number of deleted entries", done.deleted(), 1)
 }
 
 async fn a_txn_of_checks_alone_writes_nothing(case: &Case) -> Verdict {
@@ -252,7 +252,7 @@ async fn a_recursive_delete_may_have_checks(case: &Case) -> Verdict {
     same("what is left", registry.list(above).await?.len(), 3)?;
     let done =
         registry.txn().check_absent(other).check_version(above, version).delete_recursive(above).commit().await?;
-    same("how many went", done.deleted(), 3)?;
+    same("the number of deleted entries", done.deleted(), 3)?;
     let wrong = registry.txn().delete_recursive(above).put(other, "").commit().await;
     refused("beside another operation", wrong, ErrorKind::InvalidTxn)?;
     Ok(())

@@ -160,3 +160,12 @@ proptest! {
         prop_assert_eq!(handed(&file.settings(), "/user"), Some(value));
     }
 }
+
+#[test]
+fn what_is_set_takes_precedence_over_a_flat_variable() {
+    let environment = [("REGISTRY_TYPE", "etcd"), ("REGISTRY_USER", "environment"), ("REGISTRY_TTL", "5s")];
+    let builder = Settings::builder().environment(environment).set("registry.user=set").set("registry.ttl=7s");
+    let settings = builder.build().unwrap();
+    assert_eq!(settings.section(&ETCD).unwrap().json(), &serde_json::json!({"user": "set"}));
+    assert_eq!(settings.session_timeout(&ETCD).unwrap().as_secs(), 7);
+}

@@ -103,7 +103,10 @@ fn variables_without_the_sections_name_are_named_when_they_may_be_the_cause() {
     let half = "registry.etcd.password is not set but registry.etcd.user is; set both or none";
     assert_eq!(told(ErrorKind::InvalidConfig, half), format!("{half}: {cause}"));
     assert_eq!(told(ErrorKind::Unavailable, "no answer"), "no answer");
-    assert_eq!(told(ErrorKind::InvalidConfig, "registry.etcd.username is no key"), "registry.etcd.username is no key");
+    assert_eq!(
+        told(ErrorKind::InvalidConfig, "registry.etcd.username is not a known key"),
+        "registry.etcd.username is not a known key"
+    );
     let itself = told(ErrorKind::InvalidConfig, "registry.etcd.user is too long");
     assert_eq!(itself, "registry.user: is too long (environment variable REGISTRY_USER)");
 }

@@ -26,7 +26,7 @@ pub(super) struct Declared {
     pub(super) version: u64,
     /// The session that it was put in.
     pub(super) session: SessionId,
-    /// Whether it is made anew when somebody deletes it.
+    /// Whether it is recreated when somebody deletes it.
     pub(super) recreates: bool,
     /// Whoever looks after it has this meanwhile.
     turn: Arc<Turn>,
@@ -95,7 +95,7 @@ impl DeclaredEntries {
         self.lock().get(key).map(|declared| Arc::clone(&declared.turn))
     }
 
-    /// The entry was made anew; whether it was still wanted.
+    /// The entry was recreated; whether it was still wanted.
     pub(super) fn renewed(&self, key: &str, session: SessionId, version: u64) -> bool {
         let mut entries = self.lock();
         let Some(declared) = entries.get_mut(key) else { return false };
@@ -112,7 +112,7 @@ impl DeclaredEntries {
         known && entries.remove(key).is_some()
     }
 
-    /// Whether the entry is to be made anew when somebody deletes it; then it is watched.
+    /// Whether the entry is to be recreated when somebody deletes it; then it is watched.
     pub(super) fn keep(&self, key: &str, recreates: bool, watch: impl FnOnce(String) -> Watching) {
         if let Some(declared) = self.lock().get_mut(key) {
             declared.recreates = recreates;

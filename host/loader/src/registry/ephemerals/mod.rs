@@ -1,4 +1,4 @@
-//! The ephemeral entries that this host has put: made anew when their session was lost (contract 4.4).
+//! The ephemeral entries that this host has put: recreated when their session was lost (contract 4.4).
 
 mod check;
 mod declared;
@@ -31,7 +31,7 @@ pub(super) struct Upkeep {
     asked: AtomicBool,
     /// Where the registry was opened: what looks after the entries runs there.
     runtime: Handle,
-    /// Who makes the entries anew, from the first one on.
+    /// Who recreates the entries, from the first one on.
     renewal: Mutex<Option<AbortOnDropHandle<()>>>,
     registry: Weak<Inner>,
 }
@@ -88,7 +88,7 @@ impl Upkeep {
         }
     }
 
-    /// Whether an entry that was put is to be made anew when somebody deletes it.
+    /// Whether an entry that was put is to be recreated when somebody deletes it.
     pub(super) fn keep(self: &Arc<Self>, key: Key<'_>, recreates: bool) {
         self.declared.keep(key.as_str(), recreates, |key| self.watch(key));
     }
@@ -109,15 +109,15 @@ impl Registry {
     ///
     /// # Behavior
     ///
-    /// When a session was lost and another has followed, every ephemeral entry whose put had succeeded is made anew,
+    /// When a session was lost and another has followed, every ephemeral entry whose put had succeeded is recreated,
     /// unless this registry has deleted it since, or put it as persistent; whether this stream is asked for or not. It
     /// is written only if there is no such entry, or one that an earlier session of this registry still owns. A put
-    /// that failed, was dropped or timed out is not made anew.
+    /// that failed, was dropped or timed out is not recreated.
     ///
     /// From the first time that it is asked for, each of the entries is watched: one that somebody else has taken over
     /// is reported at once, one that somebody has deleted as soon as it is certain that it hasn't gone with its
-    /// session; both are then given up. [`recreates`](super::Put::recreates) has an entry made anew after a deletion,
-    /// too. The work is done on the runtime that the registry was opened on.
+    /// session; both are then given up. [`recreate_if_deleted`](super::Put::recreate_if_deleted) has an entry recreated
+    /// after a deletion, too. The work is done on the runtime that the registry was opened on.
     pub fn ephemerals(&self) -> Ephemerals {
         let upkeep = &self.0.upkeep;
         let events = upkeep.reports.stream();

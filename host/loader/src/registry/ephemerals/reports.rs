@@ -35,7 +35,7 @@ pub enum EphemeralEvent {
         /// Their entry.
         by: Entry,
     },
-    /// It can't be made anew, say because what was above it has become ephemeral, or because an entry of somebody else
+    /// It can't be recreated, say because what was above it has become ephemeral, or because an entry of somebody else
     /// stands there that this user may not read; it is given up.
     Refused {
         /// Its key.

@@ -94,7 +94,7 @@ impl Upkeep {
         Some(())
     }
 
-    /// Looks, to the end also if the watch ends: if the entry is given up while it is being made anew, it has to go
+    /// Looks, to the end also if the watch ends: if the entry is given up while it is being recreated, it has to go
     /// again.
     async fn look_to_the_end(self: &Arc<Self>, key: &str, missed: Option<SessionId>) -> Option<Checked> {
         let (upkeep, key) = (Arc::clone(self), key.to_owned());

@@ -22,8 +22,8 @@ use crate::output::Output;
 /// An entry that is there already with the same value is left as it is, so an import that was cut short can be done
 /// again. If any is there with another value nothing is written, and the command exits with 1, unless --if-missing or
 /// --overwrite says what to do with it. Each write is conditional on what was found: an entry that somebody else writes
-/// meanwhile ends the import with 1. All entries become persistent, those that were ephemeral are left out. Entries that
-/// the input doesn't name stay.
+/// meanwhile ends the import with 1. All entries become persistent, those that were ephemeral are left out. Entries
+/// that the input doesn't name stay.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

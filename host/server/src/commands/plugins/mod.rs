@@ -15,8 +15,8 @@ pub(crate) use verify::child_to_verify;
 
 /// Lists every plugin that is found, the refused ones with the reason
 ///
-/// Each is loaded in a process of its own, so that one which dies on loading gets its line as well. Of several of one name
-/// the first is used. Exits with 4 if none can be loaded.
+/// Each is loaded in a process of its own, so that one which dies on loading gets its line as well. Of several of one
+/// name the first is used. Exits with 4 if none can be loaded.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -4,7 +4,8 @@ use futures_util::FutureExt;
 
 use super::*;
 
-/// Polls a request `polls` times, letting everything else go on in between, and drops it; says whether it was done before.
+/// Polls a request `polls` times, letting everything else go on in between, and drops it; says whether it was done
+/// before.
 async fn cancelled_after(polls: usize, request: impl Future<Output = Result<LockGuard>>) -> bool {
     let mut request = pin!(request);
     for _ in 0..polls {

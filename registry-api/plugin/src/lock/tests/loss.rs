@@ -40,7 +40,7 @@ async fn an_entry_that_was_gone_before_it_was_watched_is_a_lost_lock() {
 }
 
 #[tokio::test]
-async fn an_entry_made_anew_or_taken_over_is_a_lost_lock_and_left_to_its_owner() {
+async fn an_entry_recreated_or_taken_over_is_a_lost_lock_and_left_to_its_owner() {
     let (server, _tree, guard) = held().await;
     server.delete(guard.entry());
     server.put(guard.entry(), Some(SessionId(1)));

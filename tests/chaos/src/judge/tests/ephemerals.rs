@@ -125,7 +125,7 @@ fn an_entry_that_was_deleted_or_taken_has_not_vanished() {
 }
 
 #[test]
-fn an_entry_is_made_anew_in_the_next_session() {
+fn an_entry_is_recreated_in_the_next_session() {
     lost(etcd()).gone(13_000, "/e", 1).tree(39_000, &[leaf("/e", "a", 9, Some(3))]).keeps_everything();
     lost(etcd()).tree(39_000, &[]).breaks("4.4", "at the end there is nothing");
     let found = lost(etcd()).tree(39_000, &[leaf("/e", "a", 5, Some(1))]).found();
@@ -135,7 +135,7 @@ fn an_entry_is_made_anew_in_the_next_session() {
 }
 
 #[test]
-fn an_entry_that_was_deleted_or_taken_is_not_made_anew() {
+fn an_entry_that_was_deleted_or_taken_is_not_recreated() {
     lost(etcd()).delete(C2, 11_000, "/e").tree(39_000, &[]).keeps_everything();
     let taken = || lost(etcd()).ephemeral(C2, 11_000, "/e", "b", 8).lives_until(C2, 40_000);
     taken().tree(39_000, &[leaf("/e", "b", 8, Some(2))]).keeps_everything();

@@ -57,9 +57,10 @@ pub(crate) enum Answer {
     Entries(Vec<Entry>),
     /// The lock was had, with that token.
     Token(u64),
-    /// The lock was not had, so it was held.
+    /// The lock was not acquired, so it was held.
     NotAcquired,
-    /// It was not had, which says nothing: the limit passed, or others asked for it at once and made the queue longer.
+    /// It was not acquired, which says nothing: the limit passed, or others asked for it at once and made the queue
+    /// longer.
     NotAcquiredNow,
     Done,
 }
