@@ -8,7 +8,7 @@ use std::sync::{
 use registry_host::{ErrorKind, Registry, Result, SessionState};
 
 use crate::{
-    Groups, Member, MemberFilter, Members, NoSlot, Options, Role, Server, Slot,
+    Groups, Incarnation, Member, MemberFilter, Members, NoSlot, Options, Role, Server, Slot,
     balance::Balancer,
     keys::{DEAD_SERVERS, NODES, group_name, mark_key, mark_name, marked},
     membership::Membership,
@@ -150,11 +150,16 @@ impl Cluster {
     /// One whose process has stood still, for a twelfth of the session's timeout or longer, has none until the registry
     /// has answered again.
     pub fn slot(&self, address: &str) -> std::result::Result<Slot, NoSlot> {
+        self.slot_of(address, None)
+    }
+
+    /// The same for one incarnation of a master, if one is given.
+    pub(crate) fn slot_of(&self, address: &str, incarnation: Option<Incarnation>) -> std::result::Result<Slot, NoSlot> {
         let registry = &self.0.registry;
         let slot = match registry.session().state() {
             SessionState::Lost | SessionState::Closed => Err(NoSlot::NotSeen),
             _ if !self.0.pulse.is_felt(registry) => Err(NoSlot::NotSeen),
-            _ => Slot::of(address, &self.masters().now()),
+            _ => Slot::of(address, incarnation, &self.masters().now()),
         };
         let refused = matches!(slot, Err(NoSlot::Foreign { .. }));
         if self.0.slots_refused.swap(refused, Ordering::Relaxed) != refused {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::Member;
+use crate::{Incarnation, Member};
 
 /// A master's part: of `count` masters it is number `index`, from 0.
 ///
@@ -62,13 +62,16 @@ impl fmt::Display for NoSlot {
 }
 
 impl Slot {
-    /// The slot of the master at an address.
+    /// The slot of the master at an address, or of one incarnation of it.
     ///
     /// # Errors
     ///
     /// Why it has none.
-    pub fn of(address: &str, masters: &[Arc<Member>]) -> Result<Self, NoSlot> {
+    pub(crate) fn of(address: &str, incarnation: Option<Incarnation>, masters: &[Arc<Member>]) -> Result<Self, NoSlot> {
         let own = masters.iter().find(|member| member.address == address).ok_or(NoSlot::NotSeen)?;
+        if incarnation.is_some_and(|own_incarnation| own.incarnation() != Some(own_incarnation)) {
+            return Err(NoSlot::NotSeen);
+        }
         if let Some(foreign) = masters.iter().find(|member| member.is_foreign()) {
             return Err(NoSlot::Foreign { address: foreign.address.clone() });
         }
@@ -111,21 +114,21 @@ mod tests {
     #[test]
     fn slots_are_in_the_order_of_starting_and_only_of_normal_masters() {
         let mut masters = vec![master("c:1", 1, 0.0), master("a:1", 3, 0.0), master("b:1", 2, 9.0)];
-        assert_eq!(Slot::of("c:1", &masters), Ok(Slot { index: 0, count: 2 }));
-        assert_eq!(Slot::of("a:1", &masters), Ok(Slot { index: 1, count: 2 }));
-        let none = Slot::of("b:1", &masters).unwrap_err();
+        assert_eq!(Slot::of("c:1", None, &masters), Ok(Slot { index: 0, count: 2 }));
+        assert_eq!(Slot::of("a:1", None, &masters), Ok(Slot { index: 1, count: 2 }));
+        let none = Slot::of("b:1", None, &masters).unwrap_err();
         assert_eq!(none.to_string(), "the master is not normal (load 9 > 2), and others are");
-        assert_eq!(Slot::of("d:1", &masters), Err(NoSlot::NotSeen));
+        assert_eq!(Slot::of("d:1", None, &masters), Err(NoSlot::NotSeen));
         masters.push(master("d:1", 4, 0.0));
-        assert_eq!(Slot::of("c:1", &masters), Ok(Slot { index: 0, count: 3 }));
+        assert_eq!(Slot::of("c:1", None, &masters), Ok(Slot { index: 0, count: 3 }));
     }
 
     #[test]
     fn where_no_master_is_normal_all_have_a_slot() {
         let mut masters = vec![master("b:1", 2, 9.0)];
-        assert_eq!(Slot::of("b:1", &masters), Ok(Slot { index: 0, count: 1 }));
+        assert_eq!(Slot::of("b:1", None, &masters), Ok(Slot { index: 0, count: 1 }));
         masters.push(master("a:1", 1, 3.0));
-        assert_eq!(Slot::of("b:1", &masters), Ok(Slot { index: 1, count: 2 }));
+        assert_eq!(Slot::of("b:1", None, &masters), Ok(Slot { index: 1, count: 2 }));
     }
 
     #[test]
@@ -138,7 +141,7 @@ mod tests {
         ];
         for value in theirs {
             let masters = [master("a:1", 1, 0.0), of_value("java:1", value.as_bytes())];
-            let none = Slot::of("a:1", &masters).unwrap_err();
+            let none = Slot::of("a:1", None, &masters).unwrap_err();
             assert_eq!(none, NoSlot::Foreign { address: "java:1".to_owned() });
         }
     }
@@ -148,7 +151,7 @@ mod tests {
         fn each_piece_of_work_is_in_one_masters_slot(starts in prop::collection::vec((0i64..5, 0.0..3.0f64), 0..9), work: u64) {
             let masters: Vec<_> =
                 starts.iter().enumerate().map(|(at, (start, load))| master(&format!("m{at}:1"), *start, *load)).collect();
-            let slots: Vec<_> = masters.iter().filter_map(|master| Slot::of(&master.address, &masters).ok()).collect();
+            let slots: Vec<_> = masters.iter().filter_map(|master| Slot::of(&master.address, None, &masters).ok()).collect();
             let normal = masters.iter().filter(|master| master.is_normal()).count();
             let counted = if normal == 0 { masters.len() } else { normal };
             prop_assert_eq!(slots.len(), counted);

@@ -136,10 +136,11 @@ impl Membership {
     ///
     /// # Errors
     ///
-    /// As [`Cluster::slot`]; [`NotServing`](NoSlot::NotServing) once the server was told to stop.
+    /// As [`Cluster::slot`]; [`NotServing`](NoSlot::NotServing) once the server was told to stop, and
+    /// [`NotSeen`](NoSlot::NotSeen) as soon as the view shows another process at its address.
     pub fn slot(&self) -> std::result::Result<Slot, NoSlot> {
         match self.state() {
-            MembershipState::Serving => self.cluster.slot(self.server.address()),
+            MembershipState::Serving => self.cluster.slot_of(self.server.address(), Some(self.incarnation)),
             _ => Err(NoSlot::NotServing),
         }
     }
