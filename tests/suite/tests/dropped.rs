@@ -93,10 +93,13 @@ async fn drop_every_operation(registry: &Registry) {
     drop_all(async |_| drop(registry.server().await)).await;
 }
 
-/// The queue entries that are left below a key.
-async fn queued(registry: &Registry, above: &str) -> Vec<String> {
-    let entries = registry.list(above).await.expect("the locks are listed");
-    entries.into_iter().filter(|entry| entry.is_ephemeral()).map(|entry| entry.key).collect()
+/// The queue entries that are left below a key; `None` if a busy machine gave no answer in time.
+async fn queued(registry: &Registry, above: &str) -> Option<Vec<String>> {
+    let entries = match registry.list(above).await {
+        Err(error) if error.is_retryable() => return None,
+        listed => listed.expect("the locks are listed"),
+    };
+    Some(entries.into_iter().filter(|entry| entry.is_ephemeral()).map(|entry| entry.key).collect())
 }
 
 /// How many descriptors are open while the plugin rests; the first opening makes a few that stay with the library.
@@ -125,8 +128,8 @@ async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option
     for _ in 0..ROUNDS {
         drop_every_operation(&registry).await;
         let left = async || {
-            let left = queued(&registry, "/lock").await;
-            (left == [held.entry()] && queued(&registry, "/release").await.is_empty()).then_some(())
+            let (locks, releases) = (queued(&registry, "/lock").await?, queued(&registry, "/release").await?);
+            (locks == [held.entry()] && releases.is_empty()).then_some(())
         };
         eventually("only the held lock's entry is queued", SETTLED, left).await;
         resident.push(resident_kib());
