@@ -131,8 +131,8 @@ impl Book {
     /// What must hold whatever has happened.
     ///
     /// - Tokens grow with time.
-    /// - A life that has gone and is taken over for does nothing: its master had its slot last before anyone took over for it, takes
-    ///   over for nobody after that, and is told to serve no more.
+    /// - A life that has gone and is taken over for does nothing: its master had its slot last before anyone took over
+    ///   for it, takes over for nobody after that, and is told to serve no more.
     /// - Nothing failed that was asked for.
     pub(crate) fn judge(&self) {
         let (lines, begun) = (self.lines(), self.begun());
@@ -141,7 +141,8 @@ impl Book {
                 begun.iter().filter(|begun| begun.departed.role == role).map(|begun| begun.token).collect();
             assert!(tokens.is_sorted(), "tokens of {role}s grow: {tokens:?}");
         }
-        // Where another process has begun at the address, the former one may run, and learn of it a moment after the others.
+        // Where another process has begun at the address, the former one may run, and learn of it a moment after the
+        // others.
         let gone = begun.iter().rev().filter(|begun| !begun.restarted);
         let over: HashMap<_, _> = gone.map(|begun| (&begun.departed, begun.at)).collect();
         for Begun { by, at, .. } in &begun {
