@@ -30,11 +30,14 @@ impl Server for Etcd {
 
 impl Server for ZooKeeper {
     fn sessions(&self) -> Vec<SessionId> {
-        let told = self.ask("dump").expect("ZooKeeper tells of its sessions");
+        // A session that is renewed meanwhile may be missing: the server lists the times of expiry first, and then who is
+        // due at each.
+        let told: Vec<_> = (0..2).map(|_| self.ask("dump").expect("ZooKeeper tells of its sessions")).collect();
         // A line for each, below when it will expire; where its entries are listed a colon follows.
-        let ids = told.lines().filter_map(|line| line.trim().strip_prefix("0x"));
+        let ids = told.iter().flat_map(|told| told.lines()).filter_map(|line| line.trim().strip_prefix("0x"));
         let mut sessions: Vec<_> = ids.filter_map(|id| u64::from_str_radix(id, 16).ok()).map(SessionId).collect();
         sessions.sort_unstable_by_key(|id| id.0);
+        sessions.dedup();
         sessions
     }
 
