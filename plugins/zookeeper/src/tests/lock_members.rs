@@ -16,9 +16,13 @@ async fn a_try_is_not_told_of_a_holder_that_is_gone() {
     let follower = (0..3).find(|member| !is_leader(member)).expect("a follower");
     let client = connect_through(&servers, (0..3).find(is_leader).expect("the leader")).await;
     let other = connect_through(&servers, follower).await;
-    for _ in 0..3 {
+    let mut tries = 0;
+    while tries < 3 {
         let held = client.try_lock().await.expect("the lock is free");
-        assert_eq!(kind(other.try_lock().await), Some(ErrorKind::NotAcquired));
+        until("the follower knows of the holder", async || {
+            kind(other.try_lock().await) == Some(ErrorKind::NotAcquired)
+        })
+        .await;
         // The follower has much to catch up with before it hears of the release, and is asked before it has.
         servers.members()[follower].stop().expect("a stop");
         let (raw, path) = (client.raw(), client.paths.path(key(LOCK)));
@@ -28,8 +32,20 @@ async fn a_try_is_not_told_of_a_holder_that_is_gone() {
         let mut asked = pin!(other.ask(false));
         assert!(poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_pending())).await);
         servers.members()[follower].cont().expect("a continuation");
-        let held = within(asked).await.expect("the lock is free");
-        other.unlock(held).await;
+        match within(asked).await {
+            Ok(held) => {
+                other.unlock(held).await;
+                tries += 1;
+            }
+            // On a busy machine the leader may have given up the follower, which then closes its connections.
+            Err(error) => assert!(error.is_retryable(), "the lock is free: {error}"),
+        }
+        // What became of the lost try is known once its client has asked for the lock again.
+        until("the follower serves again", async || match other.try_lock().await {
+            Ok(held) => other.backend.clone().unlock(held).await.is_ok(),
+            Err(_) => false,
+        })
+        .await;
     }
 }
 
