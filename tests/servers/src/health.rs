@@ -15,13 +15,17 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Waits until `ready` gives true, or fails with its error, or with `otherwise` when that has taken too long.
 pub(crate) fn wait_until(mut ready: impl FnMut() -> Result<bool>, otherwise: impl FnOnce() -> String) -> Result<()> {
     let deadline = Instant::now() + LIMIT;
-    while !ready()? {
+    loop {
+        let asked = Instant::now();
+        if ready()? {
+            return Ok(());
+        }
         if Instant::now() >= deadline {
             return Err(Error::new(format!("not so after {LIMIT:?}: {}", otherwise())));
         }
-        thread::sleep(PAUSE);
+        // On a busy machine, questions would take the time that the server needs to get ready.
+        thread::sleep(PAUSE.max(asked.elapsed() * 2));
     }
-    Ok(())
 }
 
 /// Whether the server says on its `/health` page that it can read and write.

@@ -42,7 +42,7 @@ impl Proxy {
         let network = Network::open();
         let told = network.subscribe();
         let (listener, address) = listen_at(address)?;
-        let route: Route = Box::new(move |_| Some(told.clone()));
+        let route: Route = Box::new(move |clients| vec![Some(told.clone()); clients.len()]);
         let carrier = Carrier::start(vec![Door { listener, server, route }])?;
         Ok(Self { address, network, _carrier: carrier })
     }

@@ -7,10 +7,17 @@ use std::sync::Arc;
 
 use crate::process::Process;
 
-/// The number of the process that holds this machine's end of a connection from `client`; none if none of them does.
-pub(super) fn of(client: SocketAddr, processes: &[Arc<Process>]) -> Option<usize> {
-    let socket = format!("socket:[{}]", inode(client, &fs::read_to_string("/proc/net/tcp").ok()?)?);
-    processes.iter().position(|process| process.id().is_some_and(|id| has_open(id, Path::new(&socket))))
+/// For each client the number of the process that holds this machine's end of its connection; `None` if none of them
+/// does.
+///
+/// The kernel's table takes long to read, whatever is looked for: it is read once for all of them.
+pub(super) fn of(clients: &[SocketAddr], processes: &[Arc<Process>]) -> Vec<Option<usize>> {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let owner = |client: &SocketAddr| {
+        let socket = format!("socket:[{}]", inode(*client, &table)?);
+        processes.iter().position(|process| process.id().is_some_and(|id| has_open(id, Path::new(&socket))))
+    };
+    clients.iter().map(owner).collect()
 }
 
 /// The inode of the socket that is bound to `address`, in the kernel's table of IPv4 sockets.

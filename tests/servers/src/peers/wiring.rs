@@ -47,12 +47,15 @@ impl Wiring {
             let route: Route = match from {
                 Some(from) => {
                     let told = self.links[from][to].subscribe();
-                    Box::new(move |_| Some(told.clone()))
+                    Box::new(move |clients| vec![Some(told.clone()); clients.len()])
                 }
                 None => {
                     let told: Vec<_> = self.links.iter().map(|links| links[to].subscribe()).collect();
                     let processes = Arc::clone(&processes);
-                    Box::new(move |client| Some(told[owner::of(client, &processes)?].clone()))
+                    Box::new(move |clients| {
+                        let owners = owner::of(clients, &processes);
+                        owners.into_iter().map(|owner| Some(told[owner?].clone())).collect()
+                    })
                 }
             };
             Door { listener, server, route }

@@ -23,8 +23,9 @@ pub(crate) struct Door {
     pub(crate) route: Route,
 }
 
-/// The network between the client at this address and the server; none for a client that has no business there.
-pub(crate) type Route = Box<dyn Fn(SocketAddr) -> Option<Told> + Send>;
+/// The network between the client at each of these addresses and the server; `None` for a client that has no business
+/// there.
+pub(crate) type Route = Box<dyn Fn(&[SocketAddr]) -> Vec<Option<Told>> + Send>;
 
 /// Listens on a free port of 127.0.0.1, and says which.
 pub(crate) fn listen() -> Result<(TcpListener, SocketAddr)> {

@@ -1,6 +1,7 @@
 use std::future;
 use std::io;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
@@ -25,11 +26,13 @@ pub(super) async fn accept(listener: TcpListener, server: SocketAddr, route: Rou
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((connection, client)) => {
-                    // A client without business there sees its connection end at once.
-                    if let Some(told) = route(client) {
-                        connections.spawn(carry(connection, server, told));
+            accepted = waiting(&listener) => match accepted {
+                Ok((accepted, clients)) => {
+                    for (connection, told) in accepted.into_iter().zip(route(&clients)) {
+                        // A client without business there sees its connection end at once.
+                        if let Some(told) = told {
+                            connections.spawn(carry(connection, server, told));
+                        }
                     }
                 }
                 // Fails for connections that are gone already, and while descriptors are short: the next may do.
@@ -38,6 +41,18 @@ pub(super) async fn accept(listener: TcpListener, server: SocketAddr, route: Rou
             Some(_) = connections.join_next() => {}
         }
     }
+}
+
+/// All connections that wait to be accepted, at least one, and their clients' addresses.
+async fn waiting(listener: &TcpListener) -> io::Result<(Vec<TcpStream>, Vec<SocketAddr>)> {
+    let mut all: (Vec<_>, Vec<_>) = [listener.accept().await?].into_iter().unzip();
+    while let Poll::Ready(Ok((connection, client))) =
+        future::poll_fn(|context| Poll::Ready(listener.poll_accept(context))).await
+    {
+        all.0.push(connection);
+        all.1.push(client);
+    }
+    Ok(all)
 }
 
 /// Carries one connection to its end, which both sides see as it was, or as a reset.
