@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Key, SessionId};
+use crate::{Key, Revision, SessionId, Version};
 
 /// One entry of the tree, as it was at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,9 +13,9 @@ pub struct Entry {
     /// The value, byte for byte as it was put.
     pub value: Bytes,
     /// Changes with every write of the key and only grows.
-    pub version: u64,
+    pub version: Version,
     /// Fixed for the entry's life, differs between two lives of a key, and orders entries by creation.
-    pub created: u64,
+    pub created: Revision,
     /// The session that owns an ephemeral entry; nothing for a persistent one.
     pub ephemeral: Option<SessionId>,
 }
@@ -25,8 +25,8 @@ impl Entry {
     pub fn new(
         key: impl Into<String>,
         value: impl Into<Bytes>,
-        version: u64,
-        created: u64,
+        version: Version,
+        created: Revision,
         ephemeral: Option<SessionId>,
     ) -> Self {
         Entry { key: key.into(), value: value.into(), version, created, ephemeral }

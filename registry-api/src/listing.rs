@@ -1,6 +1,6 @@
 //! Listings: a subtree read page by page (contract 2.3).
 
-use crate::Entry;
+use crate::{Entry, Revision};
 
 /// Which page of a listing is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +31,12 @@ pub struct Cursor {
     /// The last key looked at, in the backend's own form.
     pub after: String,
     /// The revision that the whole listing is read at, for a backend that has one.
-    pub revision: u64,
+    pub revision: Revision,
 }
 
 impl Cursor {
     /// A cursor of these parts.
-    pub fn new(after: impl Into<String>, revision: u64) -> Self {
+    pub fn new(after: impl Into<String>, revision: Revision) -> Self {
         Cursor { after: after.into(), revision }
     }
 }

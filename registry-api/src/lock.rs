@@ -1,6 +1,6 @@
 //! Locks: what is held, and the names of queue entries (contract 6).
 
-use crate::SessionId;
+use crate::{FencingToken, SessionId};
 
 /// A held lock, as data: the holder's own entry in the queue and its fencing token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -9,12 +9,12 @@ pub struct Held {
     /// The key of the holder's entry in the queue.
     pub entry: String,
     /// The fencing token: it only grows from one holder of the lock to the next.
-    pub token: u64,
+    pub token: FencingToken,
 }
 
 impl Held {
     /// A held lock of these parts.
-    pub fn new(entry: impl Into<String>, token: u64) -> Self {
+    pub fn new(entry: impl Into<String>, token: FencingToken) -> Self {
         Held { entry: entry.into(), token }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::{Error, ErrorKind, Key};
+use crate::{Error, ErrorKind, FencingToken, Key, Version};
 
 /// What a Txn and a value may at most be.
 pub mod limits {
@@ -31,13 +31,13 @@ pub enum Check<'a> {
     /// The key has an entry.
     Present(Key<'a>),
     /// The key's entry is at this version.
-    Version(Key<'a>, u64),
+    Version(Key<'a>, Version),
     /// The lock is still held: its queue entry lives and is the one that gave this fencing token.
     Held {
         /// The holder's entry in the queue.
         entry: Key<'a>,
         /// The fencing token.
-        token: u64,
+        token: FencingToken,
     },
 }
 
@@ -232,7 +232,7 @@ pub enum Applied {
     /// A put, and the version that the entry has now.
     Put {
         /// The version.
-        version: u64,
+        version: Version,
     },
     /// A delete, and how many entries went.
     Deleted {
@@ -256,7 +256,7 @@ impl Committed {
     }
 
     /// The version that operation number `index` put; nothing if it was no put.
-    pub fn version(&self, index: usize) -> Option<u64> {
+    pub fn version(&self, index: usize) -> Option<Version> {
         match self.applied.get(index) {
             Some(Applied::Put { version }) => Some(*version),
             _ => None,

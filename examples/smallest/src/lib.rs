@@ -12,7 +12,7 @@ use std::{
 
 use registry_plugin::{
     Applied, Backend, Check, Committed, Contact, Context, Entry, Error, ErrorKind, Key, Listing, Mode, Moment,
-    Operation, Page, Result, Scope, SessionId, Txn, WatchSink, config::config,
+    Operation, Page, Result, Revision, Scope, SessionId, Txn, Version, WatchSink, config::config,
 };
 use tokio::sync::watch;
 
@@ -152,7 +152,9 @@ impl Smallest {
                 Check::Absent(_) => found.is_none(),
                 Check::Present(_) => found.is_some(),
                 Check::Version(_, version) => found.is_some_and(|entry| entry.version == *version),
-                Check::Held { token, .. } => found.is_some_and(|entry| entry.is_ephemeral() && entry.created == *token),
+                Check::Held { token, .. } => {
+                    found.is_some_and(|entry| entry.is_ephemeral() && *token == entry.created.into())
+                }
                 _ => return Err(Error::new(ErrorKind::Unsupported, "an unknown check")),
             };
             if !holds {
@@ -163,7 +165,7 @@ impl Smallest {
             return Err(Error::condition_failed(failed));
         }
         tree.revision += 1;
-        let version = tree.revision;
+        let (version, revision) = (Version::new(tree.revision), Revision::new(tree.revision));
         let mut applied = Vec::new();
         for operation in txn.operations {
             let key = operation.key();
@@ -175,7 +177,7 @@ impl Smallest {
                     for above in key.ancestors() {
                         let place = self.place(above);
                         let entry = tree.entries.entry(place.clone());
-                        if entry.or_insert_with(|| Entry::new(place, "", version, version, None)).is_ephemeral() {
+                        if entry.or_insert_with(|| Entry::new(place, "", version, revision, None)).is_ephemeral() {
                             let message = format!("{above} is ephemeral and can't have children");
                             return Err(Error::new(ErrorKind::EphemeralParent, message).with_key(key));
                         }
@@ -184,7 +186,7 @@ impl Smallest {
                         return Err(Error::new(ErrorKind::HasChildren, "delete its children first").with_key(key));
                     }
                     let owner = (mode == Mode::Ephemeral).then_some(self.session);
-                    let created = tree.entries.get(&place).map_or(version, |entry| entry.created);
+                    let created = tree.entries.get(&place).map_or(revision, |entry| entry.created);
                     let entry = Entry::new(place.clone(), value.to_vec(), version, created, owner);
                     tree.entries.insert(place, entry);
                     applied.push(Applied::Put { version });

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use registry_host::{Entry, ErrorKind, Registry, Result, TxnBuilder};
+use registry_host::{Entry, ErrorKind, Registry, Result, TxnBuilder, Version};
 
 use crate::{Role, keys::mark_name, record::RECORDS};
 
@@ -29,7 +29,7 @@ pub(crate) async fn remove_if_empty(registry: &Registry, folder: &str) -> Result
 pub(crate) struct Registered {
     folder: String,
     /// The folder's version, and a record without which it could be another folder; nothing if there was none.
-    seen: Option<(u64, String)>,
+    seen: Option<(Version, String)>,
     /// What stands in the folder, the newest first.
     pub(crate) records: Vec<Entry>,
 }

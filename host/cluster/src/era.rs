@@ -1,6 +1,6 @@
 //! Which data the registry holds, so that data which were deleted are told from data that somebody has changed.
 
-use registry_host::{ErrorKind, Registry, Result};
+use registry_host::{ErrorKind, Registry, Result, Version};
 
 use crate::record::{RECORDS, now};
 
@@ -20,7 +20,7 @@ impl Era {
     }
 
     /// Reads it, or begins one; gives the version of its entry, too.
-    pub(crate) async fn begun(registry: &Registry) -> Result<(Self, u64)> {
+    pub(crate) async fn begun(registry: &Registry) -> Result<(Self, Version)> {
         let mut tries = 0;
         loop {
             let there = registry.get(RECORDS).await?;

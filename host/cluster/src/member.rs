@@ -1,6 +1,6 @@
 //! One server as the registry shows it.
 
-use registry_host::{Entry, SessionId};
+use registry_host::{Entry, SessionId, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::{Heartbeat, HeartbeatFormat, Role, Status, Unreadable, keys};
@@ -18,7 +18,7 @@ pub struct Member {
     /// What it said last, or why that can't be read.
     pub heartbeat: Result<Heartbeat, Unreadable>,
     /// The version of its entry.
-    pub version: u64,
+    pub version: Version,
     /// The session that its entry goes with.
     pub session: SessionId,
 }

@@ -13,7 +13,7 @@ use std::{
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use registry_cluster::{Cluster, Departed, Failover, Incarnation, Membership, MembershipState, Role, Stop, TakeOver};
-use registry_host::{Guard, Registry, SettingsBuilder};
+use registry_host::{FencingToken, Guard, Registry, SettingsBuilder};
 use registry_suite::{Ending, SOON, eventually, memory, wait_until};
 use support::*;
 use tokio::sync::Notify;
@@ -24,7 +24,7 @@ struct Book(Arc<Pages>);
 
 #[derive(Default)]
 struct Pages {
-    begun: Mutex<Vec<(String, Departed, u64)>>,
+    begun: Mutex<Vec<(String, Departed, FencingToken)>>,
     done: Mutex<BTreeMap<(Role, String, Incarnation), usize>>,
     /// How many are at work now, of masters and of workers.
     at_work: [AtomicUsize; 2],
@@ -45,7 +45,7 @@ impl Book {
         self.0.done.lock().unwrap().get(membership).copied().unwrap_or_default()
     }
 
-    fn begun(&self) -> Vec<(String, Departed, u64)> {
+    fn begun(&self) -> Vec<(String, Departed, FencingToken)> {
         self.0.begun.lock().unwrap().clone()
     }
 }

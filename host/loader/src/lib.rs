@@ -17,7 +17,7 @@ pub use registry::{
 pub use supervised::{panic_message, supervised};
 
 pub use registry_api::{
-    Applied, Capabilities, Capability, Committed, Entry, Error, ErrorKind, Event, Held, Key, Outcome, Result, Scope,
-    SessionId, SessionState, limits,
+    Applied, Capabilities, Capability, Committed, Entry, Error, ErrorKind, Event, FencingToken, Held, Key, Outcome,
+    Result, Revision, Scope, SessionId, SessionState, Version, limits,
 };
 pub use registry_config::{ConfigKey, Source};

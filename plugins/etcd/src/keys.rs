@@ -63,8 +63,8 @@ pub(crate) fn owner(lease: i64) -> Option<SessionId> {
 }
 
 /// A revision as a number of the contract; etcd's are never negative.
-pub(crate) fn number(revision: i64) -> u64 {
-    revision.cast_unsigned()
+pub(crate) fn number<N: From<u64>>(revision: i64) -> N {
+    revision.cast_unsigned().into()
 }
 
 /// A range of etcd's keys, for messages.
@@ -116,6 +116,6 @@ mod tests {
             lease: 7,
         };
         let entry = Namespace::new("ns").entry(found).expect("no foreign data");
-        assert_eq!(entry, Entry::new("/a", "v", 5, 3, Some(SessionId(7))));
+        assert_eq!(entry, Entry::new("/a", "v", 5.into(), 3.into(), Some(SessionId(7))));
     }
 }

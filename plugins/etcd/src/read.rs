@@ -330,7 +330,7 @@ impl Pace {
         let parse = || {
             let (limit, rest) = cursor.after.split_once(' ')?;
             let (turn, last) = rest.split_once(' ')?;
-            let at = Mark::new(turn.parse().ok()?, i64::try_from(cursor.revision).ok()?);
+            let at = Mark::new(turn.parse().ok()?, i64::try_from(cursor.revision.get()).ok()?);
             let last: Result<Vec<u8>, _> = last.chars().map(u8::try_from).collect();
             Some((Pace::new(limit.parse().ok()?), at, last.ok()?))
         };

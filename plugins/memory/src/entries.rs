@@ -8,14 +8,14 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use registry_plugin::{Bytes, Entry, Scope, SessionId};
+use registry_plugin::{Bytes, Entry, Revision, Scope, SessionId, Version};
 
 /// What a place in the tree holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) value: Bytes,
-    pub(crate) version: u64,
-    pub(crate) created: u64,
+    pub(crate) version: Version,
+    pub(crate) created: Revision,
     pub(crate) owner: Option<SessionId>,
 }
 
@@ -128,15 +128,15 @@ pub(crate) struct Writing<'a> {
 
 impl Writing<'_> {
     /// Writes an entry, ephemeral if it has an owner, and those missing above it.
-    pub(crate) fn put(&mut self, place: String, value: Bytes, owner: Option<SessionId>) -> Result<u64, Refusal> {
+    pub(crate) fn put(&mut self, place: String, value: Bytes, owner: Option<SessionId>) -> Result<Version, Refusal> {
         if let Some(parent) = parent(&place) {
             self.ensure(parent)?;
         }
         if owner.is_some() && self.entries.has_children(&place) {
             return Err(Refusal::HasChildren);
         }
-        let version = self.revision;
-        let created = self.entries.find(&place).map_or(version, |stored| stored.created);
+        let version = self.revision.into();
+        let created = self.entries.find(&place).map_or(self.revision.into(), |stored| stored.created);
         self.set(place, Some(Stored { value, version, created, owner }));
         Ok(version)
     }
@@ -152,7 +152,7 @@ impl Writing<'_> {
         if let Some(parent) = parent(place) {
             self.ensure(parent)?;
         }
-        let (version, created) = (self.revision, self.revision);
+        let (version, created) = (self.revision.into(), self.revision.into());
         self.set(place.to_owned(), Some(Stored { value: Bytes::new(), version, created, owner: None }));
         Ok(())
     }
@@ -199,7 +199,7 @@ impl Writing<'_> {
     fn set(&mut self, place: String, stored: Option<Stored>) {
         let before = self.entries.exchange(&place, stored);
         // An ancestor that this Txn created and then puts has its change already.
-        if before.as_ref().is_none_or(|before| before.version != self.revision) {
+        if before.as_ref().is_none_or(|before| before.version.get() != self.revision) {
             self.changes.push(Change { place, before });
         }
     }

@@ -1,7 +1,8 @@
 //! Txns: checks judged on the state before, then operations in order, all or none (contract 3.1).
 
 use registry_plugin::{
-    Applied, Bytes, Check, Committed, Error, ErrorKind, Key, Mode, Operation, Result, SessionId, Txn,
+    Applied, Bytes, Check, Committed, Error, ErrorKind, FencingToken, Key, Mode, Operation, Result, SessionId, Txn,
+    Version,
 };
 
 use crate::{
@@ -26,8 +27,8 @@ struct Condition {
 enum Test {
     Absent,
     Present,
-    Version(u64),
-    Held(u64),
+    Version(Version),
+    Held(FencingToken),
 }
 
 struct Step<'a> {
@@ -94,7 +95,7 @@ impl Condition {
             Test::Absent => stored.is_none(),
             Test::Present => stored.is_some(),
             Test::Version(version) => stored.is_some_and(|stored| stored.version == version),
-            Test::Held(token) => stored.is_some_and(|stored| stored.owner.is_some() && stored.created == token),
+            Test::Held(token) => stored.is_some_and(|stored| stored.owner.is_some() && token == stored.created.into()),
         }
     }
 }

@@ -64,7 +64,7 @@ impl Model {
                     let created = entries.get(&key).map_or(revision, |held| held.created);
                     let owner = (mode == Mode::Ephemeral).then_some(session);
                     entries.insert(key, Held { value: value.to_vec(), version: revision, created, owner });
-                    answers.push(Applied::Put { version: revision });
+                    answers.push(Applied::Put { version: revision.into() });
                 }
                 Operation::Delete(_) if has_children => return refused(ErrorKind::HasChildren),
                 _ => {
@@ -82,8 +82,8 @@ impl Model {
         match check {
             Check::Absent(_) => found.is_none(),
             Check::Present(_) => found.is_some(),
-            Check::Version(_, version) => found.is_some_and(|held| held.version == version),
-            Check::Held { token, .. } => found.is_some_and(|held| held.owner.is_some() && held.created == token),
+            Check::Version(_, version) => found.is_some_and(|held| version == held.version.into()),
+            Check::Held { token, .. } => found.is_some_and(|held| held.owner.is_some() && token == held.created.into()),
             other => panic!("a check unknown to the model: {other:?}"),
         }
     }
@@ -159,8 +159,8 @@ fn checks<'a>(random: &'a [RandomCheck], revision: u64) -> Vec<Check<'a>> {
     let check = |RandomCheck { key, kind, back }: &'a RandomCheck| match kind {
         0 => Check::Absent(k(key)),
         1 => Check::Present(k(key)),
-        2 => Check::Version(k(key), revision.saturating_sub(*back)),
-        _ => Check::Held { entry: k(key), token: revision.saturating_sub(*back) },
+        2 => Check::Version(k(key), revision.saturating_sub(*back).into()),
+        _ => Check::Held { entry: k(key), token: revision.saturating_sub(*back).into() },
     };
     random.iter().map(check).collect()
 }
@@ -225,8 +225,8 @@ async fn run(steps: Vec<Step>) {
             }
             let held = |entry: &Entry| Held {
                 value: entry.value.to_vec(),
-                version: entry.version,
-                created: entry.created,
+                version: entry.version.get(),
+                created: entry.created.get(),
                 owner: owner(entry, &sessions),
             };
             let mut seen: Vec<_> = seen.iter().map(|entry| (entry.key.clone(), held(entry))).collect();

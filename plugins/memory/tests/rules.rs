@@ -2,7 +2,7 @@
 
 mod support;
 
-use registry_plugin::{Backend, Check, ErrorKind, Operation};
+use registry_plugin::{Backend, Check, ErrorKind, Operation, Revision};
 use support::*;
 
 #[tokio::test]
@@ -11,7 +11,7 @@ async fn a_put_creates_what_is_missing_above_it_at_its_own_revision() {
     let version = session.put("/a/b/c", "x").await.unwrap();
     for key in ["/a", "/a/b"] {
         let above = session.find(key).await.expect(key);
-        assert_eq!((above.version, above.created, above.ephemeral), (version, version, None));
+        assert_eq!((above.version, above.created, above.ephemeral), (version, version.into(), None));
         assert!(above.value.is_empty());
     }
 }
@@ -25,10 +25,10 @@ async fn created_stays_when_value_mode_and_owner_change() {
     let first = one.find("/a").await.unwrap();
     assert!(two.put_ephemeral("/a").await.unwrap() > first.version);
     let second = two.find("/a").await.unwrap();
-    assert_eq!((first.created, second.created), (created, created));
+    assert_eq!([first.created, second.created], [created.into(); 2]);
     assert!(first.ephemeral.is_some() && second.ephemeral.is_some() && first.ephemeral != second.ephemeral);
     two.put("/a", "y").await.unwrap();
-    assert_eq!(one.find("/a").await.map(|entry| (entry.created, entry.ephemeral)), Some((created, None)));
+    assert_eq!(one.find("/a").await.map(|entry| (entry.created, entry.ephemeral)), Some((created.into(), None)));
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn another_life_of_a_key_has_another_created() {
     let first = session.put("/a", "").await.unwrap();
     assert_eq!(session.delete("/a").await.unwrap(), 1);
     assert!(session.put("/a", "").await.unwrap() > first);
-    assert!(session.find("/a").await.unwrap().created > first);
+    assert!(session.find("/a").await.unwrap().created > first.into());
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn all_puts_of_a_txn_share_one_revision() {
     let version = committed.version(0).unwrap();
     assert_eq!((committed.version(1), committed.version(2)), (Some(version), Some(version)));
     let above = session.find("/a").await.unwrap();
-    assert_eq!((above.created, above.version, &above.value[..]), (version, version, &b"x"[..]));
+    assert_eq!((above.created, above.version, &above.value[..]), (version.into(), version, &b"x"[..]));
 }
 
 #[tokio::test]
@@ -58,10 +58,10 @@ async fn every_check_that_fails_is_named_and_nothing_is_written() {
         Check::Absent(k("/a")),
         Check::Present(k("/a")),
         Check::Present(k("/b")),
-        Check::Version(k("/a"), version + 1),
+        Check::Version(k("/a"), (version.get() + 1).into()),
         Check::Version(k("/a"), version),
-        Check::Version(k("/b"), 0),
-        Check::Held { entry: k("/a"), token: version },
+        Check::Version(k("/b"), 0.into()),
+        Check::Held { entry: k("/a"), token: version.get().into() },
         Check::Present(k("/")),
         Check::Absent(k("/")),
     ];
@@ -83,7 +83,8 @@ async fn checks_are_judged_on_the_state_before() {
 async fn a_lock_is_held_while_the_very_entry_lives() {
     let tree = new_tree();
     let (one, two) = (Session::open(&tree, "").await, Session::open(&tree, "").await);
-    let token = one.put_ephemeral("/l/x").await.unwrap();
+    let version = one.put_ephemeral("/l/x").await.unwrap();
+    let token = Revision::from(version).into();
     let held = [Check::Held { entry: k("/l/x"), token }];
     two.commit(&held, &[put("/a", "")]).await.unwrap();
     one.delete("/l/x").await.unwrap();

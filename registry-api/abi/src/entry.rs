@@ -28,8 +28,8 @@ impl From<Entry> for RawEntry {
         RawEntry {
             key: entry.key.into(),
             value: RawBytes::new(entry.value),
-            version: entry.version,
-            created: entry.created,
+            version: entry.version.get(),
+            created: entry.created.get(),
             owner: entry.ephemeral.map_or(0, |id| id.0),
             ephemeral: entry.ephemeral.is_some(),
         }
@@ -40,13 +40,13 @@ impl RawEntry {
     /// The entry under a key that the asker knows.
     pub fn named(self, key: &str) -> Entry {
         let owner = self.ephemeral.then_some(SessionId(self.owner));
-        Entry::new(key, self.value.into_bytes(), self.version, self.created, owner)
+        Entry::new(key, self.value.into_bytes(), self.version.into(), self.created.into(), owner)
     }
 }
 
 impl From<RawEntry> for Entry {
     fn from(raw: RawEntry) -> Self {
         let owner = raw.ephemeral.then_some(SessionId(raw.owner));
-        Entry::new(raw.key, raw.value.into_bytes(), raw.version, raw.created, owner)
+        Entry::new(raw.key, raw.value.into_bytes(), raw.version.into(), raw.created.into(), owner)
     }
 }

@@ -105,8 +105,8 @@ impl<'a> From<Check<'a>> for RawCheck<'a> {
         let (kind, number) = match check {
             Check::Absent(_) => (RawCheckKind::ABSENT, 0),
             Check::Present(_) => (RawCheckKind::PRESENT, 0),
-            Check::Version(_, version) => (RawCheckKind::VERSION, version),
-            Check::Held { token, .. } => (RawCheckKind::HELD, token),
+            Check::Version(_, version) => (RawCheckKind::VERSION, version.get()),
+            Check::Held { token, .. } => (RawCheckKind::HELD, token.get()),
             // A kind that this crate has no number for is refused by every plugin.
             _ => (RawCheckKind(0), 0),
         };
@@ -122,8 +122,8 @@ impl<'a> TryFrom<RawCheck<'a>> for Check<'a> {
         Ok(match raw.kind {
             RawCheckKind::ABSENT => Check::Absent(key),
             RawCheckKind::PRESENT => Check::Present(key),
-            RawCheckKind::VERSION => Check::Version(key, raw.number),
-            RawCheckKind::HELD => Check::Held { entry: key, token: raw.number },
+            RawCheckKind::VERSION => Check::Version(key, raw.number.into()),
+            RawCheckKind::HELD => Check::Held { entry: key, token: raw.number.into() },
             RawCheckKind(kind) => return Err(unsupported("check", kind, key)),
         })
     }
@@ -168,7 +168,7 @@ impl<'a> TryFrom<RawOperation<'a>> for Operation<'a> {
 impl From<Applied> for RawApplied {
     fn from(applied: Applied) -> Self {
         match applied {
-            Applied::Put { version } => RawApplied { kind: RawOperationKind::PUT, number: version },
+            Applied::Put { version } => RawApplied { kind: RawOperationKind::PUT, number: version.get() },
             Applied::Deleted { count } => RawApplied { kind: RawOperationKind::DELETE, number: count },
             _ => RawApplied { kind: RawOperationKind(0), number: 0 },
         }
@@ -180,7 +180,7 @@ impl TryFrom<RawApplied> for Applied {
 
     fn try_from(raw: RawApplied) -> Result<Self, Error> {
         match raw.kind {
-            RawOperationKind::PUT => Ok(Applied::Put { version: raw.number }),
+            RawOperationKind::PUT => Ok(Applied::Put { version: raw.number.into() }),
             RawOperationKind::DELETE | RawOperationKind::DELETE_RECURSIVE => Ok(Applied::Deleted { count: raw.number }),
             RawOperationKind(kind) => Err(Error::new(
                 ErrorKind::Other,
@@ -205,9 +205,12 @@ mod tests {
     #[test]
     fn checks_and_operations_cross_whole() {
         let key = Key::from_checked("/a");
-        for check in
-            [Check::Absent(key), Check::Present(key), Check::Version(key, 7), Check::Held { entry: key, token: 9 }]
-        {
+        for check in [
+            Check::Absent(key),
+            Check::Present(key),
+            Check::Version(key, 7.into()),
+            Check::Held { entry: key, token: 9.into() },
+        ] {
             assert_eq!(Check::try_from(RawCheck::from(check)).ok(), Some(check));
         }
         for operation in [

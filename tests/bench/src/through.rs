@@ -64,7 +64,7 @@ pub(crate) async fn put_to_event(
         async move {
             let key = key(number);
             let version = plugin.put(&key, VALUE).await?;
-            told.wait(&key, version).await
+            told.wait(&key, version.get()).await
         }
     })
     .await
@@ -77,7 +77,7 @@ pub(crate) async fn watch(plugin: &Registry, told: &Arc<Told>) -> Result<JoinHan
     Ok(tokio::spawn(async move {
         while let Some(Ok(event)) = watch.next().await {
             if let Event::Put { entry, .. } = event {
-                told.tell(&entry.key, entry.version);
+                told.tell(&entry.key, entry.version.get());
             }
         }
     }))

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use registry_host::{Entry, Event, Registry, Scope, Watch};
+use registry_host::{Entry, Event, Registry, Scope, Version, Watch};
 
 use crate::verdict::{Failure, SOON, Verdict, holds, same, there, within};
 
@@ -14,7 +14,7 @@ pub(crate) struct Follower {
     /// What is there, as told.
     pub(crate) state: BTreeMap<String, Entry>,
     /// The highest version told of each key.
-    versions: BTreeMap<String, u64>,
+    versions: BTreeMap<String, Version>,
     /// How many events came.
     pub(crate) events: usize,
 }

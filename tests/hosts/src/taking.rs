@@ -21,7 +21,7 @@ impl TakeOver for Taking {
     async fn take_over(&self, departed: &Departed, guard: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
         let Departed { role, address, incarnation, restarted, .. } = departed.clone();
         let place = Place { role, address, incarnation };
-        let token = guard.token();
+        let token = guard.token().get();
         tell(Event::Begins { by: self.own.clone(), departed: place.clone(), restarted, token });
         let mut telling = Telling { departed: place, token, end: End::CalledOff };
         if let Some(go_on) = &self.go_on {

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use registry_host::Registry;
+use registry_host::{Registry, Revision};
 
 /// Sees every holder come and go, and fails at once if there are two.
 ///
@@ -21,7 +21,7 @@ pub(crate) struct Hold {
     /// The contender's number.
     pub(crate) by: usize,
     /// When its entry in the queue was created, in the registry's order.
-    created: u64,
+    created: Revision,
 }
 
 impl Witness {
@@ -41,8 +41,8 @@ impl Witness {
         let found = self.registry.get(entry).await.expect("an answer");
         let found = found.unwrap_or_else(|| panic!("contender {by} holds the lock without its entry {entry}"));
         assert!(found.is_ephemeral(), "{entry} outlives its session");
-        let before = self.holds.borrow().last().map_or(0, |hold| hold.created);
-        assert!(before < found.created, "contender {by} held the lock before its turn");
+        let before = self.holds.borrow().last().map(|hold| hold.created);
+        assert!(before < Some(found.created), "contender {by} held the lock before its turn");
         assert_eq!(self.inside.take(), Some(by), "another came meanwhile");
         self.holds.borrow_mut().push(Hold { by, created: found.created });
     }

@@ -68,8 +68,8 @@ impl Mirror {
             Event::Put { entry, new } => {
                 let told = self.state.insert(entry.key.clone(), entry.clone());
                 assert_eq!(*new, told.is_none(), "new of {}", entry.key);
-                let before = told.map_or(0, |told| told.version);
-                assert!(before < entry.version, "{} went from version {before} to {}", entry.key, entry.version);
+                let before = told.map(|told| told.version);
+                assert!(before < Some(entry.version), "{} went from {before:?} to {:?}", entry.key, entry.version);
             }
             Event::Delete { last } => {
                 assert_eq!(self.state.remove(&last.key).as_ref(), Some(last), "the last entry told");

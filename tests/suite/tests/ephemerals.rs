@@ -89,7 +89,7 @@ async fn what_its_host_has_deleted_or_made_persistent_does_not_come_back() {
         registry.delete_recursive("/tree").await.expect("a delete");
         registry.put("/persistent", "value").await.expect("a put");
         // What certainly did not happen changes nothing.
-        registry.delete("/expected").if_version(1).await.expect_err("another version");
+        registry.delete("/expected").if_version(1.into()).await.expect_err("another version");
         settle(&registry, &mut events, &ending).await;
         assert_eq!(get(&other, "/deleted").await, None);
         assert_eq!(get(&other, "/tree/below").await, None);

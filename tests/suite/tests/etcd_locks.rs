@@ -104,7 +104,7 @@ async fn etcdctl_waits_for_us() {
     guard.release().await.expect("a release");
     let held = other.held().await;
     let entry = registry.get(held.strip_prefix("it-waits").expect("a key")).await.expect("an answer");
-    assert!(entry.expect("its entry").created > token);
+    assert!(entry.expect("its entry").created > token.get().into());
     other.release();
     drop(registry.try_lock("/lock").await.expect("the lock is free again"));
     registry.close().await.expect("a close");

@@ -183,7 +183,7 @@ async fn a_locks_queue_lies_below_its_key_by_lease_and_number() {
     assert_eq!(etcdctl(["get", "--print-value-only", &place]), "first\n");
     let shown: serde_json::Value = serde_json::from_str(&etcdctl(["get", "--write-out=json", &place])).unwrap();
     let shown = &shown["kvs"][0];
-    assert_eq!(shown["create_revision"], held.token(), "the fencing token is the creation's revision");
+    assert_eq!(shown["create_revision"], held.token().get(), "the fencing token is the creation's revision");
     assert_eq!(shown["lease"], one.session().id().0);
     // They exclude each other, and each gets its turn with a higher token.
     let mut token = held.token();

@@ -54,7 +54,7 @@ async fn seen(registry: &Registry, key: &str) -> Result<registry_host::Entry> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_whose_entry_was_recreated_is_not_held() {
-    recreated(|txn, key, first| txn.check_held_entry(key, first.created)).await.unwrap();
+    recreated(|txn, key, first| txn.check_held_entry(key, first.created.into())).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ fn panicked<T: std::fmt::Debug>(answer: Result<T>, message: &str) -> Error {
 /// Shows that calls of this registry are answered.
 async fn goes_on(registry: &Registry) {
     assert_eq!(registry.get("/good").await.unwrap(), None);
-    assert_eq!(registry.put("/good", "1").await.unwrap(), 1);
+    assert_eq!(registry.put("/good", "1").await.unwrap(), 1.into());
 }
 
 #[tokio::test]

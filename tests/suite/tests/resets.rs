@@ -135,13 +135,13 @@ async fn locks_exclude_each_other_through_all_breaks() {
             let contender = contender.clone();
             let inside = Arc::clone(&inside);
             async move {
-                let (mut last, mut times) = (0, 0);
+                let (mut last, mut times) = (None, 0);
                 while times < 10 {
                     match within("a turn", SOON * 2, contender.lock("/lock").into_future()).await {
                         Ok(guard) => {
                             let alone = inside.try_lock().expect("nobody else holds it");
-                            assert!(guard.token() > last, "tokens grow");
-                            (last, times) = (guard.token(), times + 1);
+                            assert!(Some(guard.token()) > last, "tokens grow");
+                            (last, times) = (Some(guard.token()), times + 1);
                             sleep(Duration::from_millis(5)).await;
                             drop(alone);
                             drop(guard);

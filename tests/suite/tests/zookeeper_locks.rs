@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use registry_host::{ErrorKind, Registry};
+use registry_host::{ErrorKind, FencingToken, Registry};
 use registry_suite::{SOON, eventually, open, wait_until, within, zookeeper};
 use registry_test_servers::{Proxy, ZooKeeper};
 use tokio::task::JoinSet;
@@ -67,7 +67,7 @@ async fn a_session_that_runs_out_loses_its_locks_and_its_places_in_queues() {
 struct Contest {
     over: AtomicBool,
     holders: AtomicUsize,
-    tokens: Mutex<Vec<u64>>,
+    tokens: Mutex<Vec<FencingToken>>,
 }
 
 impl Contest {

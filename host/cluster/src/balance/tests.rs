@@ -8,7 +8,7 @@ const OLD: i64 = 1_000_000;
 
 fn member(address: &str, heartbeat: &Heartbeat) -> Arc<Member> {
     let key = format!("/nodes/worker/default/{address}");
-    Arc::new(Member::of(&Entry::new(key, heartbeat.write(), 1, 1, Some(SessionId(1)))).unwrap())
+    Arc::new(Member::of(&Entry::new(key, heartbeat.write(), 1.into(), 1.into(), Some(SessionId(1)))).unwrap())
 }
 
 fn beat(cpu: f64, memory: f64, load: f64) -> Heartbeat {

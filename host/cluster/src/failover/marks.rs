@@ -87,8 +87,8 @@ impl<T> Shared<T> {
                 continue;
             };
             let Some((role, address)) = marked(name) else { continue };
-            let known = before.get(name).copied().filter(|known| known.version == mark.version);
-            let known = known.unwrap_or(Seen { version: mark.version, since: moment });
+            let known = before.get(name).copied().filter(|known| known.version == mark.version.get());
+            let known = known.unwrap_or(Seen { version: mark.version.get(), since: moment });
             let age = Duration::from_millis(moment.saturating_sub(known.since).try_into().unwrap_or_default());
             // One that is there has not heeded it yet.
             if age >= retention && !there.contains(&(role, address.as_str())) {

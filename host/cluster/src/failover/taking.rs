@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::FutureExt as _;
-use registry_host::{Entry, Error, ErrorKind, Guard, Registry, Result, panic_message};
+use registry_host::{Entry, Error, ErrorKind, Guard, Registry, Result, Version, panic_message};
 use tokio::time::sleep;
 
 use super::{Departed, Shared, TakeOver, due::which};
@@ -26,7 +26,7 @@ impl<T: TakeOver> Shared<T> {
     pub(super) async fn take_over(&self, key: &str, guard: &Guard) -> Result<()> {
         let Some((departed, version)) = self.begin(key, guard).await? else { return Ok(()) };
         let Departed { role, address, .. } = &departed;
-        tracing::info!(%role, address, token = guard.token(), "takes over for a server that has gone");
+        tracing::info!(%role, address, token = guard.token().get(), "takes over for a server that has gone");
         let mut standing = self.standing.clone();
         let taken = tokio::select! {
             biased;
@@ -52,13 +52,13 @@ impl<T: TakeOver> Shared<T> {
         if let Err(error) = remove_if_empty(self.cluster.registry(), &folder(*role, address)).await {
             tracing::debug!(%role, address, %error, "an empty folder is left behind");
         }
-        tracing::info!(%role, address, token = guard.token(), "has taken over for a server that has gone");
+        tracing::info!(%role, address, token = guard.token().get(), "has taken over for a server that has gone");
         Ok(())
     }
 
     /// Writes down that it is begun, and the dead mark; nothing if there is nothing to take over. Gives the record's
     /// version.
-    async fn begin(&self, key: &str, guard: &Guard) -> Result<Option<(Departed, u64)>> {
+    async fn begin(&self, key: &str, guard: &Guard) -> Result<Option<(Departed, Version)>> {
         let registry = self.cluster.registry();
         let (own_record, own_node) = self.own_keys();
         for _ in 0..TRIES {
@@ -103,7 +103,7 @@ impl<T: TakeOver> Shared<T> {
                 };
             }
             let by = self.server.address().to_owned();
-            record.taken_over = Some(TakenOver { by, token: guard.token(), at: now() });
+            record.taken_over = Some(TakenOver { by, token: guard.token().get(), at: now() });
             let (value, mark) = (record.write(), mark_key(record.role, &record.address));
             let name = mark_name(record.role, &record.address);
             txn = txn.put(key, &value);
@@ -114,7 +114,7 @@ impl<T: TakeOver> Shared<T> {
                 Ok(committed) => {
                     let (role, incarnation) = (record.role, record.incarnation());
                     let departed = Departed { role, address: record.address.clone(), incarnation, restarted };
-                    let version = committed.version(0).unwrap_or_default();
+                    let version = committed.version(0).unwrap_or(Version::new(0));
                     return Ok(Some((departed, version)));
                 }
                 // The lock is lost, or somebody has beaten or come back.
@@ -151,7 +151,7 @@ impl<T: TakeOver> Shared<T> {
     }
 
     /// Crosses the incarnation out, again until it is known to be so or the lock is lost.
-    async fn finish(&self, key: &str, version: u64, guard: &Guard) -> Result<()> {
+    async fn finish(&self, key: &str, version: Version, guard: &Guard) -> Result<()> {
         let registry = self.cluster.registry();
         let crossing = async {
             let mut pauses = pauses();

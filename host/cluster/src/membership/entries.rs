@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry_host::{Error, ErrorKind, Registry, Result, SessionId, TxnBuilder};
+use registry_host::{Error, ErrorKind, Registry, Result, SessionId, TxnBuilder, Version};
 
 use super::{Stop, looking::Ownership};
 use crate::{
@@ -43,7 +43,7 @@ pub(super) struct Entries {
 pub(super) struct At {
     pub(super) key: String,
     /// The version that it was last known at; nothing if it went with its session.
-    pub(super) version: Option<u64>,
+    pub(super) version: Option<Version>,
 }
 
 /// What a server does with its own dead mark when it registers.
@@ -173,7 +173,7 @@ impl Entries {
         Err(restless(&self.server))
     }
 
-    async fn write(&self, value: &[u8]) -> Result<Vec<Option<u64>>> {
+    async fn write(&self, value: &[u8]) -> Result<Vec<Option<Version>>> {
         let mut txn = self.check_record(self.registry.txn().check_absent(&self.mark));
         for node in &self.nodes {
             txn = match node.version {
@@ -266,7 +266,11 @@ impl Entries {
 }
 
 /// The version of an incarnation's record, which goes on; or why it does not.
-fn own_record(registered: &Registered, incarnation: Incarnation, key: &str) -> std::result::Result<Option<u64>, Stop> {
+fn own_record(
+    registered: &Registered,
+    incarnation: Incarnation,
+    key: &str,
+) -> std::result::Result<Option<Version>, Stop> {
     let mut own = None;
     for entry in &registered.records {
         match Record::of(entry) {
@@ -289,7 +293,7 @@ fn own_record(registered: &Registered, incarnation: Incarnation, key: &str) -> s
 
 /// The records of those who don't know yet that they are replaced: key, version, and the value that says so. One that
 /// leaves no record can't be told.
-fn former(registered: &Registered, incarnation: Incarnation) -> Vec<(String, u64, Vec<u8>)> {
+fn former(registered: &Registered, incarnation: Incarnation) -> Vec<(String, Version, Vec<u8>)> {
     let records = registered.records.iter().filter_map(|entry| {
         // An attempt before this one may have been successful after all.
         let record = Record::of(entry).filter(|record| record.incarnation() != incarnation)?;

@@ -145,7 +145,7 @@ impl Entries {
         let folder_is_new = match self.registry.get(folder).await? {
             None => true,
             // Others may have registered anew by now.
-            Some(entry) => node.version.is_some_and(|version| entry.created > version),
+            Some(entry) => node.version.is_some_and(|version| entry.created > version.into()),
         };
         Ok(match folder_is_new {
             true => Ownership::Emptied(folder.to_owned()),

@@ -53,7 +53,7 @@ mod tests {
 
     fn member(address: &str, value: &[u8]) -> Arc<Member> {
         let key = format!("/nodes/worker/a/{address}");
-        Arc::new(Member::of(&Entry::new(key, value.to_vec(), 1, 1, Some(SessionId(1)))).unwrap())
+        Arc::new(Member::of(&Entry::new(key, value.to_vec(), 1.into(), 1.into(), Some(SessionId(1)))).unwrap())
     }
 
     #[test]

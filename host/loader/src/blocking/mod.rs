@@ -22,7 +22,7 @@ mod watch;
 
 use std::time::Duration;
 
-use registry_api::{Entry, Result, Scope};
+use registry_api::{Entry, Result, Scope, Version};
 
 use self::runtime::Runtime;
 pub use self::watch::Watch;
@@ -95,7 +95,7 @@ impl Registry {
     /// # Errors
     ///
     /// As [`Registry::put`](crate::Registry::put).
-    pub fn put(&self, key: &str, value: impl AsRef<[u8]> + Send + Sync) -> Result<u64> {
+    pub fn put(&self, key: &str, value: impl AsRef<[u8]> + Send + Sync) -> Result<Version> {
         self.wait(self.registry.put(key, value))
     }
 
@@ -104,7 +104,7 @@ impl Registry {
     /// # Errors
     ///
     /// As [`Registry::put`](crate::Registry::put).
-    pub fn put_ephemeral(&self, key: &str, value: impl AsRef<[u8]> + Send + Sync) -> Result<u64> {
+    pub fn put_ephemeral(&self, key: &str, value: impl AsRef<[u8]> + Send + Sync) -> Result<Version> {
         self.wait(self.registry.put(key, value).ephemeral())
     }
 

@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture, pin::Pin, time::Duration};
 
-use registry_api::{Check, Operation as Write, Result, Txn};
+use registry_api::{Check, Operation as Write, Result, Txn, Version};
 
 use super::Registry;
 use crate::layers::Operation;
@@ -35,14 +35,14 @@ pub struct Delete<'a> {
     registry: &'a Registry,
     key: &'a str,
     recursive: bool,
-    version: Option<u64>,
+    version: Option<Version>,
     timeout: Option<Duration>,
 }
 
 impl Delete<'_> {
     /// Deletes only if the entry is at this version, with the same reservation as
     /// [`check_version`](super::TxnBuilder::check_version).
-    pub fn if_version(mut self, version: u64) -> Self {
+    pub fn if_version(mut self, version: Version) -> Self {
         self.version = Some(version);
         self
     }

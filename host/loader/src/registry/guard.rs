@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use registry_api::{Error, Held, Key, Result};
+use registry_api::{Error, FencingToken, Held, Key, Result};
 
 use crate::layers::{Layers, Operation, failed};
 
@@ -24,7 +24,7 @@ pub struct Guard {
 
 impl Guard {
     pub(super) fn new(raw: registry_abi::Guard, key: &str, layers: &Arc<Layers>, timeout: Duration) -> Self {
-        let held = Held::new(raw.entry().as_str(), raw.token());
+        let held = Held::new(raw.entry().as_str(), raw.token().into());
         Guard { raw, held, key: key.to_owned(), layers: Arc::clone(layers), timeout }
     }
 
@@ -39,7 +39,7 @@ impl Guard {
     }
 
     /// The fencing token: it only grows from one holder of the lock to the next.
-    pub fn token(&self) -> u64 {
+    pub fn token(&self) -> FencingToken {
         self.held.token
     }
 

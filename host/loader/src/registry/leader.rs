@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use registry_api::{Entry, ErrorKind, Event, Result, Scope};
+use registry_api::{Entry, ErrorKind, Event, FencingToken, Result, Scope};
 
 use super::{Registry, Watch};
 
@@ -16,8 +16,8 @@ pub struct Leader {
 
 impl Leader {
     /// The fencing token of the leadership.
-    pub fn token(&self) -> u64 {
-        self.entry.created
+    pub fn token(&self) -> FencingToken {
+        self.entry.created.into()
     }
 
     /// The value that the leader campaigned with.
@@ -62,7 +62,7 @@ pub struct Observer {
     queue: BTreeMap<String, Entry>,
     synced: bool,
     /// The token told last; nothing before the first, `Some(None)` for nobody.
-    told: Option<Option<u64>>,
+    told: Option<Option<FencingToken>>,
 }
 
 impl Observer {
@@ -75,7 +75,7 @@ impl Observer {
         loop {
             if self.synced {
                 let leader = first(self.queue.values());
-                let token = leader.map(|entry| entry.created);
+                let token = leader.map(|entry| entry.created.into());
                 if self.told != Some(token) {
                     self.told = Some(token);
                     return Some(Ok(leader.cloned().map(|entry| Leader { entry })));

@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture, pin::Pin, time::Duration};
 
-use registry_api::{Check, Key, Mode, Operation as Write, Result, Txn};
+use registry_api::{Check, Key, Mode, Operation as Write, Result, Txn, Version};
 
 use super::{Inner, Registry};
 use crate::layers::Operation;
@@ -44,7 +44,7 @@ pub struct Put<'a, V> {
 enum Condition {
     None,
     Absent,
-    Version(u64),
+    Version(Version),
 }
 
 impl<V> Put<'_, V> {
@@ -69,7 +69,7 @@ impl<V> Put<'_, V> {
     }
 
     /// Writes only if the entry is at this version.
-    pub fn if_version(mut self, version: u64) -> Self {
+    pub fn if_version(mut self, version: Version) -> Self {
         self.condition = Condition::Version(version);
         self
     }
@@ -82,8 +82,8 @@ impl<V> Put<'_, V> {
 }
 
 impl<'a, V: AsRef<[u8]> + Send + Sync + 'a> IntoFuture for Put<'a, V> {
-    type Output = Result<u64>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
+    type Output = Result<Version>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Version>> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
@@ -106,7 +106,7 @@ async fn one(
     condition: Condition,
     operations: &[Write<'_>],
     timeout: Option<Duration>,
-) -> Result<u64> {
+) -> Result<Version> {
     let check = match condition {
         Condition::None => None,
         Condition::Absent => Some(Check::Absent(key)),

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use registry_abi::{RSlice, RawCheck, RawOperation, RawTxn};
-use registry_api::{Applied, Check, Committed, Error, ErrorKind, Key, Mode, Operation as Write, Outcome, Result, Txn};
+use registry_api::{
+    Applied, Check, Committed, Error, ErrorKind, FencingToken, Key, Mode, Operation as Write, Outcome, Result, Txn,
+    Version,
+};
 
 use super::{Guard, Inner, Registry};
 use crate::layers::{Operation, failed};
@@ -47,7 +50,7 @@ impl<'a> TxnBuilder<'a> {
     /// Where versions are not [exact](registry_api::Capability::ExactVersions) that may hold by mistake of an entry
     /// that was recreated, or taken over and written, just before (contract 3.7). What has to be known for certain is
     /// asked of the version of another entry, which is persistent, stays, and is written in the same Txns.
-    pub fn check_version(self, key: &'a str, version: u64) -> Self {
+    pub fn check_version(self, key: &'a str, version: Version) -> Self {
         self.check(key, |key| Check::Version(key, version))
     }
 
@@ -57,7 +60,7 @@ impl<'a> TxnBuilder<'a> {
     }
 
     /// The same, by the holder's entry in the queue and its fencing token.
-    pub fn check_held_entry(self, entry: &'a str, token: u64) -> Self {
+    pub fn check_held_entry(self, entry: &'a str, token: FencingToken) -> Self {
         self.check(entry, |entry| Check::Held { entry, token })
     }
 

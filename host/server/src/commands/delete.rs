@@ -1,6 +1,7 @@
 //! `registry delete`.
 
 use clap::Args;
+use registry_host::Version;
 use serde_json::json;
 
 use super::Expected;
@@ -21,7 +22,7 @@ pub(crate) struct Delete {
     recursive: bool,
     /// Deletes only if the entry is at this version, else exits with 1
     #[arg(long, value_name = "N")]
-    if_version: Option<u64>,
+    if_version: Option<Version>,
 }
 
 impl Delete {

@@ -74,8 +74,10 @@ impl Edit {
             _ => &new,
         };
         if before.is_some_and(|before| before.value == new) || before.is_none() && new.is_empty() {
-            output
-                .line("unchanged", json!({"key": self.key, "changed": false, "version": before.map(|e| e.version)}))?;
+            output.line(
+                "unchanged",
+                json!({"key": self.key, "changed": false, "version": before.map(|e| e.version.get())}),
+            )?;
             output.flush().await?;
             return Ok(OK);
         }
@@ -86,7 +88,7 @@ impl Edit {
         };
         match put.await {
             Ok(version) => {
-                output.line(version, json!({"key": self.key, "changed": true, "version": version}))?;
+                output.line(version, json!({"key": self.key, "changed": true, "version": version.get()}))?;
                 output.flush().await?;
                 Ok(OK)
             }

@@ -46,7 +46,7 @@ impl Locks {
                     };
                     if output.format == Format::Json {
                         let object = json!({
-                            "lock": lock, "state": state, "place": place, "token": entry.created, "since": since,
+                            "lock": lock, "state": state, "place": place, "token": entry.created.get(), "since": since,
                             "entry": json::entry(entry),
                         });
                         output.line("", object)?;
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn queue_entries_are_told_from_other_ephemerals() {
-        let of = |key: &str, session: Option<u64>| Entry::new(key, "", 1, 1, session.map(SessionId));
+        let of = |key: &str, session: Option<u64>| Entry::new(key, "", 1.into(), 1.into(), session.map(SessionId));
         for queued in ["/l/ab-1", "/l/ab", "/l/_c_0b8f-lock-0000000001", "/l/u-lock-1"] {
             assert!(is_queued(&of(queued, Some(0xab))), "{queued}");
             assert!(!is_queued(&of(queued, None)), "{queued}");

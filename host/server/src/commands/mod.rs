@@ -25,7 +25,7 @@ mod txn;
 mod watch;
 
 use clap::Subcommand;
-use registry_host::{Error, ErrorKind, Registry};
+use registry_host::{Error, ErrorKind, Registry, Version};
 
 use self::below::below;
 use crate::context::Context;
@@ -113,7 +113,7 @@ fn no_such_entry(registry: &Registry, operation: &str, key: &str) -> Error {
 /// What a single write was conditional on.
 enum Expected {
     Absent,
-    Version(u64),
+    Version(Version),
 }
 
 impl Expected {
@@ -132,12 +132,12 @@ impl Expected {
 }
 
 /// The version of an entry that failed a condition, or that there is none; nothing if the registry doesn't tell.
-async fn found_version(registry: &Registry, key: &str) -> Option<Option<u64>> {
+async fn found_version(registry: &Registry, key: &str) -> Option<Option<Version>> {
     registry.get(key).await.ok().map(|entry| entry.map(|entry| entry.version))
 }
 
 /// What is wrong with an entry that should be at a version.
-fn not_at(version: u64, found: Option<Option<u64>>) -> String {
+fn not_at(version: Version, found: Option<Option<Version>>) -> String {
     match found {
         Some(Some(found)) if found != version => format!("the entry is at version {found}, not at version {version}"),
         Some(None) => format!("there is no such entry, at version {version} or any other"),

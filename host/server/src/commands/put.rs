@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::time::Duration;
 
 use clap::Args;
-use registry_host::{Entry, EphemeralEvent, Ephemerals, Error, ErrorKind, Outcome, Registry, limits};
+use registry_host::{Entry, EphemeralEvent, Ephemerals, Error, ErrorKind, Outcome, Registry, Version, limits};
 use serde_json::json;
 
 use super::Expected;
@@ -44,7 +44,7 @@ pub(crate) struct Put {
     if_absent: bool,
     /// Writes only if the entry is at this version, else exits with 1
     #[arg(long, value_name = "N")]
-    if_version: Option<u64>,
+    if_version: Option<Version>,
 }
 
 /// How long standard input may be silent until that is told.
@@ -103,8 +103,8 @@ impl Put {
         }
     }
 
-    async fn print(&self, version: u64, output: &mut Output) -> Done {
-        output.line(version, json!({"key": self.key, "version": version}))?;
+    async fn print(&self, version: Version, output: &mut Output) -> Done {
+        output.line(version, json!({"key": self.key, "version": version.get()}))?;
         output.flush().await?;
         Ok(OK)
     }

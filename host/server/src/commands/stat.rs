@@ -39,7 +39,7 @@ impl Stat {
                 ("value", format!("{bytes} bytes{}", if is_text { "" } else { ", no text" })),
             ];
             let object = json!({
-                "key": self.key, "version": entry.version, "created": entry.created, "ephemeral": session,
+                "key": self.key, "version": entry.version.get(), "created": entry.created.get(), "ephemeral": session,
                 "children": children, "value_bytes": bytes, "value_is_text": is_text,
             });
             output.line(fields::lines(&text, output).join("\n"), object)?;

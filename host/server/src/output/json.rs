@@ -34,8 +34,8 @@ pub(crate) fn entry(entry: &Entry) -> EntryObject<'_> {
             Ok(value) => ValueObject::Text { value },
             Err(_) => ValueObject::Bytes { value_base64: STANDARD.encode(&entry.value) },
         },
-        version: entry.version,
-        created: entry.created,
+        version: entry.version.get(),
+        created: entry.created.get(),
         ephemeral: entry.ephemeral.map(|session| session.to_string()),
     }
 }
@@ -124,9 +124,9 @@ mod tests {
 
     #[test]
     fn entries_show_their_value_as_text_where_it_is_text() {
-        let text = Entry::new("/a", "hé\n", 7, 3, None);
+        let text = Entry::new("/a", "hé\n", 7.into(), 3.into(), None);
         assert_eq!(object(entry(&text)), r#"{"key":"/a","value":"hé\n","version":7,"created":3,"ephemeral":null}"#);
-        let bytes = Entry::new("/a", &b"\xff\x00"[..], 7, 3, Some(SessionId(0xab)));
+        let bytes = Entry::new("/a", &b"\xff\x00"[..], 7.into(), 3.into(), Some(SessionId(0xab)));
         assert_eq!(
             object(entry(&bytes)),
             r#"{"key":"/a","value_base64":"/wA=","version":7,"created":3,"ephemeral":"ab"}"#
@@ -135,9 +135,9 @@ mod tests {
 
     #[test]
     fn events_name_themselves_first() {
-        let put = Event::Put { entry: Entry::new("/a", "x", 7, 3, None), new: true };
+        let put = Event::Put { entry: Entry::new("/a", "x", 7.into(), 3.into(), None), new: true };
         assert!(object(event(&put)).starts_with(r#"{"event":"put","new":true,"key":"/a","value":"x","version":7"#));
-        let delete = Event::Delete { last: Entry::new("/a", "x", 7, 3, None) };
+        let delete = Event::Delete { last: Entry::new("/a", "x", 7.into(), 3.into(), None) };
         assert!(object(event(&delete)).starts_with(r#"{"event":"delete","key":"/a","last":{"key":"/a","value":"x""#));
         assert_eq!(object(event(&Event::Synced)), r#"{"event":"synced"}"#);
     }

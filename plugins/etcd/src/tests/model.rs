@@ -100,8 +100,8 @@ fn holds(tree: &Tree, check: &Check<'_>) -> bool {
     match check {
         Check::Absent(_) => stored.is_none(),
         Check::Present(_) => stored.is_some(),
-        Check::Version(_, version) => stored.is_some_and(|stored| stored.version == *version),
-        Check::Held { token, .. } => stored.is_some_and(|stored| stored.ephemeral && stored.created == *token),
+        Check::Version(_, version) => stored.is_some_and(|stored| *version == stored.version.into()),
+        Check::Held { token, .. } => stored.is_some_and(|stored| stored.ephemeral && *token == stored.created.into()),
         _ => false,
     }
 }
@@ -112,7 +112,10 @@ async fn listed(client: &Client) -> Tree {
         for entry in client.all(top, 100).await {
             let value = String::from_utf8_lossy(&entry.value).into_owned();
             let ephemeral = entry.is_ephemeral();
-            tree.insert(entry.key, Stored { value, version: entry.version, created: entry.created, ephemeral });
+            tree.insert(
+                entry.key,
+                Stored { value, version: entry.version.get(), created: entry.created.get(), ephemeral },
+            );
         }
     }
     tree
@@ -127,8 +130,8 @@ async fn play(client: &Client, steps: Vec<Step>) -> Result<(), TestCaseError> {
             .map(|(at, test)| match test {
                 Test::Absent => Check::Absent(key(at)),
                 Test::Present => Check::Present(key(at)),
-                Test::Version(off) => Check::Version(key(at), there(at).0.saturating_sub(*off)),
-                Test::Held(off) => Check::Held { entry: key(at), token: there(at).1.saturating_sub(*off) },
+                Test::Version(off) => Check::Version(key(at), there(at).0.saturating_sub(*off).into()),
+                Test::Held(off) => Check::Held { entry: key(at), token: there(at).1.saturating_sub(*off).into() },
             })
             .collect();
         let value = number.to_string();
@@ -153,7 +156,7 @@ async fn play(client: &Client, steps: Vec<Step>) -> Result<(), TestCaseError> {
         match (client.txn(&checks, &operations).await, expected) {
             (Ok(committed), Ok(counts)) => {
                 let version = committed.applied.iter().find_map(|applied| match applied {
-                    Applied::Put { version } => Some(*version),
+                    Applied::Put { version } => Some(version.get()),
                     _ => None,
                 });
                 for stored in after.values_mut().filter(|stored| stored.version == 0) {

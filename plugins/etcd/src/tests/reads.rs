@@ -12,7 +12,7 @@ async fn an_entry_comes_back_byte_for_byte() {
     let version = client.write(&[operation]).await.expect("a put").version(0);
     let entry = client.find("/a").await.expect("an entry");
     assert_eq!((&entry.value[..], Some(entry.version), entry.ephemeral), (&value[..], version, None));
-    assert_eq!(entry.created, entry.version);
+    assert_eq!(entry.created, entry.version.into());
 }
 
 #[tokio::test]

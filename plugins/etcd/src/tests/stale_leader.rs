@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use registry_plugin::{Backend, Check, Entry, LockRequest, SessionId, SessionState};
+use registry_plugin::{Backend, Check, Entry, LockRequest, Revision, SessionId, SessionState};
 use registry_test_servers::{Etcd as Server, Member};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
@@ -51,7 +51,7 @@ async fn moved(other: &Client, at: &str, from: SessionId) -> SessionId {
 }
 
 /// What stays the same of an entry.
-fn lasting(entry: &Entry) -> (String, Vec<u8>, u64) {
+fn lasting(entry: &Entry) -> (String, Vec<u8>, Revision) {
     (entry.key.clone(), entry.value.to_vec(), entry.created)
 }
 

@@ -77,20 +77,20 @@ async fn failed_checks_are_named_and_go_before_the_rules() {
     let client = connect().await;
     let version = client.write(&[put("/a", "")]).await.expect("a put").version(0).expect("a version");
     client.write(&[put("/p/c", "")]).await.expect("a put");
-    let lock = client.write(&[ephemeral("/e", "")]).await.expect("a put").version(0).expect("a version");
+    let lock = client.write(&[ephemeral("/e", "")]).await.expect("a put").version(0).expect("a version").get();
     let (a, e) = (key("/a"), key("/e"));
     let checks = [
         Check::Absent(a),
         Check::Present(a),
         Check::Version(a, version),
-        Check::Version(a, version + 1),
-        Check::Version(key("/no"), 0),
-        Check::Version(a, u64::MAX),
-        Check::Held { entry: e, token: lock },
-        Check::Held { entry: e, token: lock - 1 },
-        Check::Held { entry: e, token: 0 },
-        Check::Held { entry: a, token: version },
-        Check::Held { entry: key("/no"), token: 0 },
+        Check::Version(a, (version.get() + 1).into()),
+        Check::Version(key("/no"), 0.into()),
+        Check::Version(a, u64::MAX.into()),
+        Check::Held { entry: e, token: lock.into() },
+        Check::Held { entry: e, token: (lock - 1).into() },
+        Check::Held { entry: e, token: 0.into() },
+        Check::Held { entry: a, token: version.get().into() },
+        Check::Held { entry: key("/no"), token: 0.into() },
         Check::Present(key("/no")),
         Check::Absent(key("/no")),
     ];
@@ -126,7 +126,7 @@ async fn a_txn_of_the_largest_size_is_taken() {
     let operations: Vec<_> = puts.iter().map(|at| ephemeral(at, "v")).collect();
     let locks: Vec<String> = (0..32).map(|n| format!("/locks/{n}")).collect();
     let queued: Vec<_> = locks.iter().map(|at| ephemeral(at, "")).collect();
-    let token = client.write(&queued).await.expect("puts").version(0).expect("a version");
+    let token = client.write(&queued).await.expect("puts").version(0).expect("a version").get().into();
     let held: Vec<_> = locks.iter().map(|at| Check::Held { entry: key(at), token }).collect();
     // All ancestors are missing, then all there.
     for checks in [&checks, &checks, &held] {
@@ -162,7 +162,7 @@ async fn of_many_that_create_the_same_ancestors_all_succeed() {
     }
     assert_eq!(client.children(key("/a/b/c")).await.expect("names").len(), 32);
     let created = client.find("/a/b").await.expect("an ancestor");
-    assert_eq!(created.created, created.version, "it was created once");
+    assert_eq!(created.created, created.version.into(), "it was created once");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use registry_plugin::{Check, Error, ErrorKind, Key, Mode, Operation, Result, Txn};
+use registry_plugin::{Check, Error, ErrorKind, Key, Mode, Operation, Result, Txn, Version};
 
 use super::seen::Seen;
 
@@ -10,7 +10,7 @@ use super::seen::Seen;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan<'a> {
     /// Ancestors that must be persistent entries, and the version they were seen at.
-    pub(super) present: Vec<(Key<'a>, Option<u64>)>,
+    pub(super) present: Vec<(Key<'a>, Option<Version>)>,
     /// Ancestors that must be missing.
     pub(super) missing: Vec<Key<'a>>,
     /// Those of them that no operation puts: they are created.
@@ -50,7 +50,9 @@ fn holds(check: &Check<'_>, seen: &Seen<'_>) -> bool {
         Check::Absent(_) => found.is_none(),
         Check::Present(_) => found.is_some(),
         Check::Version(_, version) => found.is_some_and(|found| found.version == *version),
-        Check::Held { token, .. } => found.is_some_and(|found| found.ephemeral.is_some() && found.created == *token),
+        Check::Held { token, .. } => {
+            found.is_some_and(|found| found.ephemeral.is_some() && *token == found.created.into())
+        }
         // Refused before.
         _ => false,
     }

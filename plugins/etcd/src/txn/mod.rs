@@ -20,7 +20,13 @@ use self::{
     request::{Basis, compares, is_tight, understood, writes},
     seen::Places,
 };
-use crate::{access::Access, endpoints::Endpoints, error::Effect, keys::Namespace, session::Session};
+use crate::{
+    access::Access,
+    endpoints::Endpoints,
+    error::Effect,
+    keys::{Namespace, number},
+    session::Session,
+};
 
 /// Applies a Txn whole or not at all.
 ///
@@ -100,7 +106,7 @@ fn is_without_lease(error: &Error) -> bool {
 }
 
 fn applied(txn: &Txn<'_>, plan: &Plan<'_>, answer: PbTxnResponse) -> Committed {
-    let version = answer.header.map_or(0, |header| crate::keys::number(header.revision));
+    let revision = answer.header.map_or(0, |header| header.revision);
     let mut answers = answer.responses.into_iter().skip(plan.created.len()).map(|answer| answer.response);
     let mut deleted = || match answers.next() {
         Some(Some(PbTxnOpResponse::ResponseDeleteRange(deleted))) => deleted.deleted.unsigned_abs(),
@@ -111,7 +117,7 @@ fn applied(txn: &Txn<'_>, plan: &Plan<'_>, answer: PbTxnResponse) -> Committed {
         Operation::DeleteRecursive(_) => Applied::Deleted { count: deleted() + deleted() },
         _ => {
             deleted();
-            Applied::Put { version }
+            Applied::Put { version: number(revision) }
         }
     });
     Committed::new(applied.collect())

@@ -34,7 +34,7 @@ pub(super) fn compares(namespace: &Namespace, txn: &Txn<'_>, plan: &Plan<'_>, ba
             // It fails more often than it must where the ancestor is written often. But 32 checks are at most 64
             // compares, and with 32 ancestors and 32 operations these are 128.
             Some(version) if tight => {
-                compares.push(Compare::mod_revision(raw, CompareOp::Equal, version.cast_signed()));
+                compares.push(Compare::mod_revision(raw, CompareOp::Equal, version.get().cast_signed()));
             }
             _ => {
                 compares.push(Compare::create_revision(raw.clone(), CompareOp::Greater, 0));
@@ -118,11 +118,11 @@ fn holds(namespace: &Namespace, check: &Check<'_>) -> Vec<Compare> {
         _ if key.is_root() => never(raw),
         Check::Absent(_) => vec![created(raw, CompareOp::Equal, 0)],
         Check::Present(_) => vec![created(raw, CompareOp::Greater, 0)],
-        Check::Version(_, version) => match revision(version) {
+        Check::Version(_, version) => match revision(version.get()) {
             Some(version) => vec![Compare::mod_revision(raw, CompareOp::Equal, version)],
             None => never(raw),
         },
-        Check::Held { token, .. } => match revision(token) {
+        Check::Held { token, .. } => match revision(token.get()) {
             Some(token) => {
                 vec![created(raw.clone(), CompareOp::Equal, token), Compare::lease(raw, CompareOp::Greater, 0)]
             }

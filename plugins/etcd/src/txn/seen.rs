@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use etcd_client::proto::{PbRangeResponse, PbTxnOpResponse, PbTxnResponse};
 use etcd_client::{GetOptions, TxnOp};
-use registry_plugin::{Check, Key, Operation, SessionId, Txn};
+use registry_plugin::{Check, Key, Operation, Revision, SessionId, Txn, Version};
 
 use crate::keys::{Namespace, number, owner};
 
 /// What the rules need to know of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Facts {
-    pub(super) version: u64,
-    pub(super) created: u64,
+    pub(super) version: Version,
+    pub(super) created: Revision,
     pub(super) ephemeral: Option<SessionId>,
 }
 

@@ -9,6 +9,7 @@ use std::{
 use registry_memory::{Config, Memory, TreeName};
 use registry_plugin::{
     Backend, Check, Committed, Context, Entry, ErrorKind, Key, Listing, Mode, Operation, Options, Page, Result, Txn,
+    Version,
 };
 use tokio::runtime::Handle;
 
@@ -45,12 +46,12 @@ impl Session {
         self.memory.commit(txn).await
     }
 
-    pub async fn put(&self, key: &str, value: &str) -> Result<u64> {
+    pub async fn put(&self, key: &str, value: &str) -> Result<Version> {
         let committed = self.commit(&[], &[put(key, value)]).await?;
         Ok(committed.version(0).expect("a put has a version"))
     }
 
-    pub async fn put_ephemeral(&self, key: &str) -> Result<u64> {
+    pub async fn put_ephemeral(&self, key: &str) -> Result<Version> {
         let committed = self.commit(&[], &[ephemeral(key)]).await?;
         Ok(committed.version(0).expect("a put has a version"))
     }

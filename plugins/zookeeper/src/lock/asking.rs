@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use registry_plugin::{Effect, Error, ErrorKind, LockRequest, Outcome, Result};
+use registry_plugin::{Effect, Error, ErrorKind, LockRequest, Outcome, Result, Revision};
 use zookeeper_client::Error as ZkError;
 
 use super::{
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Mine {
     pub(super) name: String,
-    pub(super) created: u64,
+    pub(super) created: Revision,
 }
 
 /// A lock that a request asks for, in one session and with a deadline for each question.
@@ -76,7 +76,7 @@ impl Asking {
     }
 
     /// All children, and when the request's own entry was made; nothing if it is gone, or another's.
-    pub(super) async fn again(&self, name: &str) -> Result<(Result<Vec<String>>, Option<u64>)> {
+    pub(super) async fn again(&self, name: &str) -> Result<(Result<Vec<String>>, Option<Revision>)> {
         let path = &*self.path(name);
         let both = self.ask(|link| async move {
             let (children, stat) = (link.list_children(&self.lock), link.check_stat(path));
@@ -93,7 +93,7 @@ impl Asking {
     /// # Errors
     ///
     /// `HasChildren` if it is no queue entry for all its name: it would never go by itself.
-    pub(super) async fn made(&self, name: &str) -> Result<Option<u64>> {
+    pub(super) async fn made(&self, name: &str) -> Result<Option<Revision>> {
         let path = &*self.path(name);
         let asked = self.ask(|link| async move {
             match link.check_stat(path).await {
@@ -102,7 +102,7 @@ impl Asking {
                 stat => stat.map(Ok),
             }
         });
-        let Ok(stat) = asked.await? else { return Ok(Some(0)) };
+        let Ok(stat) = asked.await? else { return Ok(Some(Revision::new(0))) };
         match stat {
             Some(stat) if owner(&stat).is_none() => Err(stranger(self.request.key(), name)),
             stat => Ok(stat.map(|stat| number(stat.czxid))),

@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc};
 
 use registry_plugin::{
-    Held, Key, LockRequest, Outcome, Result,
+    Held, Key, LockRequest, Outcome, Result, Revision,
     lock::{Leaving, QueuePlace, Turn},
 };
 
@@ -101,7 +101,7 @@ impl Numbered {
     }
 
     /// Looks at the queue, and whether one's own entry is there and, if that is known, the one made at `created`.
-    async fn look_again(&mut self, name: String, created: Option<u64>) -> Result<(Queue, Mine)> {
+    async fn look_again(&mut self, name: String, created: Option<Revision>) -> Result<(Queue, Mine)> {
         let (children, found) = self.asking.again(&name).await?;
         let Some(found) = found.filter(|found| created.is_none_or(|created| created == *found)) else {
             self.stage = Stage::Left;
@@ -128,7 +128,7 @@ impl QueuePlace for Numbered {
         loop {
             let Some((queue, mine)) = self.look().await? else { continue };
             let Some(before) = queue.before(&mine.name) else {
-                return Ok(Turn::Come(Held::new(self.asking.entry(&mine.name), mine.created)));
+                return Ok(Turn::Come(Held::new(self.asking.entry(&mine.name), mine.created.into())));
             };
             if let Some(created) = self.asking.made(before).await? {
                 return Ok(Turn::Behind { entry: self.asking.entry(before), created });

@@ -26,7 +26,7 @@ pub(crate) async fn release(session: &Session, paths: &Paths, held: &Held) -> Re
 async fn delete(link: Arc<Link>, path: &str, held: &Held) -> Result<()> {
     loop {
         let stat = link.check_stat(path).await.map_err(of_read)?;
-        let mine = stat.filter(|stat| number(stat.czxid) == held.token && owner(stat).is_some());
+        let mine = stat.filter(|stat| held.token == number(stat.czxid) && owner(stat).is_some());
         let Some(stat) = mine else { return Ok(()) };
         match link.delete(path, Some(stat.version)).await {
             Ok(()) | Err(ZkError::NoNode | ZkError::NotEmpty) => return Ok(()),

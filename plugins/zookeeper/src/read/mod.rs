@@ -68,6 +68,6 @@ pub(crate) fn owner(stat: &Stat) -> Option<SessionId> {
 }
 
 /// A zxid as a number of the contract; none is ever negative.
-pub(crate) fn number(zxid: i64) -> u64 {
-    zxid.cast_unsigned()
+pub(crate) fn number<N: From<u64>>(zxid: i64) -> N {
+    zxid.cast_unsigned().into()
 }

@@ -1,6 +1,6 @@
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
-use registry_plugin::{Backend, ErrorKind, SessionState};
+use registry_plugin::{Backend, ErrorKind, FencingToken, SessionState};
 use registry_test_servers::{Proxy, ZooKeeper};
 use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};
@@ -33,7 +33,7 @@ async fn a_request_whose_answer_is_lost_has_the_entry_that_it_made() {
         let held = had(asked).await.expect("the lock is free");
         assert_eq!([name(&held)], *made);
         let entry = other.find(&held.entry).await.expect("it is held");
-        assert_eq!((entry.created, entry.ephemeral), (held.token, Some(client.id())));
+        assert_eq!((FencingToken::from(entry.created), entry.ephemeral), (held.token, Some(client.id())));
         client.unlock(held).await;
         assert_eq!((other.ever_made().await, other.queued().await.len()), (2, 0), "there was no second one");
     }

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use registry_plugin::{Backend, ErrorKind};
+use registry_plugin::{Backend, ErrorKind, FencingToken};
 use registry_test_servers::ZooKeeper;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -19,7 +19,10 @@ async fn a_lock_is_an_entry_in_curators_layout_and_its_creation_is_the_token() {
     let client = connect().await;
     let held = client.lock().await;
     let entry = client.find(&held.entry).await.expect("the holder has an entry");
-    assert_eq!((entry.created, entry.ephemeral, &entry.value[..]), (held.token, Some(client.id()), &b"who"[..]));
+    assert_eq!(
+        (FencingToken::from(entry.created), entry.ephemeral, &entry.value[..]),
+        (held.token, Some(client.id()), &b"who"[..])
+    );
     let unique = name(&held).strip_prefix("_c_").and_then(|rest| rest.strip_suffix("-lock-0000000000"));
     let unique = unique.unwrap_or_else(|| panic!("{held:?} is not in Curator's layout"));
     assert_eq!(unique.len(), 36, "{unique} is no uuid");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::{prelude::*, sample::subsequence, test_runner::TestRunner};
-use registry_plugin::{Applied, Check, ErrorKind, Key, Mode, Operation, SessionId, Txn};
+use registry_plugin::{Applied, Check, ErrorKind, Key, Mode, Operation, SessionId, Txn, Version};
 
 use super::support::*;
 
@@ -110,8 +110,10 @@ fn holds(tree: &Tree, check: &Check<'_>) -> bool {
     match check {
         Check::Absent(_) => stored.is_none(),
         Check::Present(_) => stored.is_some(),
-        Check::Version(_, version) => stored.is_some_and(|stored| stored.version == *version),
-        Check::Held { token, .. } => stored.is_some_and(|stored| stored.owner.is_some() && stored.created == *token),
+        Check::Version(_, version) => stored.is_some_and(|stored| *version == stored.version.into()),
+        Check::Held { token, .. } => {
+            stored.is_some_and(|stored| stored.owner.is_some() && *token == stored.created.into())
+        }
         _ => false,
     }
 }
@@ -121,7 +123,7 @@ async fn seen(client: &Client) -> Tree {
     for at in KEYS {
         if let Some(entry) = client.find(at).await {
             let value = String::from_utf8_lossy(&entry.value).into_owned();
-            let (version, created, owner) = (entry.version, entry.created, entry.ephemeral);
+            let (version, created, owner) = (entry.version.get(), entry.created.get(), entry.ephemeral);
             tree.insert(at.to_owned(), Stored { value, version, created, owner });
         }
     }
@@ -138,8 +140,8 @@ async fn play(clients: &[Client; 2], steps: Vec<Step>) -> Result<(), TestCaseErr
             .map(|(at, test)| match test {
                 Test::Absent => Check::Absent(key(at)),
                 Test::Present => Check::Present(key(at)),
-                Test::Version(off) => Check::Version(key(at), there(at).0.saturating_sub(*off)),
-                Test::Held(off) => Check::Held { entry: key(at), token: there(at).1.saturating_sub(*off) },
+                Test::Version(off) => Check::Version(key(at), there(at).0.saturating_sub(*off).into()),
+                Test::Held(off) => Check::Held { entry: key(at), token: there(at).1.saturating_sub(*off).into() },
             })
             .collect();
         let value = number.to_string();
@@ -165,7 +167,7 @@ async fn play(clients: &[Client; 2], steps: Vec<Step>) -> Result<(), TestCaseErr
             (Ok(committed), Ok(counts)) => {
                 let version = (0..operations.len()).find_map(|number| committed.version(number));
                 for stored in after.values_mut().filter(|stored| stored.version == 0) {
-                    stored.version = version.unwrap_or(0);
+                    stored.version = version.map_or(0, Version::get);
                     stored.created = if stored.created == 0 { stored.version } else { stored.created };
                 }
                 let deleted: Vec<u64> = committed

@@ -1,6 +1,6 @@
 //! What a Txn does and why it is refused, where ZooKeeper has its own ways of telling.
 
-use registry_plugin::{Applied, Backend, Check, ErrorKind, Key, Operation, Outcome};
+use registry_plugin::{Applied, Backend, Check, ErrorKind, Key, Operation, Outcome, Revision};
 
 use super::support::*;
 
@@ -22,7 +22,7 @@ async fn all_that_a_txn_writes_has_one_version_and_all_that_it_makes_one_creatio
     {
         let entry = client.find(at).await.expect(at);
         assert_eq!((&entry.value[..], entry.version), (value.as_bytes(), version), "{at}");
-        assert_eq!(entry.created == version, made, "{at}");
+        assert_eq!(entry.created == version.into(), made, "{at}");
     }
     assert_eq!(client.find("/a/e").await.and_then(|entry| entry.ephemeral), Some(client.id()));
     assert_eq!(client.find("/e").await.map(|entry| (entry.ephemeral, entry.value)), Some((None, "5".into())));
@@ -51,8 +51,8 @@ async fn an_entry_keeps_its_creation_while_mode_and_owner_stay() {
             client.write(&[operation]).await.expect("a put");
         }
         let entry = client.find(operation.key().as_str()).await.expect("an entry");
-        assert_eq!(Some(entry.created), created);
-        assert!(entry.version > entry.created);
+        assert_eq!(Some(entry.created), created.map(Revision::from));
+        assert!(Revision::from(entry.version) > entry.created);
     }
     other.write(&[ephemeral("/e", "taken")]).await.expect("a put");
     assert_eq!(client.find("/e").await.and_then(|entry| entry.ephemeral), Some(other.id()));
@@ -109,20 +109,20 @@ async fn failed_checks_are_named_and_go_before_the_rules() {
     let client = connect().await;
     let version = client.write(&[put("/a", "")]).await.expect("a put").version(0).expect("a version");
     client.write(&[put("/p/c", "")]).await.expect("a put");
-    let token = client.write(&[ephemeral("/e", "")]).await.expect("a put").version(0).expect("a version");
+    let token = client.write(&[ephemeral("/e", "")]).await.expect("a put").version(0).expect("a version").get();
     let (a, e) = (key("/a"), key("/e"));
     let checks = [
         Check::Absent(a),
         Check::Present(a),
         Check::Version(a, version),
-        Check::Version(a, version + 1),
-        Check::Version(key("/no"), 0),
-        Check::Version(a, u64::MAX),
-        Check::Held { entry: e, token },
-        Check::Held { entry: e, token: token - 1 },
-        Check::Held { entry: e, token: 0 },
-        Check::Held { entry: a, token: version },
-        Check::Held { entry: key("/no"), token: 0 },
+        Check::Version(a, (version.get() + 1).into()),
+        Check::Version(key("/no"), 0.into()),
+        Check::Version(a, u64::MAX.into()),
+        Check::Held { entry: e, token: token.into() },
+        Check::Held { entry: e, token: (token - 1).into() },
+        Check::Held { entry: e, token: 0.into() },
+        Check::Held { entry: a, token: version.get().into() },
+        Check::Held { entry: key("/no"), token: 0.into() },
         Check::Present(key("/no")),
         Check::Absent(key("/no")),
         Check::Absent(key("/no/where")),

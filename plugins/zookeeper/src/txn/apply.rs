@@ -120,11 +120,11 @@ impl Writer<'_> {
 
     /// What was applied, from what the server tells of the steps.
     fn done<'a>(self, txn: &Txn<'a>, steps: &[Step<'a>], stats: &[Option<Stat>]) -> Done<'a> {
-        let version = stats.iter().flatten().next().map_or(0, |stat| number(stat.mzxid));
-        let applied = txn.operations.iter().enumerate().map(|(number, operation)| match operation {
-            Operation::Put { .. } => Applied::Put { version },
+        let zxid = stats.iter().flatten().next().map_or(0, |stat| stat.mzxid);
+        let applied = txn.operations.iter().enumerate().map(|(at, operation)| match operation {
+            Operation::Put { .. } => Applied::Put { version: number(zxid) },
             _ => {
-                let went = |step: &Step<'_>| step.breaks == Some(number) && matches!(step.write, Write::Delete(_));
+                let went = |step: &Step<'_>| step.breaks == Some(at) && matches!(step.write, Write::Delete(_));
                 Applied::Deleted { count: u64::from(steps.iter().any(went)) }
             }
         });

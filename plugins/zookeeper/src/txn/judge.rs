@@ -56,9 +56,9 @@ fn holds(check: &Check<'_>, paths: &Paths, seen: &Seen) -> bool {
     match check {
         Check::Absent(_) => found.is_none(),
         Check::Present(_) => found.is_some(),
-        Check::Version(_, version) => found.is_some_and(|found| number(found.written) == *version),
+        Check::Version(_, version) => found.is_some_and(|found| *version == number(found.written)),
         Check::Held { token, .. } => {
-            found.is_some_and(|found| found.owner.is_some() && number(found.created) == *token)
+            found.is_some_and(|found| found.owner.is_some() && *token == number(found.created))
         }
         // Refused before.
         _ => false,

@@ -27,7 +27,7 @@ impl<B: Backend> RawGuard for GuardForHost<B> {
     }
 
     fn token(&self) -> u64 {
-        self.guard.token()
+        self.guard.token().get()
     }
 
     fn is_lost(&self) -> bool {

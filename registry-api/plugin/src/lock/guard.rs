@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use registry_api::{Error, ErrorKind, Event, Held, Key, Outcome, Result, Scope, SessionId};
+use registry_api::{Error, ErrorKind, Event, FencingToken, Held, Key, Outcome, Result, Scope, SessionId};
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
@@ -72,7 +72,7 @@ impl LockGuard {
     }
 
     /// The fencing token.
-    pub(crate) fn token(&self) -> u64 {
+    pub(crate) fn token(&self) -> FencingToken {
         self.held.token
     }
 
@@ -138,7 +138,9 @@ async fn loss<B: Backend>(backend: &B, context: &Context, held: &Held, session: 
         while let Some(Ok(events)) = stream.next_batch(EVENTS).await {
             for event in events {
                 match event {
-                    Event::Put { entry, .. } if entry.created == held.token && entry.ephemeral == Some(session) => {
+                    Event::Put { entry, .. }
+                        if FencingToken::from(entry.created) == held.token && entry.ephemeral == Some(session) =>
+                    {
                         there = true;
                     }
                     Event::Synced if there => {}

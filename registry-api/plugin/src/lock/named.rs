@@ -5,7 +5,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use registry_api::{Check, Error, ErrorKind, Held, Key, Mode, Operation, Outcome, Result, Txn, queue_entry};
+use registry_api::{
+    Check, Error, ErrorKind, FencingToken, Held, Key, Mode, Operation, Outcome, Result, Txn, queue_entry,
+};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -102,7 +104,7 @@ impl<B: Backend> Named<B> {
             return Err(self.lost());
         }
         Ok(match queue.before(mine) {
-            None => Turn::Come(Held::new(&*mine.entry, mine.created)),
+            None => Turn::Come(Held::new(&*mine.entry, mine.created.into())),
             Some(before) => Turn::Behind { entry: before.entry.clone(), created: before.created },
         })
     }
@@ -191,7 +193,7 @@ async fn delete<B: Backend>(backend: Arc<B>, entry: String) -> Result<u64> {
 async fn remove_other<B: Backend>(backend: Arc<B>, held: Held) -> Result<()> {
     let key = Key::from_checked(&held.entry);
     if let Some(found) = backend.get(key).await?
-        && found.created != held.token
+        && FencingToken::from(found.created) != held.token
     {
         backend.commit(Txn::new(&[Check::Version(key, found.version)], &[Operation::Delete(key)])).await?;
     }

@@ -1,6 +1,6 @@
 //! What a lock's queue looks like from one request's place in it.
 
-use registry_api::{Held, Result};
+use registry_api::{Held, Result, Revision};
 
 use super::{LockRequest, leave::Leaving};
 
@@ -46,6 +46,6 @@ pub enum Turn {
         /// The key of the entry right before one's own.
         entry: String,
         /// When that was made.
-        created: u64,
+        created: Revision,
     },
 }

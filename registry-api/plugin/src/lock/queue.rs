@@ -1,6 +1,6 @@
 //! A lock's queue as it was at one look.
 
-use registry_api::{Entry, Error, ErrorKind, Key, Listing, Page, Result, SessionId, is_queue_entry};
+use registry_api::{Entry, Error, ErrorKind, Key, Listing, Page, Result, Revision, SessionId, is_queue_entry};
 
 use crate::{
     Backend, Context,
@@ -18,7 +18,7 @@ pub(super) struct Queue(Vec<QueuedRequest>);
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct QueuedRequest {
     /// The queue is ordered by it; names only decide where two are equal, which single puts never are.
-    pub(super) created: u64,
+    pub(super) created: Revision,
     pub(super) entry: String,
     pub(super) owner: Option<SessionId>,
 }

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use registry_api::{Check, Error, ErrorKind, Event, Held, Key, Operation, Result, Scope, Txn};
+use registry_api::{Check, Error, ErrorKind, Event, Held, Key, Operation, Result, Revision, Scope, Txn};
 use tokio::time::sleep;
 
 use super::{
@@ -133,7 +133,7 @@ async fn step<B: Backend>(
 }
 
 /// Waits until the entry before, made at `created`, may be gone.
-async fn wait_for<B: Backend>(backend: &B, before: Key<'_>, created: u64) -> Result<()> {
+async fn wait_for<B: Backend>(backend: &B, before: Key<'_>, created: Revision) -> Result<()> {
     let (sink, mut stream) = watch_buffer(before, Scope::Node);
     let gone = async {
         let (mut there, mut synced) = (false, false);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use registry_api::{Entry, Event, Key, Scope, SessionId};
+use registry_api::{Entry, Event, Key, Revision, Scope, SessionId, Version};
 
 /// Up to this size memory is not given back and holes are not closed, as it would save nothing; tests have few keys.
 const SMALL: usize = if cfg!(test) { 1 } else { 64 };
@@ -32,7 +32,7 @@ struct Slot {
     /// Whether the key is in the queue; if nothing is pending, as a hole.
     queued: bool,
     /// The version of the latest state heard of; puts up to it are repetitions.
-    known: Option<u64>,
+    known: Option<Version>,
     /// The resync that this key was last part of.
     round: u64,
 }
@@ -40,8 +40,8 @@ struct Slot {
 /// An entry as it was told; its key is the slot's.
 struct Delivered {
     value: Bytes,
-    version: u64,
-    created: u64,
+    version: Version,
+    created: Revision,
     ephemeral: Option<SessionId>,
 }
 

@@ -18,7 +18,7 @@ fn watch(key: &str, scope: Scope) -> (WatchSink, WatchStream) {
 }
 
 fn entry(key: &str, version: u64) -> Entry {
-    Entry::new(key, format!("value {version}"), version, version, None)
+    Entry::new(key, format!("value {version}"), version.into(), version.into(), None)
 }
 
 fn put(entry: &Entry, new: bool) -> Event {
@@ -345,8 +345,8 @@ async fn a_consumer_on_another_thread_hears_of_every_last_state() {
         while let Some(batch) = std::future::poll_fn(|cx| stream.poll_next_batch(cx, 16)).await {
             for event in batch.expect("the watch does not fail") {
                 let Event::Put { entry, .. } = event else { panic!("{event:?}") };
-                let before = last.insert(entry.key, entry.version);
-                assert!(before < Some(entry.version));
+                let before = last.insert(entry.key, entry.version.get());
+                assert!(before < Some(entry.version.get()));
             }
         }
     };
@@ -491,8 +491,8 @@ impl World {
             Step::Put(key) | Step::TakeOver(key) => {
                 self.revision += 1;
                 let owner = matches!(step, Step::TakeOver(_)).then_some(SessionId(self.revision));
-                let created = self.tree.get(KEYS[key]).map_or(self.revision, |entry| entry.created);
-                let entry = Entry::new(KEYS[key], self.revision.to_string(), self.revision, created, owner);
+                let created = self.tree.get(KEYS[key]).map_or(self.revision.into(), |entry| entry.created);
+                let entry = Entry::new(KEYS[key], self.revision.to_string(), self.revision.into(), created, owner);
                 self.sink.put(entry.clone());
                 self.tree.insert(KEYS[key], entry);
                 self.record();
@@ -513,7 +513,7 @@ impl World {
             Step::Repeat(key) => {
                 if let Some(entry) = self.tree.get(KEYS[key]) {
                     self.sink.put(entry.clone());
-                    self.sink.put(Entry::new(KEYS[key], "late", entry.version - 1, entry.created, None));
+                    self.sink.put(Entry::new(KEYS[key], "late", (entry.version.get() - 1).into(), entry.created, None));
                 }
             }
             Step::Restore(back) => {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use registry_chaos::history::{Action, Answer, Leaf};
-use registry_host::{Entry, Guard, Registry, Result};
+use registry_host::{Entry, FencingToken, Guard, Registry, Result, Version};
 
 use super::log::Log;
 
@@ -29,7 +29,7 @@ impl Calls {
         format!("{}/{}", self.name, self.number())
     }
 
-    pub(crate) async fn put(&self, key: &str, ephemeral: bool) -> Result<u64> {
+    pub(crate) async fn put(&self, key: &str, ephemeral: bool) -> Result<Version> {
         let value = self.value();
         let put = self.registry.put(key, value.clone());
         let put = if ephemeral { put.ephemeral() } else { put };
@@ -38,22 +38,23 @@ impl Calls {
     }
 
     /// Writes a value on the condition that the entry is at a version, or not there.
-    pub(crate) async fn put_if(&self, key: &str, value: String, version: Option<u64>) -> Result<u64> {
+    pub(crate) async fn put_if(&self, key: &str, value: String, version: Option<Version>) -> Result<Version> {
         let put = self.registry.put(key, value.clone());
         let put = match version {
             Some(version) => put.if_version(version),
             None => put.if_absent(),
         };
-        let action = Action::PutIf { key: key.to_owned(), value, version };
+        let action = Action::PutIf { key: key.to_owned(), value, version: version.map(Version::get) };
         self.log.call(action, self.limit(), put.into_future(), written).await
     }
 
     /// Writes what only the holder of a lock may, who is known by his entry in the queue and his token.
-    pub(crate) async fn fenced(&self, lock: &str, entry: &str, token: u64, key: &str) -> Result<u64> {
+    pub(crate) async fn fenced(&self, lock: &str, entry: &str, token: FencingToken, key: &str) -> Result<Version> {
         let value = format!("{}/{token}/{}", self.name, self.number());
         let txn = self.registry.txn().check_held_entry(entry, token).put(key, &value);
-        let committed = async { Ok(txn.commit().await?.version(0).unwrap_or_default()) };
-        let action = Action::Fenced { lock: lock.to_owned(), token, key: key.to_owned(), value: value.clone() };
+        let committed = async { Ok(txn.commit().await?.version(0).unwrap_or(Version::new(0))) };
+        let action =
+            Action::Fenced { lock: lock.to_owned(), token: token.get(), key: key.to_owned(), value: value.clone() };
         self.log.call(action, self.limit(), committed, written).await
     }
 
@@ -81,11 +82,11 @@ impl Calls {
         // Leaving the queue may take as long as any call.
         let deadline = limit.map(|limit| limit + self.registry.operation_timeout());
         let action = Action::Lock { lock: lock.to_owned() };
-        self.log.call(action, deadline, queued.into_future(), |guard| Answer::Held { token: guard.token() }).await
+        self.log.call(action, deadline, queued.into_future(), |guard| Answer::Held { token: guard.token().get() }).await
     }
 
     pub(crate) async fn release(&self, guard: Guard) -> Result<()> {
-        let action = Action::Release { lock: guard.key().to_owned(), token: guard.token() };
+        let action = Action::Release { lock: guard.key().to_owned(), token: guard.token().get() };
         self.log.call(action, self.limit(), guard.release(), |()| Answer::Done).await
     }
 
@@ -108,11 +109,11 @@ pub(crate) fn leaf(entry: &Entry) -> Leaf {
     Leaf {
         key: entry.key.clone(),
         value: String::from_utf8_lossy(&entry.value).into_owned(),
-        version: entry.version,
+        version: entry.version.get(),
         owner: entry.ephemeral.map(|session| session.0),
     }
 }
 
-fn written(version: &u64) -> Answer {
-    Answer::Written { version: *version }
+fn written(version: &Version) -> Answer {
+    Answer::Written { version: version.get() }
 }

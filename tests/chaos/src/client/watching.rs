@@ -96,7 +96,7 @@ fn take(calls: &Calls, watch: u32, event: Event, mirror: &Mirror) {
     let log = &calls.log;
     match event {
         Event::Put { entry, new } => {
-            log.tell(Told::Told { watch, key: entry.key.clone(), version: Some(entry.version), new });
+            log.tell(Told::Told { watch, key: entry.key.clone(), version: Some(entry.version.get()), new });
             let before = told(mirror).insert(entry.key.clone(), entry.clone());
             if new == before.is_some() {
                 log.wrong(format!("watch {watch} told of {entry:?} as new: {new} after {before:?} (5.2)"));

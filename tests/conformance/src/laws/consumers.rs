@@ -1,6 +1,6 @@
 //! Watches: slow consumers, and many of them (contract 5.5 and 5.6).
 
-use registry_host::{Event, Registry, Scope, Watch};
+use registry_host::{Event, Registry, Scope, Version, Watch};
 
 use super::steps::{numbered, polled, put_all};
 use crate::{
@@ -156,7 +156,7 @@ async fn a_watch_goes_on_after_its_next_was_dropped(case: &Case) -> Verdict {
     let key = &case.key("key");
     let mut watch: Watch = registry.watch(key, Scope::Node).await?;
     same("first", there("an event", watch.next().await)??, Event::Synced)?;
-    let mut told = 0;
+    let mut told = Version::new(0);
     for number in 0..50 {
         let version = registry.put(key, number.to_string()).await?;
         while told < version {

@@ -1,6 +1,6 @@
 //! Versions, creation and owners (contract 1.3).
 
-use registry_host::{ErrorKind, Registry};
+use registry_host::{ErrorKind, Registry, Revision, Version};
 
 use crate::{
     case::Case,
@@ -21,18 +21,18 @@ chapter! {
         an_ephemeral_entry_names_its_owner;
 }
 
-async fn version(registry: &Registry, key: &str) -> Verdict<u64> {
+async fn version(registry: &Registry, key: &str) -> Verdict<Version> {
     Ok(there(key, registry.get(key).await?)?.version)
 }
 
-async fn created(registry: &Registry, key: &str) -> Verdict<u64> {
+async fn created(registry: &Registry, key: &str) -> Verdict<Revision> {
     Ok(there(key, registry.get(key).await?)?.created)
 }
 
 async fn a_version_grows_with_every_write_of_its_key(case: &Case) -> Verdict {
     let (registry, other) = (case.client().await?, case.client().await?);
     let key = &case.key("key");
-    let mut last = 0;
+    let mut last = Version::new(0);
     for round in 0..3 {
         let mut told = vec![
             registry.put(key, "a").await?,
@@ -80,7 +80,7 @@ async fn a_version_stays_when_a_write_fails(case: &Case) -> Verdict {
     let before = registry.list(case.root()).await?;
     let (failed, has_children) = (ErrorKind::ConditionFailed, ErrorKind::HasChildren);
     refused("a put if absent", registry.put(key, "x").if_absent().await, failed)?;
-    refused("a put if at another version", registry.put(key, "x").if_version(1).await, failed)?;
+    refused("a put if at another version", registry.put(key, "x").if_version(1.into()).await, failed)?;
     refused("a delete", registry.delete(key).await, has_children)?;
     refused("an ephemeral put", registry.put(key, "x").ephemeral().await, has_children)?;
     let late = registry.txn().put(key, "x").check_present(&case.key("missing")).commit().await;
@@ -128,7 +128,7 @@ async fn created_stays_when_a_put_changes_mode_or_owner(case: &Case) -> Verdict 
 async fn created_differs_between_two_lives_of_a_key(case: &Case) -> Verdict {
     let registry = case.client().await?;
     let key = &case.key("key");
-    let mut last = 0;
+    let mut last = Revision::new(0);
     for round in 0..4 {
         match round % 2 {
             0 => registry.put(key, "same").await?,

@@ -54,7 +54,11 @@ async fn an_error_names_operation_key_and_plugin(case: &Case) -> Verdict {
         (refused("put", registry.put(parent, "").ephemeral().await, has_children)?, "put", parent),
         (refused("put", registry.put(below, "").await, ephemeral_parent)?, "put", below),
         (refused("put", registry.put(child, "").if_absent().await, failed)?, "put", child),
-        (refused("delete", registry.delete(child).if_version(version + 1).await, failed)?, "delete", child),
+        (
+            refused("delete", registry.delete(child).if_version((version.get() + 1).into()).await, failed)?,
+            "delete",
+            child,
+        ),
         (refused("children", registry.children(missing).await, ErrorKind::NotFound)?, "children", missing),
         (refused("put", registry.put(missing, &large).await, ErrorKind::ValueTooLarge)?, "put", missing),
         (refused("try_lock", registry.try_lock(lock).await, not_acquired)?, "try_lock", lock),
@@ -101,7 +105,8 @@ async fn an_error_says_whether_trying_again_can_help(case: &Case) -> Verdict {
     same("of HasChildren", error.is_retryable(), false)?;
     let error = refused("get", registry.get("a").await, ErrorKind::InvalidKey)?;
     same("of InvalidKey", error.is_retryable(), false)?;
-    let error = refused("put", registry.put(&case.key("a"), "").if_version(1).await, ErrorKind::ConditionFailed)?;
+    let error =
+        refused("put", registry.put(&case.key("a"), "").if_version(1.into()).await, ErrorKind::ConditionFailed)?;
     same("of ConditionFailed", error.is_retryable(), false)?;
     let guard = registry.lock(&case.key("lock")).await?;
     let error = refused("lock", registry.try_lock(&case.key("lock")).await, ErrorKind::NotAcquired)?;

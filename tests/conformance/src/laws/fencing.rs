@@ -74,14 +74,14 @@ async fn a_held_check_needs_entry_and_token(case: &Case) -> Verdict {
     let (guard, another) = (registry.lock(&case.key("lock")).await?, registry.lock(&case.key("another")).await?);
     let failed = ErrorKind::ConditionFailed;
     for (entry, token) in [
-        (guard.entry(), guard.token() + 1),
-        (guard.entry(), guard.token() - 1),
-        (guard.entry(), 0),
+        (guard.entry(), (guard.token().get() + 1).into()),
+        (guard.entry(), (guard.token().get() - 1).into()),
+        (guard.entry(), 0.into()),
         (guard.entry(), another.token()),
         (another.entry(), guard.token()),
         (guard.key(), guard.token()),
         (&case.key("missing"), guard.token()),
-        (&case.key("missing"), 0),
+        (&case.key("missing"), 0.into()),
     ] {
         let checked = registry.txn().check_held_entry(entry, token).commit().await;
         refused(format!("{entry} with {token}"), checked, failed)?;
@@ -91,7 +91,7 @@ async fn a_held_check_needs_entry_and_token(case: &Case) -> Verdict {
     let key = &case.key("key");
     registry.put(key, "").await?;
     let created = there("the entry", registry.get(key).await?)?.created;
-    let checked = registry.txn().check_held_entry(key, created).commit().await;
+    let checked = registry.txn().check_held_entry(key, created.into()).commit().await;
     refused("a persistent entry", checked, failed)?;
     guard.release().await?;
     another.release().await?;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use registry_host::ErrorKind;
+use registry_host::{ErrorKind, FencingToken};
 
 use super::{locks::queue, steps::beside};
 use crate::{
@@ -135,7 +135,7 @@ async fn a_guard_outlives_the_task_that_took_it(case: &Case) -> Verdict {
 async fn a_token_grows_from_holder_to_holder(case: &Case) -> Verdict {
     let clients = [case.client().await?, case.client().await?];
     let key = &case.key("lock");
-    let mut last = 0;
+    let mut last = FencingToken::new(0);
     for number in 0..15 {
         let client = &clients[number % 2];
         let guard = match number % 3 {
@@ -169,7 +169,7 @@ async fn a_token_is_the_creation_of_its_queue_entry(case: &Case) -> Verdict {
     let registry = case.client().await?;
     let guard = registry.lock(&case.key("lock")).await?;
     let entry = there("its entry", registry.get(guard.entry()).await?)?;
-    same("the token", guard.token(), entry.created)?;
+    same("the token", guard.token(), entry.created.into())?;
     same("the lock as data", (&guard.held().entry[..], guard.held().token), (guard.entry(), guard.token()))?;
     guard.release().await?;
     Ok(())

@@ -76,7 +76,11 @@ async fn a_refused_write_is_certainly_not_applied(case: &Case) -> Verdict {
     for _ in 0..10 {
         // Each says that nothing was applied, which `refused` asks for.
         refused("a put", registry.put(key, "x").if_absent().await, ErrorKind::ConditionFailed)?;
-        refused("a put", registry.put(key, "x").if_version(version + 1).await, ErrorKind::ConditionFailed)?;
+        refused(
+            "a put",
+            registry.put(key, "x").if_version((version.get() + 1).into()).await,
+            ErrorKind::ConditionFailed,
+        )?;
         refused("a put", registry.put(&format!("{ephemeral}/x"), "").await, ErrorKind::EphemeralParent)?;
         refused("a put", registry.put(&case.key("key"), "").ephemeral().await, ErrorKind::HasChildren)?;
         refused("a delete", registry.delete(&case.key("key")).await, ErrorKind::HasChildren)?;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use registry_host::{ErrorKind, Scope};
+use registry_host::{ErrorKind, Scope, Version};
 
 use super::steps::{Beside, beside, keys, numbered, put_all};
 use crate::{
@@ -94,10 +94,10 @@ async fn reads_never_go_back(case: &Case) -> Verdict {
         reading.push(beside(async move {
             while !over.load(Ordering::SeqCst) {
                 // Whatever anyone has seen by now must be seen from now on.
-                let before = seen.load(Ordering::SeqCst);
+                let before = Version::new(seen.load(Ordering::SeqCst));
                 let now = there("the entry", reader.get(&key).await?)?.version;
                 holds(format!("version {now} is read after {before}"), now >= before)?;
-                seen.fetch_max(now, Ordering::SeqCst);
+                seen.fetch_max(now.get(), Ordering::SeqCst);
                 reads.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
             }
@@ -108,7 +108,7 @@ async fn reads_never_go_back(case: &Case) -> Verdict {
     while writes < 100 || (reads.load(Ordering::SeqCst) < 100 && reading.iter().all(Beside::goes_on)) {
         writes += 1;
         let version = writer.put(&key, "").await?;
-        seen.fetch_max(version, Ordering::SeqCst);
+        seen.fetch_max(version.get(), Ordering::SeqCst);
         // On a backend that is always ready, too, it is the others' turn.
         tokio::task::yield_now().await;
     }

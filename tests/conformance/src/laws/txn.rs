@@ -58,10 +58,10 @@ async fn a_check_holds_or_fails_the_txn(case: &Case) -> Verdict {
         ("absent of what is there", registry.txn().check_absent(key).commit().await),
         ("present of what is not", registry.txn().check_present(missing).commit().await),
         ("an old version", registry.txn().check_version(key, old).commit().await),
-        ("a version to come", registry.txn().check_version(key, now + 1).commit().await),
-        ("version 0", registry.txn().check_version(key, 0).commit().await),
+        ("a version to come", registry.txn().check_version(key, (now.get() + 1).into()).commit().await),
+        ("version 0", registry.txn().check_version(key, 0.into()).commit().await),
         ("a version of what is not there", registry.txn().check_version(missing, now).commit().await),
-        ("version 0 of what is not there", registry.txn().check_version(missing, 0).commit().await),
+        ("version 0 of what is not there", registry.txn().check_version(missing, 0.into()).commit().await),
     ];
     for (what, result) in checks {
         let error = refused(what, result, failed)?;
@@ -158,7 +158,7 @@ async fn a_failed_txn_names_the_checks_that_failed(case: &Case) -> Verdict {
             txn = match (number % 3, good) {
                 (0, true) | (1, false) => txn.check_present(if number % 3 == 0 { here } else { gone }),
                 (1, true) | (0, false) => txn.check_absent(if number % 3 == 0 { here } else { gone }),
-                (_, good) => txn.check_version(here, if good { version } else { version + 1 }),
+                (_, good) => txn.check_version(here, if good { version } else { (version.get() + 1).into() }),
             };
         }
         let error =
@@ -214,7 +214,7 @@ async fn a_put_with_a_condition_is_a_txn(case: &Case) -> Verdict {
     let registry = case.client().await?;
     let key = &case.key("a/key");
     let failed = ErrorKind::ConditionFailed;
-    refused("if at a version, of nothing", registry.put(key, "").if_version(1).await, failed)?;
+    refused("if at a version, of nothing", registry.put(key, "").if_version(1.into()).await, failed)?;
     same("what it has left", registry.list(case.root()).await?, [])?;
     let first = registry.put(key, "1").if_absent().await?;
     refused("if absent, of what is there", registry.put(key, "2").if_absent().await, failed)?;
@@ -232,7 +232,7 @@ async fn a_delete_with_a_condition_is_a_txn(case: &Case) -> Verdict {
     let registry = case.client().await?;
     let key = &case.key("key");
     let failed = ErrorKind::ConditionFailed;
-    refused("of nothing", registry.delete(key).if_version(1).await, failed)?;
+    refused("of nothing", registry.delete(key).if_version(1.into()).await, failed)?;
     let first = registry.put(key, "1").await?;
     let second = registry.put(key, "2").await?;
     refused("at a former version", registry.delete(key).if_version(first).await, failed)?;
@@ -248,7 +248,11 @@ async fn a_recursive_delete_may_have_checks(case: &Case) -> Verdict {
     let failed = ErrorKind::ConditionFailed;
     let wrong = registry.txn().check_present(other).delete_recursive(above).commit().await;
     refused("with a check that fails", wrong, failed)?;
-    refused("at another version", registry.delete_recursive(above).if_version(version + 1).await, failed)?;
+    refused(
+        "at another version",
+        registry.delete_recursive(above).if_version((version.get() + 1).into()).await,
+        failed,
+    )?;
     same("what is left", registry.list(above).await?.len(), 3)?;
     let done =
         registry.txn().check_absent(other).check_version(above, version).delete_recursive(above).commit().await?;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use registry_host::{ErrorKind, Scope};
+use registry_host::{ErrorKind, Scope, Version};
 
 use super::steps::beside;
 use crate::{
@@ -68,7 +68,7 @@ async fn a_failed_put_creates_no_ancestors(case: &Case) -> Verdict {
     let registry = case.client().await?;
     registry.put(&case.key("e"), "").ephemeral().await?;
     let (failed, missing) = (ErrorKind::ConditionFailed, case.key("missing"));
-    refused("a put", registry.put(&case.key("a/b"), "").if_version(7).await, failed)?;
+    refused("a put", registry.put(&case.key("a/b"), "").if_version(7.into()).await, failed)?;
     let txn = registry.txn().put(&case.key("a/b/c"), "").check_present(&missing).commit().await;
     refused("a Txn", txn, failed)?;
     let txn = registry.txn().put(&case.key("a/b/c"), "").put(&case.key("e/f/g"), "").commit().await;
@@ -190,7 +190,7 @@ async fn no_reader_misses_an_entry_that_is_taken_over(case: &Case) -> Verdict {
         })
     };
     let mut number = 0;
-    let mut last = 0;
+    let mut last = Version::new(0);
     while number < 60 || (reads.load(Ordering::SeqCst) < 60 && reading.goes_on()) {
         number += 1;
         tokio::task::yield_now().await;
@@ -198,7 +198,7 @@ async fn no_reader_misses_an_entry_that_is_taken_over(case: &Case) -> Verdict {
             0 => one.put(&key, "persistent").await?,
             1 | 4 => two.put(&key, "two").ephemeral().await?,
             2 | 5 => one.put(&key, "one").ephemeral().await?,
-            _ => two.txn().put(&key, "txn").commit().await?.version(0).unwrap_or(0),
+            _ => two.txn().put(&key, "txn").commit().await?.version(0).unwrap_or(last),
         };
     }
     over.store(true, Ordering::SeqCst);

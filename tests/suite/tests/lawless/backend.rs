@@ -8,7 +8,7 @@ use std::{
 use registry_memory::{Memory, TreeName};
 use registry_plugin::{
     Applied, Backend, Bytes, Capabilities, Capability, Check, Committed, Context, Entry, Error, Held, Key, Listing,
-    LockRequest, Mode, Operation, Outcome, Page, Result, Scope, Txn, WatchSink,
+    LockRequest, Mode, Operation, Outcome, Page, Result, Scope, Txn, Version, WatchSink,
     config::{config, value},
     export,
     lock::recipe,
@@ -120,7 +120,7 @@ pub(crate) fn linked_plugin() -> export::RootRef {
 impl Lawless {
     fn seen(&self, mut entry: Entry) -> Entry {
         match self.fault {
-            Fault::RenewsCreated => entry.created = entry.version,
+            Fault::RenewsCreated => entry.created = entry.version.into(),
             Fault::ForgetsOwners => entry.ephemeral = None,
             Fault::CutsValues => {
                 let text = entry.value.iter().position(|byte| !byte.is_ascii_graphic());
@@ -303,11 +303,11 @@ impl Backend for Lawless {
                 let value = Bytes::copy_from_slice(request.value());
                 let put = Operation::Put { key, value: &value, mode: Mode::Ephemeral };
                 let version = self.memory.commit(Txn::new(&[], &[put])).await?.version(0);
-                Ok(Held::new(&*entry, version.unwrap_or(0)))
+                Ok(Held::new(&*entry, version.map_or(0, Version::get).into()))
             }
             Fault::CountsTokensDown => {
                 let held = recipe::lock(self, request).await?;
-                Ok(Held::new(held.entry, u64::MAX - held.token))
+                Ok(Held::new(held.entry, (u64::MAX - held.token.get()).into()))
             }
             _ => recipe::lock(self, request).await,
         }

@@ -3,7 +3,7 @@
 use std::{slice, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use registry_api::{Check, ErrorKind, Key, Mode, Operation as Write, Result, SessionId, Txn};
+use registry_api::{Check, ErrorKind, Key, Mode, Operation as Write, Result, SessionId, Txn, Version};
 use tokio::time::sleep;
 
 use super::{EphemeralEvent, Upkeep, declared::Known};
@@ -97,7 +97,7 @@ impl Upkeep {
     }
 
     /// Deletes what was put of an entry that nobody knows of any more, again until there is an answer or no registry.
-    async fn take_back(&self, key: &str, version: u64) {
+    async fn take_back(&self, key: &str, version: Version) {
         let key = Key::from_checked(key);
         // One that is another by now is left to whoever has put it.
         let (check, delete) = (Check::Version(key, version), Write::Delete(key));
@@ -133,7 +133,7 @@ pub(super) enum Checked {
     /// It is not there, although the session that put it is thought to live.
     Missing(SessionId),
     /// It has been put at that version, and its host wants it no longer.
-    Stray(u64),
+    Stray(Version),
 }
 
 /// The longest of the [`pauses`].

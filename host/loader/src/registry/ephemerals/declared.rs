@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use registry_api::{Committed, Key, Mode, Operation as Write, Outcome, SessionId, Txn};
+use registry_api::{Committed, Key, Mode, Operation as Write, Outcome, SessionId, Txn, Version};
 use tokio_util::task::AbortOnDropHandle;
 
 /// The ephemeral entries that were put and neither deleted nor taken over since, as far as is known.
@@ -23,7 +23,7 @@ pub(in crate::registry) struct DeclaredEntries {
 /// An entry that was put.
 pub(super) struct Declared {
     pub(super) value: Bytes,
-    pub(super) version: u64,
+    pub(super) version: Version,
     /// The session that it was put in.
     pub(super) session: SessionId,
     /// Whether it is recreated when somebody deletes it.
@@ -41,7 +41,7 @@ pub(super) type Watching = AbortOnDropHandle<()>;
 #[derive(Clone)]
 pub(super) struct Known {
     pub(super) value: Bytes,
-    pub(super) version: u64,
+    pub(super) version: Version,
     pub(super) session: SessionId,
     pub(super) recreates: bool,
 }
@@ -96,7 +96,7 @@ impl DeclaredEntries {
     }
 
     /// The entry was recreated; whether it was still wanted.
-    pub(super) fn renewed(&self, key: &str, session: SessionId, version: u64) -> bool {
+    pub(super) fn renewed(&self, key: &str, session: SessionId, version: Version) -> bool {
         let mut entries = self.lock();
         let Some(declared) = entries.get_mut(key) else { return false };
         if declared.version < version {
@@ -106,7 +106,7 @@ impl DeclaredEntries {
     }
 
     /// Gives an entry up, unless it has been put anew since; whether it did.
-    pub(super) fn give_up(&self, key: &str, version: u64) -> bool {
+    pub(super) fn give_up(&self, key: &str, version: Version) -> bool {
         let mut entries = self.lock();
         let known = entries.get(key).is_some_and(|declared| declared.version <= version);
         known && entries.remove(key).is_some()

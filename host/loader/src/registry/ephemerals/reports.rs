@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_core::Stream;
-use registry_api::{Entry, Error};
+use registry_api::{Entry, Error, Version};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 /// How many reports a reader may be behind before it is told of the newest ones only.
@@ -23,7 +23,7 @@ pub enum EphemeralEvent {
         /// Its key.
         key: String,
         /// The version that it has now.
-        version: u64,
+        version: Version,
     },
     /// Somebody has deleted it.
     Deleted {
@@ -117,7 +117,7 @@ impl Reports {
     pub(super) fn tell(&self, event: EphemeralEvent) {
         let what = match &event {
             EphemeralEvent::Renewed { key, version } => {
-                tracing::info!(key, version, "an ephemeral entry was recreated");
+                tracing::info!(key, version = version.get(), "an ephemeral entry was recreated");
                 "recreated"
             }
             EphemeralEvent::Deleted { key } => {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use registry_host::{Entry, Error, ErrorKind, Registry};
+use registry_host::{Entry, Error, ErrorKind, Registry, Version};
 use serde_json::json;
 
 use self::input::{Line, read};
@@ -51,7 +51,7 @@ const AT_ONCE: usize = 16;
 enum Step {
     Create,
     /// Replaces the value, if the entry is still at this version.
-    Replace(u64),
+    Replace(Version),
     Unchanged,
     Skip,
     /// It is there with another value, and nothing says what to do.
@@ -130,10 +130,10 @@ async fn write(registry: &Registry, plan: Vec<(Step, Line)>, bar: &Bar) -> Resul
         let writes = stream::iter(level).map(async |(step, line)| {
             let put = registry.put(&line.key, &line.value);
             match step {
-                Step::Create => put.if_absent().await?,
-                Step::Replace(version) => put.if_version(version).await?,
-                Step::Unchanged | Step::Skip | Step::Conflict => 0,
-            };
+                Step::Create => _ = put.if_absent().await?,
+                Step::Replace(version) => _ = put.if_version(version).await?,
+                Step::Unchanged | Step::Skip | Step::Conflict => {}
+            }
             bar.step();
             Ok::<_, Error>(())
         });

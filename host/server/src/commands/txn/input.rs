@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use registry_host::{Error, ErrorKind, Key, limits};
+use registry_host::{Error, ErrorKind, FencingToken, Key, Version, limits};
 use serde::Deserialize;
 
 use super::object::Object;
@@ -26,8 +26,8 @@ pub(super) struct Input {
 pub(super) enum Check {
     Absent(String),
     Present(String),
-    Version(String, u64),
-    Held { entry: String, token: u64 },
+    Version(String, Version),
+    Held { entry: String, token: FencingToken },
 }
 
 #[derive(Debug, PartialEq)]
@@ -155,7 +155,7 @@ impl WrittenCheck {
                 version: Some(version),
                 held: None,
                 token: None,
-            } => Ok(Check::Version(checked(key)?, version)),
+            } => Ok(Check::Version(checked(key)?, version.into())),
             WrittenCheck {
                 key: None,
                 absent: None,
@@ -163,7 +163,7 @@ impl WrittenCheck {
                 version: None,
                 held: Some(entry),
                 token: Some(token),
-            } => Ok(Check::Held { entry: checked(entry)?, token }),
+            } => Ok(Check::Held { entry: checked(entry)?, token: token.into() }),
             _ => {
                 Err("is no check; accepted: \"key\" with one of \"absent\": true, \"present\": true and \"version\", \
                       or \"held\" with \"token\""
@@ -215,8 +215,8 @@ mod tests {
             checks: vec![
                 Check::Absent("/a".into()),
                 Check::Present("/b".into()),
-                Check::Version("/c".into(), 5),
-                Check::Held { entry: "/l/1-1".into(), token: 7 },
+                Check::Version("/c".into(), 5.into()),
+                Check::Held { entry: "/l/1-1".into(), token: 7.into() },
             ],
             operations: vec![
                 put("/a", b"x", false),

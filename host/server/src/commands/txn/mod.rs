@@ -59,7 +59,7 @@ impl Txn {
             for (operation, applied) in input.operations.iter().zip(committed) {
                 let key = operation.key();
                 match applied {
-                    Applied::Put { version } => output.line(version, json!({"put": key, "version": version}))?,
+                    Applied::Put { version } => output.line(version, json!({"put": key, "version": version.get()}))?,
                     Applied::Deleted { count } => output.line(count, json!({"delete": key, "deleted": count}))?,
                     _ => {}
                 }

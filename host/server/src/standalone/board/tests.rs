@@ -11,7 +11,7 @@ fn member(number: i64) -> Arc<Member> {
     let Incarnation { startup_time, process_id } = incarnation(number);
     let value = Heartbeat { startup_time, process_id, ..Heartbeat::default() }.write();
     let key = format!("/nodes/worker/default/a:{number}");
-    Arc::new(Member::of(&Entry::new(key, value, 1, 1, Some(SessionId(1)))).unwrap())
+    Arc::new(Member::of(&Entry::new(key, value, 1.into(), 1.into(), Some(SessionId(1)))).unwrap())
 }
 
 /// Servers that all see each other.
@@ -99,7 +99,7 @@ fn that_a_server_is_not_normal_is_told_with_the_cause_and_that_it_is_again() {
             available_physical_memory_size,
             ..Heartbeat::default()
         };
-        let entry = Entry::new("/nodes/worker/default/a:2", value.write(), 2, 1, Some(SessionId(1)));
+        let entry = Entry::new("/nodes/worker/default/a:2", value.write(), 2.into(), 1.into(), Some(SessionId(1)));
         Seen::Changed(Arc::new(Member::of(&entry).unwrap()))
     };
     assert!(board.seen(0, beat(1.0)).is_none(), "a mere beat");
@@ -114,7 +114,7 @@ fn that_a_server_is_not_normal_is_told_with_the_cause_and_that_it_is_again() {
 fn another_process_at_a_servers_address_is_another_server() {
     let mut board = board(1);
     let other = Heartbeat { startup_time: 9, process_id: 9, ..Heartbeat::default() }.write();
-    let other = Entry::new("/nodes/worker/default/a:1", other, 2, 1, Some(SessionId(2)));
+    let other = Entry::new("/nodes/worker/default/a:1", other, 2.into(), 1.into(), Some(SessionId(2)));
     board.seen(0, Seen::Left(member(1)));
     board.seen(0, Seen::Joined(Arc::new(Member::of(&other).unwrap())));
     let replaced = Stop::Replaced { key: other.key.clone(), by: None };

@@ -12,7 +12,10 @@ async fn a_lock_is_an_ephemeral_entry_with_the_requests_value_and_its_creation_i
     let guard = within(lock(&tree)).await.expect("the lock is free");
     let entry = server.entry(guard.entry()).expect("the holder has an entry");
     assert!(guard.entry().starts_with("/locks/a/ab-"));
-    assert_eq!((entry.created, &entry.value[..], entry.ephemeral), (guard.token(), &b"who"[..], Some(SessionId(0xab))));
+    assert_eq!(
+        (entry.created.into(), &entry.value[..], entry.ephemeral),
+        (guard.token(), &b"who"[..], Some(SessionId(0xab)))
+    );
     assert!(!server.entry(KEY).expect("the lock's key is an entry").is_ephemeral());
     within(guard.release(LONG)).await.expect("the lock is released");
     nothing_is_left(&server).await;
@@ -79,7 +82,7 @@ async fn of_many_tasks_one_holds_the_lock_at_a_time() {
         tasks.spawn(async move {
             let guard = lock(&tree).await.expect("its turn comes");
             assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two hold the lock");
-            assert!(last.swap(guard.token(), Ordering::SeqCst) < guard.token());
+            assert!(last.swap(guard.token().get(), Ordering::SeqCst) < guard.token().get());
             tokio::task::yield_now().await;
             assert!(!guard.is_lost());
             holders.fetch_sub(1, Ordering::SeqCst);
@@ -197,5 +200,5 @@ async fn entries_of_other_lock_clients_are_queued_behind() {
     server.delete(other);
     server.put(other, Some(SessionId(9)));
     let guard = within(waiting).await.expect("no panic").expect("it was the next");
-    assert!(guard.token() < server.entry(other).expect("it waits").created);
+    assert!(guard.token() < server.entry(other).expect("it waits").created.into());
 }

@@ -113,7 +113,7 @@ impl State {
             Check::Absent(_) => entry.is_none(),
             Check::Present(_) => entry.is_some(),
             Check::Version(_, version) => entry.is_some_and(|entry| entry.version == version),
-            Check::Held { token, .. } => entry.is_some_and(|entry| entry.created == token),
+            Check::Held { token, .. } => entry.is_some_and(|entry| token == entry.created.into()),
             _ => false,
         }
     }
@@ -133,12 +133,12 @@ impl State {
                         Some(_) => {}
                     }
                 }
-                let created = self.entries.get(key.as_str()).map_or(self.revision, |entry| entry.created);
+                let created = self.entries.get(key.as_str()).map_or(self.revision.into(), |entry| entry.created);
                 let owner = owner.filter(|_| mode == Mode::Ephemeral);
-                let entry = Entry::new(key.as_str(), value.to_vec(), self.revision, created, owner);
+                let entry = Entry::new(key.as_str(), value.to_vec(), self.revision.into(), created, owner);
                 self.entries.insert(entry.key.clone(), entry.clone());
                 self.log.push((entry.key.clone(), Some(entry)));
-                Ok(Applied::Put { version: self.revision })
+                Ok(Applied::Put { version: self.revision.into() })
             }
             Operation::Delete(key) => {
                 let count = self.entries.remove(key.as_str()).map_or(0, |_| 1);
@@ -232,7 +232,7 @@ impl Backend for Tree {
         let entries: Vec<Entry> = below.filter(|entry| entry.key > after).take(3).cloned().collect();
         Ok(match entries.last() {
             Some(last) if entries.len() == 3 => {
-                let next = registry_api::Cursor::new(&*last.key, 0);
+                let next = registry_api::Cursor::new(&*last.key, 0.into());
                 Listing::page(entries, next)
             }
             _ => Listing::last(entries),

@@ -17,7 +17,7 @@ pub(super) struct Taking {
 
 impl TakeOver for Taking {
     async fn take_over(&self, departed: &Departed, guard: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        let (server, token) = (name(departed.role, &departed.address, departed.incarnation), guard.token());
+        let (server, token) = (name(departed.role, &departed.address, departed.incarnation), guard.token().get());
         self.log.tell(Event::TakesOver { server: server.clone(), token });
         let key = format!("/taken-over/{server}");
         let mut telling = Telling { log: &self.log, server, token, done: false };

@@ -47,7 +47,7 @@ async fn hold(worker: &mut Worker, lock: &str, key: &str, guard: Guard) {
     let (lost, log, told) = (guard.lost(), calls.log.clone(), lock.to_owned());
     let mut losing = tokio::spawn(async move {
         lost.await;
-        log.tell(Event::Lost { lock: told, token });
+        log.tell(Event::Lost { lock: told, token: token.get() });
     });
     // Now and then for longer than a session lasts without contact.
     let held = if worker.once_in_a_while(8) { worker.millis(2_000..9_000) } else { worker.millis(0..400) };

@@ -97,15 +97,15 @@ impl Client {
             return Ok(());
         }
         let claims: Vec<_> = checks.iter().map(|check| self.claim(check)).collect();
-        let held = self.held.clone().unwrap_or_else(|| Held::new(format!("{LOCK}/1-0"), NEVER));
+        let held = self.held.clone().unwrap_or_else(|| Held::new(format!("{LOCK}/1-0"), NEVER.into()));
         let mut txn = self.registry.txn();
         for claim in &claims {
             txn = match claim {
                 Claim::Absent(key) => txn.check_absent(key),
                 Claim::Present(key) => txn.check_present(key),
-                Claim::Version(key, version) => txn.check_version(key, *version),
-                Claim::Lives(key, created) => txn.check_held_entry(key, *created),
-                Claim::Holds(token) => txn.check_held_entry(&held.entry, *token),
+                Claim::Version(key, version) => txn.check_version(key, (*version).into()),
+                Claim::Lives(key, created) => txn.check_held_entry(key, (*created).into()),
+                Claim::Holds(token) => txn.check_held_entry(&held.entry, (*token).into()),
             };
         }
         let txn = written(txn, operations);
@@ -126,7 +126,7 @@ impl Client {
             Ok(committed) => {
                 for (operation, applied) in operations.iter().zip(&committed.applied) {
                     if let Applied::Put { version } = *applied {
-                        self.seen.entry(operation.key.clone()).or_default().0 = version;
+                        self.seen.entry(operation.key.clone()).or_default().0 = version.get();
                     }
                 }
                 self.record.answer(id, Answer::Applied(committed.applied));
@@ -195,7 +195,7 @@ impl Client {
         let asked = if wait { asked.await } else { self.registry.try_lock(LOCK).await };
         match asked {
             Ok(guard) => {
-                self.record.answer(id, Answer::Token(guard.token()));
+                self.record.answer(id, Answer::Token(guard.token().get()));
                 self.held = Some(guard.held().clone());
                 // One that it had already will be told of by the judgement.
                 self.guard = Some(guard);
@@ -210,7 +210,7 @@ impl Client {
 
     async fn unlock(&mut self, release: bool) -> Did {
         let Some(guard) = self.guard.take() else { return Ok(()) };
-        let id = self.record.ask(self.lane, What::Unlock(guard.token()));
+        let id = self.record.ask(self.lane, What::Unlock(guard.token().get()));
         if release {
             guard.release().await.map_err(unexpected)?;
             self.record.answer(id, Answer::Done);
@@ -229,13 +229,13 @@ impl Client {
             Check::Present(key) => Claim::Present(key.clone()),
             Check::Version(key) => Claim::Version(key.clone(), seen(key).0),
             Check::Lives(key) => Claim::Lives(key.clone(), seen(key).1),
-            Check::Holds => Claim::Holds(self.held.as_ref().map_or(NEVER, |held| held.token)),
+            Check::Holds => Claim::Holds(self.held.as_ref().map_or(NEVER, |held| held.token.get())),
         }
     }
 
     fn see(&mut self, key: &str, entry: Option<&Entry>) {
         if let Some(entry) = entry {
-            self.seen.insert(key.to_owned(), (entry.version, entry.created));
+            self.seen.insert(key.to_owned(), (entry.version.get(), entry.created.get()));
         }
     }
 }

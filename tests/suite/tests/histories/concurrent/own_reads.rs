@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use registry_host::{Applied, Entry};
+use registry_host::{Applied, Entry, Version};
 
 use super::{
     call::{Answer, What},
@@ -24,7 +24,7 @@ pub(crate) fn grow(asked: &[Asked]) -> Result<(), String> {
 }
 
 fn grow_for<'a>(asked: impl Iterator<Item = &'a Asked>, deleted: impl Fn(&str) -> bool) -> Result<(), String> {
-    let mut newest = BTreeMap::<String, u64>::new();
+    let mut newest = BTreeMap::<String, Version>::new();
     for Asked { call, answered, .. } in asked {
         let Some((_, answer)) = answered else { continue };
         match (&call.what, answer) {
@@ -62,7 +62,7 @@ fn may_go(asked: &[Asked], key: &str) -> bool {
     })
 }
 
-fn see(newest: &mut BTreeMap<String, u64>, entry: &Entry) -> Result<(), String> {
+fn see(newest: &mut BTreeMap<String, Version>, entry: &Entry) -> Result<(), String> {
     match newest.insert(entry.key.clone(), entry.version) {
         Some(before) if before > entry.version => {
             Err(format!("a client that knew version {before} of {} then read {entry:?}", entry.key))
@@ -71,7 +71,7 @@ fn see(newest: &mut BTreeMap<String, u64>, entry: &Entry) -> Result<(), String> 
     }
 }
 
-fn gone(newest: &BTreeMap<String, u64>, explained: impl Fn(&str) -> bool) -> Result<(), String> {
+fn gone(newest: &BTreeMap<String, Version>, explained: impl Fn(&str) -> bool) -> Result<(), String> {
     match newest.iter().find(|(key, _)| !explained(key)) {
         Some((key, version)) => Err(format!("a client that knew version {version} of {key} then read that it is gone")),
         None => Ok(()),

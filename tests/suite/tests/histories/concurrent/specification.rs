@@ -205,8 +205,8 @@ impl Rules {
             **key == entry.key
                 && kept.value == entry.value
                 && owner == entry.ephemeral.map(Some)
-                && numbers.relate_version(key, kept.version, entry.version)
-                && numbers.relate_creation(kept.created, entry.created)
+                && numbers.relate_version(key, kept.version, entry.version.get())
+                && numbers.relate_creation(kept.created, entry.created.get())
         };
         kept.len() == came.len() && kept.iter().zip(came).all(&mut same)
     }
@@ -216,7 +216,7 @@ impl Numbers {
     /// Whether a Txn's answers are those of the model.
     fn take(&mut self, at: u64, writes: &[Operation], answers: &[model::Answer], applied: &[Applied]) -> bool {
         let mut fits = |(write, (expected, came)): (&Operation, (&model::Answer, &Applied))| match (expected, came) {
-            (model::Answer::Put { .. }, Applied::Put { version }) => self.relate_version(&write.key, at, *version),
+            (model::Answer::Put { .. }, Applied::Put { version }) => self.relate_version(&write.key, at, version.get()),
             (model::Answer::Deleted { count: expected }, Applied::Deleted { count }) => expected == count,
             _ => false,
         };

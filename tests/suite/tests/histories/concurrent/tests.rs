@@ -38,11 +38,11 @@ fn get() -> What {
 }
 
 fn version(version: u64) -> Answer {
-    Answer::Applied(vec![Applied::Put { version }])
+    Answer::Applied(vec![Applied::Put { version: version.into() }])
 }
 
 fn found(value: u8, version: u64, created: u64, owner: Option<Owner>) -> Answer {
-    Answer::Entry(Some(Entry::new("/k", vec![value], version, created, owner.map(session))))
+    Answer::Entry(Some(Entry::new("/k", vec![value], version.into(), created.into(), owner.map(session))))
 }
 
 fn session((client, _): Owner) -> SessionId {

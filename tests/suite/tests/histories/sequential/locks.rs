@@ -35,7 +35,7 @@ impl Locks {
     /// A holder as data, of those that there were; an entry that never was for one that there was not.
     pub(crate) fn held(&self, lock: usize, number: Option<u64>) -> Held {
         let held = number.and_then(|number| self.held.get(&lock)?.get(usize::try_from(number).ok()?));
-        held.cloned().unwrap_or_else(|| Held::new(format!("{}/1-0", self.key(lock)), 1))
+        held.cloned().unwrap_or_else(|| Held::new(format!("{}/1-0", self.key(lock)), 1.into()))
     }
 
     /// Asks for a lock; tells whether it was had.
@@ -96,7 +96,8 @@ impl Locks {
         loop {
             let mut listed = registry.list(&self.top).await.map_err(|error| format!("{error:?}"))?;
             listed.retain(Entry::is_ephemeral);
-            let mut there: Vec<_> = listed.into_iter().map(|entry| Held::new(entry.key, entry.created)).collect();
+            let mut there: Vec<_> =
+                listed.into_iter().map(|entry| Held::new(entry.key, entry.created.into())).collect();
             let mut guards: Vec<_> = self.guards.values().map(|(_, guard)| guard.held().clone()).collect();
             there.sort_unstable_by(|one, other| one.entry.cmp(&other.entry));
             guards.sort_unstable_by(|one, other| one.entry.cmp(&other.entry));

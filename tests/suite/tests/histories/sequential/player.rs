@@ -108,7 +108,7 @@ impl Play<'_> {
                 for (operation, (expected, came)) in operations.iter().zip(answers.iter().zip(&committed.applied)) {
                     match (*expected, *came) {
                         (Answer::Put { version: expected }, Applied::Put { version }) => {
-                            self.numbers.relate_version(&operation.key, expected, version)?;
+                            self.numbers.relate_version(&operation.key, expected, version.get())?;
                         }
                         (Answer::Deleted { count: expected }, Applied::Deleted { count }) if expected == count => {}
                         _ => differs!("expected {expected:?}, came {came:?}"),
@@ -134,11 +134,11 @@ impl Play<'_> {
                 (Check::Present(key), _) => txn.check_present(key),
                 (Check::Version(key, back), _) => {
                     let former = self.past.former(key, *back).map(|(version, _)| version);
-                    txn.check_version(key, self.numbers.version(former).unwrap_or(0))
+                    txn.check_version(key, self.numbers.version(former).unwrap_or(0).into())
                 }
                 (Check::Lives(key, back), _) => {
                     let former = self.past.former(key, *back).map(|(_, created)| created);
-                    txn.check_held_entry(key, self.numbers.creation(former).unwrap_or(0))
+                    txn.check_held_entry(key, self.numbers.creation(former).unwrap_or(0).into())
                 }
                 (Check::Holds(..), Some(held)) => txn.check_held_entry(&held.entry, held.token),
                 (Check::Holds(..), None) => txn,
@@ -234,8 +234,8 @@ impl Play<'_> {
             differs!("expected {kept:?} at {key}, came {entry:?}");
         }
         let Kept { version, created, .. } = *kept;
-        self.numbers.relate_version(key, version, entry.version)?;
-        self.numbers.relate_creation(key, created, entry.created)
+        self.numbers.relate_version(key, version, entry.version.get())?;
+        self.numbers.relate_creation(key, created, entry.created.get())
     }
 
     fn owner(&self, client: usize) -> Owner {
