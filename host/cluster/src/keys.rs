@@ -165,7 +165,7 @@ pub(crate) fn registered(key: &str) -> Option<(Role, Option<&str>, &str)> {
 /// # Errors
 ///
 /// `InvalidKey` for what can't be a segment of a key.
-pub(crate) fn group_name(name: &str) -> Result<String> {
+pub fn group_name(name: &str) -> Result<String> {
     let name = name.trim();
     if name.is_empty() {
         return Ok(DEFAULT_GROUP.to_owned());

@@ -162,7 +162,7 @@ pub use failover::{Departed, Failover, TakeOver};
 pub use forget::Forgotten;
 pub use gauge::{Figures, Gauge};
 pub use heartbeat::{Heartbeat, HeartbeatFormat, Unreadable};
-pub use keys::{DEAD_SERVERS, DEFAULT_GROUP, Role, Server, marked};
+pub use keys::{DEAD_SERVERS, DEFAULT_GROUP, Role, Server, group_name, marked};
 pub use member::{Incarnation, Member};
 pub use membership::{Membership, MembershipState, Stop};
 pub use options::{Options, SECTION, load};

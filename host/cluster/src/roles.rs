@@ -20,7 +20,7 @@ const OF_ONE_ROLE: [(Role, &str); 5] = [
     (Role::Worker, "groups"),
 ];
 
-/// The keys of a role's section.
+/// The keys of a role's section that are read here.
 fn keys(role: Role) -> Vec<ConfigKey> {
     let of_the_other = |key: &ConfigKey| OF_ONE_ROLE.iter().any(|(its, name)| *its != role && *name == key.name);
     Written::keys().into_iter().filter(|key| !of_the_other(key)).collect()
@@ -165,6 +165,11 @@ impl Value for SecondsOrWords {
 }
 
 impl RoleOptions {
+    /// The keys of a role's section that are read here; a host has others of its own.
+    pub fn keys(role: Role) -> Vec<ConfigKey> {
+        keys(role)
+    }
+
     /// Reads the section of a role; warns of keys that are nearly known.
     ///
     /// # Errors

@@ -10,10 +10,12 @@ use super::section::{Section, note};
 use super::tree::{Map, Tree};
 use super::{Settings, keys};
 
-/// What is known of a section, nested as it is in a file, and what is not but nearly is.
+/// What is known of a section, nested as it is in a file, what is not but nearly is, and all that is not.
+#[derive(Default)]
 struct Known {
     map: Map,
     near_misses: Vec<String>,
+    unknown: Vec<String>,
 }
 
 impl Settings {
@@ -23,7 +25,7 @@ impl Settings {
     /// # Behavior
     ///
     /// The environment takes precedence over the file: `WORKER_EXEC_THREADS`, or `WORKER_EXECTHREADS` as Spring spells
-    /// it.
+    /// it. What is [set](super::SettingsBuilder::beside) takes precedence over both.
     /// Other keys are the application's own and left alone, but those that are a letter or two off a known one are
     /// among the section's [near misses](Section::near_misses).
     ///
@@ -32,10 +34,10 @@ impl Settings {
     /// `InvalidConfig` if it is written as anything but a map, if a key is written twice, or for a placeholder that
     /// stands for nothing.
     pub fn section_beside(&self, name: &str, known: &[&str]) -> registry_api::Result<Section> {
-        let Known { map, near_misses } = self.beside(name, known)?;
+        let Known { map, near_misses, unknown } = self.beside(name, known)?;
         let mut origins = BTreeMap::new();
         map.iter().for_each(|(key, tree)| note(name, key, tree, &mut origins));
-        Ok(Section { prefix: name.to_owned(), json: map.to_json(), origins, near_misses })
+        Ok(Section { prefix: name.to_owned(), json: map.to_json(), origins, near_misses, unknown })
     }
 
     /// The keys of such a section that are written, sorted, each with its source; secrets are hidden.
@@ -60,7 +62,7 @@ impl Settings {
                 written.overlay(keys);
             }
         }
-        let mut found = Known { map: Map::default(), near_misses: Vec::new() };
+        let mut found = Known::default();
         found.gather(name, "", &written, known);
         for (variable, value) in self.placeholders.environment() {
             if let Some(key) = named_by(variable, name, known) {
@@ -68,6 +70,9 @@ impl Settings {
                 let tree = Tree::scalar(Source::Environment(variable.as_str().into()), value.as_str());
                 found.map.overlay(keys::single(&path, tree));
             }
+        }
+        if let Some(set) = self.set_beside.get(name) {
+            found.gather(name, "", set, known);
         }
         found.map.iter_mut().try_for_each(|(key, tree)| self.placeholders.resolve(&format!("{name}.{key}"), tree))?;
         Ok(found)
@@ -85,10 +90,12 @@ impl Known {
                 self.map.overlay(keys::single(&names, tree.clone()));
             } else if let (Some(map), true) = (tree.as_map(), known.iter().any(|key| key.starts_with(&below))) {
                 self.gather(section, &path, map, known);
-            } else if let Some(meant) = slip_of(&path, known.iter().copied()) {
-                let source = &tree.source;
-                self.near_misses
-                    .push(format!("{section}.{path} ({source}) is passed over; did you mean {section}.{meant}?"));
+            } else {
+                let passed_over = format!("{section}.{path} ({}) is passed over", tree.source);
+                if let Some(meant) = slip_of(&path, known.iter().copied()) {
+                    self.near_misses.push(format!("{passed_over}; did you mean {section}.{meant}?"));
+                }
+                self.unknown.push(format!("{passed_over}: nobody knows it"));
             }
         }
     }

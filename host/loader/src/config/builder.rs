@@ -1,5 +1,6 @@
 //! The layers, laid over each other.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ pub struct SettingsBuilder {
     plugin_dirs: Vec<PathBuf>,
     default_type: Option<String>,
     sections: Vec<HostSection>,
+    beside: Vec<&'static str>,
 }
 
 #[derive(Clone)]
@@ -110,6 +112,13 @@ impl SettingsBuilder {
         self
     }
 
+    /// Registers a section that stands beside `registry`, such as `worker`, so that [`set`](SettingsBuilder::set) may
+    /// set its keys. It is read with [`Settings::section_beside`], registered or not.
+    pub fn beside(mut self, section: &'static str) -> Self {
+        self.beside.push(section);
+        self
+    }
+
     /// Looks for plugins in this directory before all others; several are searched in the order they are given.
     pub fn plugin_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.plugin_dirs.push(directory.into());
@@ -136,10 +145,14 @@ impl SettingsBuilder {
             }
         };
         warnings.extend(Environment::strangers(&self.environment));
-        let set = self.set.iter().try_fold(Map::default(), |mut layer, set| {
-            layer.overlay(set.layer()?);
-            Ok(layer)
-        })?;
+        let (mut set, mut set_beside) = (Map::default(), BTreeMap::<String, Map>::new());
+        for assignment in &self.set {
+            let (section, layer) = assignment.layer(&self.beside)?;
+            match &*section {
+                keys::ROOT => set.overlay(layer),
+                _ => set_beside.entry(section).or_default().overlay(layer),
+            }
+        }
         let placeholders = Placeholders::new(&self.environment, documents);
         let environment = Environment::read(&self.environment)?;
         let from_environment = environment.registry_type();
@@ -208,6 +221,7 @@ impl SettingsBuilder {
             registry_type,
             registry,
             sections,
+            set_beside,
             variables,
             placeholders: Arc::new(placeholders),
             warnings,
@@ -242,7 +256,8 @@ impl Set {
         }
     }
 
-    fn layer(&self) -> Result<Map> {
+    /// The section that it sets a key of, and that key.
+    fn layer(&self, beside: &[&str]) -> Result<(String, Map)> {
         let (key, value) = match self {
             Set::Value(key, value) => (key.as_str(), value.as_str()),
             // What has no `=` may still be a secret, so it is not repeated.
@@ -251,13 +266,16 @@ impl Set {
                 .ok_or_else(|| ConfigError::new("--set takes KEY=VALUE, such as registry.type=etcd"))?,
         };
         let mut path: Vec<&str> = key.trim().split('.').collect();
-        if path.len() < 2 || kebab(path.remove(0)) != keys::ROOT || path.iter().any(|name| name.is_empty()) {
-            let problem = "can't be set; accepted: keys below registry, such as registry.type=etcd";
+        let section = kebab(path.remove(0));
+        let is_known = section == keys::ROOT || beside.contains(&&*section);
+        if !is_known || path.is_empty() || path.iter().any(|name| name.is_empty()) {
+            let or = if beside.is_empty() { String::new() } else { format!(", or below {}", beside.join(", ")) };
+            let problem = format!("can't be set; accepted: keys below {}, such as registry.type=etcd{or}", keys::ROOT);
             return Err(ConfigError::at(key, problem));
         }
         let source = Source::Set("--set");
         keys::check_depth(1 + path.len(), &source)?;
-        Ok(keys::single(&path, Tree::scalar(source, value)))
+        Ok((section, keys::single(&path, Tree::scalar(source, value))))
     }
 }
 

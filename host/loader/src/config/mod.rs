@@ -34,6 +34,7 @@ mod unselected;
 mod warnings;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +86,8 @@ pub struct Settings {
     registry: Map,
     /// What else is read below `registry`, whichever backend it has.
     sections: Vec<HostSection>,
+    /// What `--set` sets beside `registry`, by section.
+    set_beside: BTreeMap<String, Map>,
     /// Variables of the environment that only the plugin can know.
     variables: Vec<Variable>,
     /// What a placeholder may stand for, and the rest of the file.

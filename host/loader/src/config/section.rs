@@ -22,6 +22,7 @@ pub struct Section {
     pub(crate) json: Value,
     pub(crate) origins: BTreeMap<String, (String, Source)>,
     pub(crate) near_misses: Vec<String>,
+    pub(crate) unknown: Vec<String>,
 }
 
 impl Section {
@@ -39,6 +40,12 @@ impl Section {
     /// been meant: a sentence each, for a warning.
     pub fn near_misses(&self) -> &[String] {
         &self.near_misses
+    }
+
+    /// All keys of a section beside `registry` that nobody knows: a sentence each, for whoever has the section to
+    /// itself.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
     }
 
     /// The key as the user wrote it, and where: `registry.etcd.endpoints` may stand as `registry.endpoints`.
@@ -195,7 +202,7 @@ pub(crate) fn section(host: &HostKeys<'_>, parts: Parts) -> Section {
     }
     let mut merged = parts.flat;
     merged.overlay(parts.nested);
-    Section { json: merged.to_json(), prefix, origins, near_misses: Vec::new() }
+    Section { json: merged.to_json(), prefix, origins, near_misses: Vec::new(), unknown: Vec::new() }
 }
 
 /// A section of what stands on the registry, such as `cluster`.
@@ -204,7 +211,7 @@ pub(crate) fn host_section(host: &HostKeys<'_>, name: &str) -> Result<Section> {
     let prefix = format!("registry.{name}");
     let mut origins = BTreeMap::new();
     map.iter().for_each(|(name, tree)| note(&prefix, name, tree, &mut origins));
-    Ok(Section { json: map.to_json(), prefix, origins, near_misses: Vec::new() })
+    Ok(Section { json: map.to_json(), prefix, origins, near_misses: Vec::new(), unknown: Vec::new() })
 }
 
 pub(crate) fn note(above: &str, path: &str, tree: &Tree, origins: &mut BTreeMap<String, (String, Source)>) {

@@ -72,3 +72,18 @@ fn a_near_miss_is_told_and_the_rest_left_alone() {
         &["worker: must be a map of keys"],
     );
 }
+
+#[test]
+fn what_is_set_beside_the_registry_goes_before_all_else_and_what_nobody_knows_is_named() {
+    let file = Written::yaml("registry.type: etcd\nworker: {exec-threads: 7, tenant: x}\n");
+    let builder = file.builder().environment([("WORKER_EXEC_THREADS", "8")]);
+    let refused = builder.clone().set("worker.exec-threads=9").build().unwrap_err().to_string();
+    assert!(refused.starts_with("worker.exec-threads"), "{refused}");
+    let builder = builder.beside("worker").set("worker.execThreads=9").set("worker.colour=red");
+    let section = builder.clone().build().unwrap().section_beside("worker", &KNOWN).unwrap();
+    assert_eq!(section.json(), &serde_json::json!({"exec-threads": "9"}));
+    let [tenant, colour] = section.unknown() else { panic!("{:?}", section.unknown()) };
+    assert!(tenant.starts_with("worker.tenant") && colour.starts_with("worker.colour (--set)"), "{tenant} {colour}");
+    let refused = builder.set("master.x=1").build().unwrap_err().to_string();
+    assert!(refused.contains("or below worker"), "{refused}");
+}

@@ -1,0 +1,1 @@
+//! What a client does: it submits, asks, waits and reads output.

@@ -1,0 +1,1 @@
+//! Results that are not recorded yet, on the disk.

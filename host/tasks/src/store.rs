@@ -1,0 +1,218 @@
+//! The records on the registry: nothing else here touches them.
+
+use std::collections::BTreeMap;
+
+use registry_host::{Entry, Error, ErrorKind, Guard, Registry, Result, Scope, Watch};
+
+use crate::record::{Record, Refused, TASKS, TaskId, Unreadable, WorkerRef, now};
+
+/// How often in a row others may be faster.
+const TRIES: usize = 20;
+
+/// The records of all tasks.
+#[derive(Clone, Debug)]
+pub struct Store {
+    registry: Registry,
+}
+
+/// A record, and the version of its entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// How the task stands.
+    pub record: Record,
+    /// What a change is conditional on.
+    pub version: u64,
+}
+
+/// What must hold for a worker to accept a task: that it still is who it was.
+#[derive(Clone, Debug, Default)]
+pub struct Fence(pub Vec<(String, Option<u64>)>);
+
+/// What comes of a change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Changed {
+    /// It was written.
+    Written(Stored),
+    /// There is nothing to be written.
+    AsItWas(Stored),
+}
+
+impl Store {
+    /// The records on a registry.
+    pub fn new(registry: Registry) -> Self {
+        Store { registry }
+    }
+
+    /// Where they are.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::get`]; `Other` if the record can't be read.
+    pub async fn get(&self, id: &TaskId) -> Result<Option<Stored>> {
+        let Some(entry) = self.registry.get(&id.key()).await? else { return Ok(None) };
+        match Record::read(&entry.key, &entry.value) {
+            Some(Ok(record)) => Ok(Some(Stored { record, version: entry.version })),
+            Some(Err(Unreadable { why, .. })) => Err(unreadable(&entry.key, why)),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::list`].
+    pub async fn list(&self) -> Result<Vec<std::result::Result<Stored, Unreadable>>> {
+        let entries = self.registry.list(TASKS).await?;
+        Ok(entries.iter().filter_map(read).collect())
+    }
+
+    /// Watches all, or one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::watch`].
+    pub async fn watch(&self, id: Option<&TaskId>) -> Result<Watch> {
+        match id {
+            Some(id) => self.registry.watch(&id.key(), Scope::Node).await,
+            None => self.registry.watch(TASKS, Scope::Subtree).await,
+        }
+    }
+
+    /// Writes a new record; `None` if there is one of that id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::put`].
+    pub async fn create(&self, record: Record) -> Result<Option<Stored>> {
+        let written = self.registry.put(&record.id.key(), record.write()).if_absent().await;
+        conditional(written.map(|version| Stored { record, version }))
+    }
+
+    /// Writes a record in place of one that is at this version; `None` if it isn't any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::put`].
+    pub async fn replace(&self, record: Record, version: u64) -> Result<Option<Stored>> {
+        let written = self.registry.put(&record.id.key(), record.write()).if_version(version).await;
+        conditional(written.map(|version| Stored { record, version }))
+    }
+
+    /// The same, only while a lock is held.
+    ///
+    /// # Errors
+    ///
+    /// As [`replace`](Store::replace); the guard's own error if it is lost.
+    pub async fn replace_under(&self, record: Record, version: u64, guard: &Guard) -> Result<Option<Stored>> {
+        let (key, value) = (record.id.key(), record.write());
+        let txn = self.registry.txn().check_held(guard).check_version(&key, version).put(&key, &value);
+        let committed = conditional(txn.commit().await)?;
+        if committed.is_none() && guard.is_lost() {
+            return Err(Error::new(ErrorKind::LockLost, "the lock of the take-over is lost").with_retryable(true));
+        }
+        let version = committed.map(|committed| committed.version(0).unwrap_or_default());
+        Ok(version.map(|version| Stored { record, version }))
+    }
+
+    /// Writes that a worker has accepted a task that was sent to it; `None` if the record is another by now, or the
+    /// worker is no more who it was. Only then may it start the command.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::put`]; it may have been written if the outcome is unknown.
+    pub async fn accept(
+        &self,
+        record: &Record,
+        version: u64,
+        worker: &WorkerRef,
+        fence: &Fence,
+    ) -> Result<Option<Stored>> {
+        let Ok(record) = record.accepted(worker, now()) else { return Ok(None) };
+        let (key, value) = (record.id.key(), record.write());
+        let txn = self.registry.txn().check_version(&key, version);
+        let txn = fence.0.iter().fold(txn, |txn, (key, version)| match version {
+            Some(version) => txn.check_version(key, *version),
+            None => txn.check_present(key),
+        });
+        let committed = conditional(txn.put(&key, &value).commit().await)?;
+        let version = committed.map(|committed| committed.version(0).unwrap_or_default());
+        Ok(version.map(|version| Stored { record, version }))
+    }
+
+    /// Changes a record, again if others are faster.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is none; `ConditionFailed` with the reason why it can't be changed so; else as
+    /// [`Registry::put`].
+    pub async fn change(
+        &self,
+        id: &TaskId,
+        mut change: impl FnMut(&Record) -> std::result::Result<Option<Record>, Refused>,
+    ) -> Result<Changed> {
+        for _ in 0..TRIES {
+            let Some(stored) = self.get(id).await? else { return Err(no_such_task(id)) };
+            let changed = change(&stored.record)
+                .map_err(|Refused(why)| Error::new(ErrorKind::ConditionFailed, why).with_key(id.key()))?;
+            let Some(record) = changed else { return Ok(Changed::AsItWas(stored)) };
+            if let Some(stored) = self.replace(record, stored.version).await? {
+                return Ok(Changed::Written(stored));
+            }
+        }
+        let message = format!("the record of the task {id} is changed all the time");
+        Err(Error::new(ErrorKind::ConditionFailed, message).with_key(id.key()).with_retryable(true))
+    }
+
+    /// Removes a record that is at this version; `false` if it isn't any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::delete`].
+    pub async fn remove(&self, id: &TaskId, version: u64) -> Result<bool> {
+        let key = id.key();
+        let txn = self.registry.txn().check_version(&key, version).delete(&key);
+        Ok(conditional(txn.commit().await)?.is_some())
+    }
+}
+
+impl Changed {
+    /// The record as it is now.
+    pub fn stored(self) -> Stored {
+        match self {
+            Changed::Written(stored) | Changed::AsItWas(stored) => stored,
+        }
+    }
+}
+
+/// All records that a watch has told of, by the key's last segment.
+pub type Records = BTreeMap<String, std::result::Result<Stored, Unreadable>>;
+
+/// The record that an entry holds; `None` for a folder.
+pub fn read(entry: &Entry) -> Option<std::result::Result<Stored, Unreadable>> {
+    let read = Record::read(&entry.key, &entry.value)?;
+    Some(read.map(|record| Stored { record, version: entry.version }))
+}
+
+/// There is no such task.
+pub fn no_such_task(id: &TaskId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no task {id}")).with_key(id.key())
+}
+
+fn unreadable(key: &str, why: String) -> Error {
+    Error::new(ErrorKind::Other, why).with_key(key).with_key_in_message()
+}
+
+/// `None` if a condition failed.
+fn conditional<T>(written: Result<T>) -> Result<Option<T>> {
+    match written {
+        Ok(written) => Ok(Some(written)),
+        Err(error) if error.kind() == ErrorKind::ConditionFailed => Ok(None),
+        Err(error) => Err(error),
+    }
+}
