@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use registry_host::{Entry, Error, ErrorKind, Guard, Registry, Result, Scope, Watch};
+use registry_host::{Committed, Entry, Error, ErrorKind, Guard, Registry, Result, Scope, Version, Watch};
 
 use crate::record::{Record, Refused, TASKS, TaskId, Unreadable, WorkerRef, now};
 
@@ -21,12 +21,12 @@ pub struct Stored {
     /// How the task stands.
     pub record: Record,
     /// What a change is conditional on.
-    pub version: u64,
+    pub version: Version,
 }
 
 /// What must hold for a worker to accept a task: that it still is who it was.
 #[derive(Clone, Debug, Default)]
-pub struct Fence(pub Vec<(String, Option<u64>)>);
+pub struct Fence(pub Vec<(String, Option<Version>)>);
 
 /// What comes of a change.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,7 +99,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Registry::put`].
-    pub async fn replace(&self, record: Record, version: u64) -> Result<Option<Stored>> {
+    pub async fn replace(&self, record: Record, version: Version) -> Result<Option<Stored>> {
         let written = self.registry.put(&record.id.key(), record.write()).if_version(version).await;
         conditional(written.map(|version| Stored { record, version }))
     }
@@ -109,15 +109,14 @@ impl Store {
     /// # Errors
     ///
     /// As [`replace`](Store::replace); the guard's own error if it is lost.
-    pub async fn replace_under(&self, record: Record, version: u64, guard: &Guard) -> Result<Option<Stored>> {
+    pub async fn replace_under(&self, record: Record, version: Version, guard: &Guard) -> Result<Option<Stored>> {
         let (key, value) = (record.id.key(), record.write());
         let txn = self.registry.txn().check_held(guard).check_version(&key, version).put(&key, &value);
         let committed = conditional(txn.commit().await)?;
         if committed.is_none() && guard.is_lost() {
             return Err(Error::new(ErrorKind::LockLost, "the lock of the take-over is lost").with_retryable(true));
         }
-        let version = committed.map(|committed| committed.version(0).unwrap_or_default());
-        Ok(version.map(|version| Stored { record, version }))
+        Ok(committed.map(|committed| Stored { record, version: put_at(&committed) }))
     }
 
     /// Writes that a worker has accepted a task that was sent to it; `None` if the record is another by now, or the
@@ -129,7 +128,7 @@ impl Store {
     pub async fn accept(
         &self,
         record: &Record,
-        version: u64,
+        version: Version,
         worker: &WorkerRef,
         fence: &Fence,
     ) -> Result<Option<Stored>> {
@@ -141,8 +140,7 @@ impl Store {
             None => txn.check_present(key),
         });
         let committed = conditional(txn.put(&key, &value).commit().await)?;
-        let version = committed.map(|committed| committed.version(0).unwrap_or_default());
-        Ok(version.map(|version| Stored { record, version }))
+        Ok(committed.map(|committed| Stored { record, version: put_at(&committed) }))
     }
 
     /// Changes a record, again if others are faster.
@@ -174,7 +172,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Registry::delete`].
-    pub async fn remove(&self, id: &TaskId, version: u64) -> Result<bool> {
+    pub async fn remove(&self, id: &TaskId, version: Version) -> Result<bool> {
         let key = id.key();
         let txn = self.registry.txn().check_version(&key, version).delete(&key);
         Ok(conditional(txn.commit().await)?.is_some())
@@ -206,6 +204,11 @@ pub fn no_such_task(id: &TaskId) -> Error {
 
 fn unreadable(key: &str, why: String) -> Error {
     Error::new(ErrorKind::Other, why).with_key(key).with_key_in_message()
+}
+
+/// The version that the only put of a Txn has given.
+fn put_at(committed: &Committed) -> Version {
+    committed.version(0).unwrap_or(Version::new(0))
 }
 
 /// `None` if a condition failed.
