@@ -30,8 +30,8 @@ impl Server for Etcd {
 
 impl Server for ZooKeeper {
     fn sessions(&self) -> Vec<SessionId> {
-        // A session that is renewed meanwhile may be missing: the server lists the times of expiry first, and then who is
-        // due at each.
+        // A session that is renewed meanwhile may be missing: the server lists the times of expiry first, and then the
+        // sessions that expire at each.
         let told: Vec<_> = (0..2).map(|_| self.ask("dump").expect("ZooKeeper tells of its sessions")).collect();
         // A line for each, below when it will expire; where its entries are listed a colon follows.
         let ids = told.iter().flat_map(|told| told.lines()).filter_map(|line| line.trim().strip_prefix("0x"));
