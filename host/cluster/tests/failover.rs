@@ -20,10 +20,10 @@ use tokio::sync::Notify;
 
 /// What all masters of a test have done.
 #[derive(Clone, Default)]
-struct Book(Arc<Pages>);
+struct TakeOverLog(Arc<LogParts>);
 
 #[derive(Default)]
-struct Pages {
+struct LogParts {
     begun: Mutex<Vec<(String, Departed, FencingToken)>>,
     done: Mutex<BTreeMap<(Role, String, Incarnation), usize>>,
     /// How many are at work now, of masters and of workers.
@@ -35,7 +35,7 @@ struct Pages {
     hangs: Notify,
 }
 
-impl Book {
+impl TakeOverLog {
     fn done(&self, role: Role, address: &str) -> usize {
         let done = self.0.done.lock().unwrap();
         done.iter().filter(|((of, at, _), _)| (*of, at.as_str()) == (role, address)).map(|(_, times)| times).sum()
@@ -55,10 +55,10 @@ fn incarnation(membership: &Membership) -> (Role, String, Incarnation) {
     (server.role(), server.address().to_owned(), membership.incarnation())
 }
 
-/// A master that writes into the book.
+/// A master that writes into the log.
 struct Host {
     name: String,
-    book: Book,
+    log: TakeOverLog,
 }
 
 fn takes(count: &AtomicUsize) -> bool {
@@ -75,22 +75,22 @@ impl Drop for AtWork<'_> {
 
 impl TakeOver for Host {
     async fn take_over(&self, departed: &Departed, guard: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        let pages = &*self.book.0;
-        let at_work = &pages.at_work[usize::from(departed.role == Role::Worker)];
+        let parts = &*self.log.0;
+        let at_work = &parts.at_work[usize::from(departed.role == Role::Worker)];
         assert_eq!(at_work.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
         let _at_work = AtWork(at_work);
-        pages.begun.lock().unwrap().push((self.name.clone(), departed.clone(), guard.token()));
-        if takes(&pages.hanging) {
-            pages.hangs.notify_one();
+        parts.begun.lock().unwrap().push((self.name.clone(), departed.clone(), guard.token()));
+        if takes(&parts.hanging) {
+            parts.hangs.notify_one();
             std::future::pending::<()>().await;
         }
-        if takes(&pages.failing) {
+        if takes(&parts.failing) {
             return Err("it fails at first".into());
         }
         tokio::task::yield_now().await;
-        assert!(!takes(&pages.panicking), "it panics at first");
+        assert!(!takes(&parts.panicking), "it panics at first");
         let key = (departed.role, departed.address.clone(), departed.incarnation);
-        *pages.done.lock().unwrap().entry(key).or_default() += 1;
+        *parts.done.lock().unwrap().entry(key).or_default() += 1;
         Ok(())
     }
 }
@@ -101,10 +101,10 @@ struct Master {
     _failover: Failover,
 }
 
-async fn start(settings: &SettingsBuilder, address: &str, book: &Book, assignments: &[&str]) -> Master {
+async fn start(settings: &SettingsBuilder, address: &str, log: &TakeOverLog, assignments: &[&str]) -> Master {
     let cluster = cluster(settings, assignments).await;
     let membership = register(&cluster, &master(address)).await;
-    let host = Host { name: address.to_owned(), book: book.clone() };
+    let host = Host { name: address.to_owned(), log: log.clone() };
     let failover = membership.fail_over(host).await.expect("failover");
     Master { cluster, membership, _failover: failover }
 }
@@ -131,25 +131,25 @@ async fn nothing_is_left_to_take_over(cluster: &Cluster, living: usize) {
 async fn one_master_takes_over_for_whoever_goes() {
     for settings in every() {
         let settings = settings.set("registry.session-timeout=4s");
-        let book = Book::default();
-        let masters = [start(&settings, "m:1", &book, &[]).await, start(&settings, "m:2", &book, &[]).await];
+        let log = TakeOverLog::default();
+        let masters = [start(&settings, "m:1", &log, &[]).await, start(&settings, "m:2", &log, &[]).await];
         let others = cluster(&settings, &[]).await;
         let (gone, leaves) = (worker("w:1", &["a", "b"]), worker("w:2", &[]));
         let (gone, leaves) = (register(&others, &gone).await, register(&others, &leaves).await);
         leaves.leave().await.expect("it leaves");
         let lost_life = incarnation(&gone);
         drop(gone);
-        wait_until("it is taken over for", SOON, || book.done_for(&lost_life) == 1).await;
+        wait_until("it is taken over for", SOON, || log.done_for(&lost_life) == 1).await;
         nothing_is_left_to_take_over(&others, 2).await;
         assert_eq!(marks(&others).await, ["/dead-servers/worker_w:1"]);
-        assert_eq!(book.done(Role::Worker, "w:2"), 0, "it left in order");
+        assert_eq!(log.done(Role::Worker, "w:2"), 0, "it left in order");
         let [first, second] = masters;
         let lost_life = incarnation(&first.membership);
         first.cluster.registry().abandon();
         drop(first);
-        wait_until("a master is taken over for", SOON * 4, || book.done_for(&lost_life) == 1).await;
+        wait_until("a master is taken over for", SOON * 4, || log.done_for(&lost_life) == 1).await;
         nothing_is_left_to_take_over(&others, 1).await;
-        assert_eq!(book.begun().last().expect("a take-over").0, "m:2");
+        assert_eq!(log.begun().last().expect("a take-over").0, "m:2");
         drop(second);
     }
 }
@@ -175,9 +175,9 @@ async fn heartbeats_members_and_take_overs_are_counted() {
         let name = labels.iter().fold(format!("registry_cluster_{name}"), |name, label| name + " " + label);
         counted.get(&name).copied().unwrap_or_default()
     };
-    let (settings, book) = (memory(), Book::default());
-    book.0.failing.store(1, Ordering::SeqCst);
-    let master = start(&settings, "m:1", &book, &[]).await;
+    let (settings, log) = (memory(), TakeOverLog::default());
+    log.0.failing.store(1, Ordering::SeqCst);
+    let master = start(&settings, "m:1", &log, &[]).await;
     let other = cluster(&settings, &[]).await;
     let _stays = register(&other, &worker("w:1", &[])).await;
     let goes = register(&other, &worker("w:2", &["a", "b"])).await;
@@ -195,8 +195,8 @@ async fn heartbeats_members_and_take_overs_are_counted() {
 #[tokio::test]
 async fn who_comes_back_in_time_is_not_taken_over_for() {
     for (settings, ending) in Ending::each() {
-        let book = Book::default();
-        let _master = start(&settings, "m:1", &book, &["registry.cluster.failover-grace=60s"]).await;
+        let log = TakeOverLog::default();
+        let _master = start(&settings, "m:1", &log, &["registry.cluster.failover-grace=60s"]).await;
         let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
         let other = cluster(&settings, &[]).await;
         let back = register(&other, &worker("back:1", &[])).await;
@@ -207,8 +207,8 @@ async fn who_comes_back_in_time_is_not_taken_over_for() {
         // Who restarts is over for certain, and not waited for; by then the other one has been looked at, too.
         let former = register(&other, &worker("again:1", &[])).await;
         let (former_life, _latter) = (incarnation(&former), register(&other, &worker("again:1", &[])).await);
-        wait_until("the former one is taken over for", SOON, || book.done_for(&former_life) == 1).await;
-        assert_eq!(book.done(Role::Worker, "back:1"), 0);
+        wait_until("the former one is taken over for", SOON, || log.done_for(&former_life) == 1).await;
+        assert_eq!(log.done(Role::Worker, "back:1"), 0);
         back.leave().await.expect("it was never declared dead");
     }
 }
@@ -216,17 +216,17 @@ async fn who_comes_back_in_time_is_not_taken_over_for() {
 #[tokio::test]
 async fn a_restarted_server_is_taken_over_for_its_former_life_alone() {
     for settings in every() {
-        let book = Book::default();
-        let first = start(&settings, "m:1", &book, &[]).await;
+        let log = TakeOverLog::default();
+        let first = start(&settings, "m:1", &log, &[]).await;
         let other = cluster(&settings, &[]).await;
         let former = register(&other, &worker("w:1", &["a", "b"])).await;
         let latter = register(&cluster(&settings, &[]).await, &worker("w:1", &["a", "b"])).await;
         let former_life = incarnation(&former);
-        wait_until("the former life is taken over for", SOON, || book.done_for(&former_life) == 1).await;
+        wait_until("the former life is taken over for", SOON, || log.done_for(&former_life) == 1).await;
         nothing_is_left_to_take_over(&other, 2).await;
-        assert!(book.begun().iter().all(|(_, departed, _)| departed.restarted));
+        assert!(log.begun().iter().all(|(_, departed, _)| departed.restarted));
         assert_eq!(marks(&other).await, [] as [&str; 0], "the server is there");
-        assert_eq!(book.done_for(&incarnation(&latter)), 0);
+        assert_eq!(log.done_for(&incarnation(&latter)), 0);
         assert!(matches!(*stopped(&former).await, Stop::Replaced { .. }));
         assert!(matches!(latter.state(), MembershipState::Serving));
         drop(first);
@@ -236,11 +236,11 @@ async fn a_restarted_server_is_taken_over_for_its_former_life_alone() {
 #[tokio::test]
 async fn no_beats_are_too_fast_for_a_server_to_take_its_address_over_and_for_a_master_to_take_over_for_the_former() {
     for settings in every() {
-        let (book, beats) = (Book::default(), ["registry.cluster.max-heartbeat-interval=1ms"]);
+        let (log, beats) = (TakeOverLog::default(), ["registry.cluster.max-heartbeat-interval=1ms"]);
         let former = register(&cluster(&settings, &beats).await, &worker("w:1", &["a", "b"])).await;
         let latter = register(&cluster(&settings, &beats).await, &worker("w:1", &["a", "b"])).await;
-        let master = start(&settings, "m:1", &book, &[]).await;
-        wait_until("the former life is taken over for", SOON, || book.done_for(&incarnation(&former)) == 1).await;
+        let master = start(&settings, "m:1", &log, &[]).await;
+        wait_until("the former life is taken over for", SOON, || log.done_for(&incarnation(&former)) == 1).await;
         nothing_is_left_to_take_over(&master.cluster, 2).await;
         assert!(matches!(latter.state(), MembershipState::Serving));
     }
@@ -249,17 +249,17 @@ async fn no_beats_are_too_fast_for_a_server_to_take_its_address_over_and_for_a_m
 #[tokio::test]
 async fn a_server_that_was_restarted_in_other_groups_is_not_declared_dead_with_its_former_life() {
     for settings in every() {
-        let book = Book::default();
+        let log = TakeOverLog::default();
         let other = cluster(&settings, &[]).await;
         let former = register(&other, &worker("w:1", &["a"])).await;
         let former_life = incarnation(&former);
         drop(former);
         shows(&other.workers("a"), &[]).await;
         let latter = register(&cluster(&settings, &[]).await, &worker("w:1", &["b"])).await;
-        let _master = start(&settings, "m:1", &book, &[]).await;
-        wait_until("the former life is taken over for", SOON, || book.done_for(&former_life) == 1).await;
+        let _master = start(&settings, "m:1", &log, &[]).await;
+        wait_until("the former life is taken over for", SOON, || log.done_for(&former_life) == 1).await;
         nothing_is_left_to_take_over(&other, 2).await;
-        assert!(book.begun().iter().all(|(_, departed, _)| departed.restarted));
+        assert!(log.begun().iter().all(|(_, departed, _)| departed.restarted));
         assert_eq!(marks(&other).await, [] as [&str; 0], "the server is there");
         latter.leave().await.expect("it was never told to stop");
     }
@@ -269,22 +269,22 @@ async fn a_server_that_was_restarted_in_other_groups_is_not_declared_dead_with_i
 async fn what_a_dying_master_leaves_unfinished_another_does_and_nobody_does_it_twice() {
     for settings in every() {
         let settings = settings.set("registry.session-timeout=4s");
-        let book = Book::default();
-        book.0.hanging.store(1, Ordering::SeqCst);
-        let mut masters = vec![start(&settings, "m:1", &book, &[]).await, start(&settings, "m:2", &book, &[]).await];
+        let log = TakeOverLog::default();
+        log.0.hanging.store(1, Ordering::SeqCst);
+        let mut masters = vec![start(&settings, "m:1", &log, &[]).await, start(&settings, "m:2", &log, &[]).await];
         let others = cluster(&settings, &[]).await;
         let gone = register(&others, &worker("w:1", &[])).await;
         let lost_life = incarnation(&gone);
         drop(gone);
-        book.0.hangs.notified().await;
-        let (dying, _, token) = book.begun()[0].clone();
+        log.0.hangs.notified().await;
+        let (dying, _, token) = log.begun()[0].clone();
         let at = masters.iter().position(|master| master.membership.server().address() == dying).expect("a master");
         masters.remove(at).cluster.registry().abandon();
-        wait_until("it is taken over for", SOON * 4, || book.done_for(&lost_life) == 1).await;
-        wait_until("the master, too", SOON * 4, || book.done(Role::Master, &dying) == 1).await;
+        wait_until("it is taken over for", SOON * 4, || log.done_for(&lost_life) == 1).await;
+        wait_until("the master, too", SOON * 4, || log.done(Role::Master, &dying) == 1).await;
         nothing_is_left_to_take_over(&others, 1).await;
-        assert_eq!(book.done_for(&lost_life), 1);
-        let begun = book.begun();
+        assert_eq!(log.done_for(&lost_life), 1);
+        let begun = log.begun();
         let second = begun.iter().filter(|(_, departed, _)| departed.role == Role::Worker).nth(1).expect("a second");
         assert!(second.2 > token, "tokens grow");
     }
@@ -293,14 +293,14 @@ async fn what_a_dying_master_leaves_unfinished_another_does_and_nobody_does_it_t
 #[tokio::test]
 async fn what_fails_or_panics_is_done_again() {
     for settings in every() {
-        let book = Book::default();
-        book.0.failing.store(1, Ordering::SeqCst);
-        book.0.panicking.store(1, Ordering::SeqCst);
-        let master = start(&settings, "m:1", &book, &[]).await;
+        let log = TakeOverLog::default();
+        log.0.failing.store(1, Ordering::SeqCst);
+        log.0.panicking.store(1, Ordering::SeqCst);
+        let master = start(&settings, "m:1", &log, &[]).await;
         let gone = register(&master.cluster, &worker("w:1", &[])).await;
         drop(gone);
-        wait_until("it is taken over for", SOON, || book.done(Role::Worker, "w:1") == 1).await;
-        assert_eq!(book.begun().len(), 3);
+        wait_until("it is taken over for", SOON, || log.done(Role::Worker, "w:1") == 1).await;
+        assert_eq!(log.begun().len(), 3);
         nothing_is_left_to_take_over(&master.cluster, 1).await;
     }
 }
@@ -320,25 +320,25 @@ async fn the_first_master_after_an_outage_takes_over_for_all_who_were_there() {
             }
             other.registry().abandon();
         }
-        let book = Book::default();
+        let log = TakeOverLog::default();
         // One is back at once, before its former session has run out; nobody else is.
-        let first = start(&settings, "m:1", &book, &[]).await;
+        let first = start(&settings, "m:1", &log, &[]).await;
         wait_until("all are taken over for", SOON * 4, || {
-            lives.iter().all(|incarnation| book.done_for(incarnation) == 1)
+            lives.iter().all(|incarnation| log.done_for(incarnation) == 1)
         })
         .await;
         nothing_is_left_to_take_over(&first.cluster, 1).await;
         let wanted = ["/dead-servers/master_m:2", "/dead-servers/worker_w:1", "/dead-servers/worker_w:2"];
         assert_eq!(marks(&first.cluster).await, wanted);
-        assert!(lives.iter().all(|incarnation| book.done_for(incarnation) == 1), "nothing was done twice");
+        assert!(lives.iter().all(|incarnation| log.done_for(incarnation) == 1), "nothing was done twice");
     }
 }
 
 #[tokio::test]
 async fn a_server_that_comes_back_after_it_was_taken_over_for_stops() {
     for (settings, ending) in Ending::each() {
-        let book = Book::default();
-        let _first = start(&settings, "m:1", &book, &[]).await;
+        let log = TakeOverLog::default();
+        let _first = start(&settings, "m:1", &log, &[]).await;
         let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
         let other = cluster(&settings, &[]).await;
         let late = register(&other, &worker("late:1", &[])).await;
@@ -351,7 +351,7 @@ async fn a_server_that_comes_back_after_it_was_taken_over_for_stops() {
         ending.of(other.registry()).await;
         waited.await.expect("no panic").expect("it has waited");
         // Whether the master was faster is a matter of chance; if it was, the server is to stop.
-        let done = || book.done_for(&lost_life) == 1;
+        let done = || log.done_for(&lost_life) == 1;
         let decided = || done() || matches!(late.state(), MembershipState::Serving);
         wait_until("it is decided", SOON, decided).await;
         if done() {
@@ -367,8 +367,8 @@ async fn a_server_that_comes_back_after_it_was_taken_over_for_stops() {
 #[tokio::test]
 async fn servers_that_keep_no_record_are_taken_over_for_as_well() {
     for settings in every() {
-        let book = Book::default();
-        let first = start(&settings, "m:1", &book, &[]).await;
+        let log = TakeOverLog::default();
+        let first = start(&settings, "m:1", &log, &[]).await;
         let foreign = registry_suite::open(settings.clone()).await.expect("a registry");
         let value = r#"{"startupTime":1700000000000,"processId":7,"serverStatus":0}"#;
         // A master of theirs, which has been there for longer than ours, writes nobody down.
@@ -379,7 +379,7 @@ async fn servers_that_keep_no_record_are_taken_over_for_as_well() {
         eventually("they are written down", SOON, known).await;
         foreign.close().await.expect("a close");
         let all = [(Role::Master, "java:0"), (Role::Worker, "java:1"), (Role::Worker, "java:2")];
-        let done = || all.iter().all(|(role, address)| book.done(*role, address) == 1);
+        let done = || all.iter().all(|(role, address)| log.done(*role, address) == 1);
         wait_until("they are taken over for", SOON, done).await;
         let wanted = ["/dead-servers/master_java:0", "/dead-servers/worker_java:1", "/dead-servers/worker_java:2"];
         assert_eq!(marks(&first.cluster).await, wanted);
@@ -391,8 +391,8 @@ async fn a_server_that_has_not_said_who_it_is_yet_is_taken_over_for_only_if_it_i
     const ONE: &str = r#"{"startupTime":1,"processId":7}"#;
     const OTHER: &str = r#"{"startupTime":2,"processId":8}"#;
     for settings in every() {
-        let book = Book::default();
-        let first = start(&settings, "m:1", &book, &[]).await;
+        let log = TakeOverLog::default();
+        let first = start(&settings, "m:1", &log, &[]).await;
         let foreign = registry_suite::open(settings.clone()).await.expect("a registry");
         let put = async |name: &str, value: &str| {
             foreign.put(&format!("/nodes/worker/a/{name}"), value).ephemeral().await.expect("a put");
@@ -404,7 +404,7 @@ async fn a_server_that_has_not_said_who_it_is_yet_is_taken_over_for_only_if_it_i
             let known = async || first.cluster.registry().get(&record).await.expect("an answer").map(drop);
             eventually("it is written down", SOON, known).await;
             foreign.delete(&format!("/nodes/worker/a/{name}")).await.expect("a delete");
-            wait_until("it is taken over for", SOON, || book.done(Role::Worker, name) == 1).await;
+            wait_until("it is taken over for", SOON, || log.done(Role::Worker, name) == 1).await;
         };
         // Release 1.3 registers so, and again whenever its connection was suspended.
         put("w:1", "").await;
@@ -417,12 +417,12 @@ async fn a_server_that_has_not_said_who_it_is_yet_is_taken_over_for_only_if_it_i
         passes("x:2").await;
         put("w:1", ONE).await;
         passes("x:3").await;
-        assert_eq!(book.done(Role::Worker, "w:1"), 0, "it was there all along: {:?}", book.begun());
+        assert_eq!(log.done(Role::Worker, "w:1"), 0, "it was there all along: {:?}", log.begun());
         put("w:1", "").await;
         passes("x:4").await;
         put("w:1", OTHER).await;
-        wait_until("its former life is taken over for", SOON, || book.done(Role::Worker, "w:1") == 1).await;
-        let begun = book.begun();
+        wait_until("its former life is taken over for", SOON, || log.done(Role::Worker, "w:1") == 1).await;
+        let begun = log.begun();
         let (_, departed, _) = begun.iter().find(|(_, departed, _)| departed.address == "w:1").expect("it");
         assert_eq!((departed.incarnation.startup_time, departed.restarted), (1, true));
     }
@@ -431,14 +431,14 @@ async fn a_server_that_has_not_said_who_it_is_yet_is_taken_over_for_only_if_it_i
 #[tokio::test]
 async fn a_life_that_was_taken_over_for_and_shows_up_again_is_not_taken_over_for_twice() {
     for settings in every() {
-        let book = Book::default();
-        let first = start(&settings, "m:1", &book, &[]).await;
+        let log = TakeOverLog::default();
+        let first = start(&settings, "m:1", &log, &[]).await;
         let registry = first.cluster.registry();
         let gone = register(&first.cluster, &worker("w:1", &["a"])).await;
         let value = registry.get("/nodes/worker/a/w:1").await.expect("an answer").expect("its entry").value;
         let lost_life = incarnation(&gone);
         drop(gone);
-        wait_until("it is taken over for", SOON, || book.done_for(&lost_life) == 1).await;
+        wait_until("it is taken over for", SOON, || log.done_for(&lost_life) == 1).await;
         nothing_is_left_to_take_over(&first.cluster, 1).await;
         // As a session does that has followed a lost one, until its server knows better; beside it one that is looked
         // at, too.
@@ -448,24 +448,24 @@ async fn a_life_that_was_taken_over_for_and_shows_up_again_is_not_taken_over_for
         let known = async || (keys_below(registry, "/cluster/lives").await.len() == 2).then_some(());
         eventually("the other is written down", SOON, known).await;
         other.close().await.expect("a close");
-        wait_until("the other is taken over for", SOON, || book.done(Role::Worker, "w:2") == 1).await;
+        wait_until("the other is taken over for", SOON, || log.done(Role::Worker, "w:2") == 1).await;
         nothing_is_left_to_take_over(&first.cluster, 1).await;
-        assert_eq!(book.done_for(&lost_life), 1);
+        assert_eq!(log.done_for(&lost_life), 1);
     }
 }
 
 #[tokio::test]
 async fn dead_marks_of_servers_that_do_not_come_back_are_removed_when_they_are_old() {
     for settings in every() {
-        let (book, beats) = (Book::default(), ["registry.cluster.max-heartbeat-interval=1h"]);
+        let (log, beats) = (TakeOverLog::default(), ["registry.cluster.max-heartbeat-interval=1h"]);
         // It has not heard of its mark yet.
         let hung = register(&cluster(&settings, &beats).await, &worker("hung:1", &[])).await;
-        let keeps = start(&settings, "m:1", &book, &[]).await;
+        let keeps = start(&settings, "m:1", &log, &[]).await;
         for server in [worker("gone:1", &[]), master("gone:2"), hung.server().clone()] {
             keeps.cluster.mark_dead(&server).await.expect("a mark");
         }
         // The second master removes nothing as long as the first is there, which keeps them for longer.
-        let _second = start(&settings, "m:2", &book, &["registry.cluster.dead-mark-retention=100ms"]).await;
+        let _second = start(&settings, "m:2", &log, &["registry.cluster.dead-mark-retention=100ms"]).await;
         let registry = keeps.cluster.registry().clone();
         keeps.membership.leave().await.expect("it leaves");
         let left = async || (marks_on(&registry).await == ["/dead-servers/worker_hung:1"]).then_some(());
@@ -481,7 +481,7 @@ async fn dead_marks_of_servers_that_do_not_come_back_are_removed_when_they_are_o
 async fn only_a_master_takes_over() {
     let one = cluster(&memory(), &[]).await;
     let member = register(&one, &worker("w:1", &[])).await;
-    let host = Host { name: String::new(), book: Book::default() };
+    let host = Host { name: String::new(), log: TakeOverLog::default() };
     let refused = member.fail_over(host).await.expect_err("a worker");
     assert_eq!(refused.message(), "worker w:1 can't take over for others, only a master can");
 }
@@ -490,11 +490,11 @@ async fn only_a_master_takes_over() {
 async fn a_master_that_is_cut_off_waits_before_another_takes_over_for_it() {
     for (settings, ending) in Ending::each() {
         let Ending::CutOff(way) = &ending else { continue };
-        let book = Book::default();
-        let _other = start(&settings, "m:2", &book, &[]).await;
+        let log = TakeOverLog::default();
+        let _other = start(&settings, "m:2", &log, &[]).await;
         let settings = ending.awaits(settings).set("registry.disconnect-strategy=wait");
         // It beats all the time, so that a beat is on its way when it is cut off: that must not keep it from waiting.
-        let cut = start(&settings, "m:1", &book, &["registry.cluster.max-heartbeat-interval=1ms"]).await;
+        let cut = start(&settings, "m:1", &log, &["registry.cluster.max-heartbeat-interval=1ms"]).await;
         let lost_life = incarnation(&cut.membership);
         let mut standings = cut.membership.states();
         let waits = tokio::spawn(async move {
@@ -506,7 +506,7 @@ async fn a_master_that_is_cut_off_waits_before_another_takes_over_for_it() {
             std::time::Instant::now()
         });
         way.cut();
-        wait_until("it is taken over for", SOON * 4, || book.done_for(&lost_life) == 1).await;
+        wait_until("it is taken over for", SOON * 4, || log.done_for(&lost_life) == 1).await;
         let taken_over = std::time::Instant::now();
         let waited = waits.await.expect("no panic");
         assert!(waited < taken_over, "it has waited for {:?} by then", taken_over - waited);

@@ -23,9 +23,9 @@ fn both() -> [SettingsBuilder; 2] {
 
 /// What a master has taken over for.
 #[derive(Clone, Default)]
-struct Book(Arc<Mutex<Vec<(Incarnation, bool)>>>);
+struct TakeOverLog(Arc<Mutex<Vec<(Incarnation, bool)>>>);
 
-impl TakeOver for Book {
+impl TakeOver for TakeOverLog {
     async fn take_over(&self, departed: &Departed, _: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
         self.0.lock().unwrap().push((departed.incarnation, departed.restarted));
         Ok(())
@@ -69,18 +69,18 @@ async fn a_server_that_comes_back_with_a_digest_is_taken_over_for_in_its_former_
     let [without, with] = both();
     let masters = cluster(&without, &[]).await;
     let master = register(&masters, &master("m:1")).await;
-    let book = Book::default();
-    let _failover = master.fail_over(book.clone()).await.expect("failover");
+    let log = TakeOverLog::default();
+    let _failover = master.fail_over(log.clone()).await.expect("failover");
     let former = cluster(&without, &[]).await;
     let before = register(&former, &worker("w:1", &["default"])).await;
     shows(&workers(&masters), &["w:1"]).await;
     let changed = cluster(&with, &[]).await;
     let after = register(&changed, &worker("w:1", &["default"])).await;
     assert!(matches!(&*stopped(&before).await, Stop::Replaced { by, .. } if *by == Some(after.incarnation())));
-    wait_until("its former life is taken over for", SOON * 2, || !book.0.lock().unwrap().is_empty()).await;
+    wait_until("its former life is taken over for", SOON * 2, || !log.0.lock().unwrap().is_empty()).await;
     shows(&workers(&masters), &[]).await;
     shows(&workers(&changed), &["w:1"]).await;
-    assert_eq!(*book.0.lock().unwrap(), [(before.incarnation(), true)]);
+    assert_eq!(*log.0.lock().unwrap(), [(before.incarnation(), true)]);
     assert!(matches!(after.state(), MembershipState::Serving));
     assert_eq!(masters.marked_dead().await.expect("the marks"), []);
     // It is there, though the masters can't see it.

@@ -12,6 +12,7 @@ use zookeeper_client::Client;
 use crate::{
     config::{Config, Settings},
     error::of_read,
+    four_letter_word,
     freshness::Freshness,
     lock::{Numbered, release},
     opening,
@@ -20,7 +21,6 @@ use crate::{
     session::{Link, Session},
     txn::{Known, Writer},
     watch::{Hub, Watch},
-    word,
 };
 
 /// A connection to ZooKeeper servers, and the one session on it.
@@ -86,7 +86,7 @@ impl Backend for Zookeeper {
     async fn server(&self) -> Result<String> {
         self.session.ask(|link| async move { link.sync("/").await.map_err(of_read) }).await?;
         let dial = self.session.dial();
-        Ok(match word::version(dial).await {
+        Ok(match four_letter_word::version(dial).await {
             Some(version) => format!("ZooKeeper {version} at {}", dial.addresses()),
             // The word may be forbidden.
             None => format!("ZooKeeper at {}", dial.addresses()),

@@ -9,6 +9,7 @@
 mod backend;
 mod config;
 mod error;
+mod four_letter_word;
 mod freshness;
 mod lock;
 mod opening;
@@ -17,7 +18,6 @@ mod read;
 mod session;
 mod txn;
 mod watch;
-mod word;
 
 #[cfg(test)]
 mod tests;

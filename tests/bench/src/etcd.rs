@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use etcd_client::{Client, Compare, CompareOp, Txn, TxnOp, WatchOptions};
 use registry_host::Registry;
-use registry_interop::Client as Peer;
+use registry_interop::Client as PeerClient;
 use registry_test_servers::Etcd;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     peers::Peers,
     report::{Report, Row},
     through::{self, KEYS, VALUE},
-    told::Told,
+    watched_versions::WatchedVersions,
 };
 
 const RAW_PARENT: &str = "raw/bench";
@@ -60,7 +60,7 @@ pub(crate) async fn measure(
         }
         [get, get_apart, put, txn, txn_apart].into_iter().for_each(|row| report.add(row));
     }
-    if let Some(peer) = peers.start(report, Peer::Go, &server.endpoint(), (0..KEYS).map(raw_key))? {
+    if let Some(peer) = peers.start(report, PeerClient::Go, &server.endpoint(), (0..KEYS).map(raw_key))? {
         peer.measure(report, "etcd", &plugin, rounds, calls).await?;
     }
     events(report, &plugin, &raw, rounds, calls).await?;
@@ -125,7 +125,7 @@ async fn events(
     rounds: usize,
     calls: usize,
 ) -> Result<(), Failure> {
-    let told = Arc::new(Told::default());
+    let told = Arc::new(WatchedVersions::default());
     let pumping = through::watch(plugin, &told).await?;
     let mut stream = raw.clone().watch("raw/bench/", Some(WatchOptions::new().with_prefix())).await?;
     let pump = Arc::clone(&told);

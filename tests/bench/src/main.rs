@@ -13,7 +13,7 @@ mod open;
 mod peers;
 mod report;
 mod through;
-mod told;
+mod watched_versions;
 mod zookeeper;
 
 use std::{path::PathBuf, process::ExitCode};

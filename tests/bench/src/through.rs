@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     measure::{Failure, Figures, round},
-    told::Told,
+    watched_versions::WatchedVersions,
 };
 
 /// How many keys the calls go round.
@@ -54,7 +54,7 @@ pub(crate) async fn put(plugin: &Registry, calls: usize, flight: usize) -> Resul
 /// From the beginning of a put to its event.
 pub(crate) async fn put_to_event(
     plugin: &Registry,
-    told: &Arc<Told>,
+    told: &Arc<WatchedVersions>,
     calls: usize,
     flight: usize,
 ) -> Result<Figures, Failure> {
@@ -71,7 +71,7 @@ pub(crate) async fn put_to_event(
 }
 
 /// Watches all keys; the task lasts until it is aborted.
-pub(crate) async fn watch(plugin: &Registry, told: &Arc<Told>) -> Result<JoinHandle<()>, Failure> {
+pub(crate) async fn watch(plugin: &Registry, told: &Arc<WatchedVersions>) -> Result<JoinHandle<()>, Failure> {
     let mut watch = plugin.watch(PARENT, Scope::Subtree).await?;
     let told = Arc::clone(told);
     Ok(tokio::spawn(async move {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use registry_host::Registry;
-use registry_interop::Client as Peer;
+use registry_interop::Client as PeerClient;
 use registry_test_servers::ZooKeeper;
 use zookeeper_client::{Acls, AddWatchMode, Client, CreateMode, EventType};
 
@@ -14,7 +14,7 @@ use crate::{
     peers::Peers,
     report::{Report, Row},
     through::{self, KEYS, VALUE},
-    told::Told,
+    watched_versions::WatchedVersions,
 };
 
 const RAW_PARENT: &str = "/raw";
@@ -60,7 +60,7 @@ pub(crate) async fn measure(
         }
         [get, get_apart, put, put_apart].into_iter().for_each(|row| report.add(row));
     }
-    if let Some(peer) = peers.start(report, Peer::Curator, &server.connect_string(), (0..KEYS).map(raw_key))? {
+    if let Some(peer) = peers.start(report, PeerClient::Curator, &server.connect_string(), (0..KEYS).map(raw_key))? {
         peer.measure(report, "ZooKeeper", &plugin, rounds, calls).await?;
     }
     events(report, &plugin, &raw, rounds, calls).await?;
@@ -105,7 +105,7 @@ async fn events(
     rounds: usize,
     calls: usize,
 ) -> Result<(), Failure> {
-    let told = Arc::new(Told::default());
+    let told = Arc::new(WatchedVersions::default());
     let pumping = through::watch(plugin, &told).await?;
     let mut watcher = raw.watch(RAW_PARENT, AddWatchMode::PersistentRecursive).await?;
     let (pump, reader) = (Arc::clone(&told), Arc::clone(raw));

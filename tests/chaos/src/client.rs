@@ -37,7 +37,7 @@ use self::{
     watching::{Watching, tell_tree},
     work::Asked,
 };
-use crate::told::Reached;
+use crate::message::Reached;
 
 pub(crate) use self::work::TOP;
 

@@ -108,7 +108,7 @@ pub enum Event {
     Moved { from: u64, to: u64 },
     /// How a host server of this client stands. Its name is that of the record of its life,
     /// `master_c-1:1/1700000000000-42`.
-    Server { server: String, standing: Standing },
+    Server { server: String, standing: ServerState },
     /// A master of this client begins to take over for a server that has gone.
     TakesOver { server: String, token: u64 },
     /// It does so no longer; `done` if its work was written.
@@ -128,7 +128,7 @@ pub enum Event {
 /// How a host server stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum ServerState {
     /// It is about to register; its name has no life yet.
     Registers,
     Serves,

@@ -3,10 +3,10 @@
 
 mod client;
 mod faults;
+mod message;
 mod mutants;
 mod run;
 mod soak;
-mod told;
 
 use std::{path::PathBuf, process::ExitCode};
 

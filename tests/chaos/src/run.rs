@@ -32,7 +32,7 @@ pub(crate) use self::{
 use crate::{
     client::TOP,
     faults::{Kind, Planned, Stage, Target, draw, play_on_client, play_on_members},
-    told::Reached,
+    message::Reached,
 };
 
 /// Why there could be no run.

@@ -7,7 +7,7 @@ use std::{
 
 use registry_cluster::{Change, Cluster, Member, MemberFilter, Role, Server};
 use registry_host::Result;
-use registry_hosts::{Event, Place, Request};
+use registry_hosts::{Event, Request, ServerId};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
@@ -61,7 +61,7 @@ impl Host {
             Role::Worker => Server::worker(&address, groups)?,
         };
         let membership = self.cluster.register(server).await?;
-        let own = Place { role, address: address.clone(), incarnation: membership.incarnation() };
+        let own = ServerId { role, address: address.clone(), incarnation: membership.incarnation() };
         let taking = Taking { own: own.clone(), registry: self.cluster.registry().clone(), go_on: self.go_on.clone() };
         let failover = match role {
             Role::Master => Some(membership.fail_over(taking).await?),
@@ -81,9 +81,9 @@ impl Host {
         }
     }
 
-    fn view(&self) -> Vec<(String, Place)> {
+    fn view(&self) -> Vec<(String, ServerId)> {
         let members = self.cluster.members(MemberFilter::All).now();
-        members.iter().map(|member| (key(member), place(member))).collect()
+        members.iter().map(|member| (key(member), id(member))).collect()
     }
 }
 
@@ -92,8 +92,8 @@ async fn tell_changes(cluster: Cluster) {
     let mut changes = cluster.members(MemberFilter::All).changes();
     while let Some(change) = changes.next().await {
         match change {
-            Change::Joined(member) => tell(Event::Came(place(&member))),
-            Change::Left(member) => tell(Event::Went(place(&member))),
+            Change::Joined(member) => tell(Event::Came(id(&member))),
+            Change::Left(member) => tell(Event::Went(id(&member))),
             _ => {}
         }
     }
@@ -104,7 +104,7 @@ fn key(member: &Member) -> String {
     format!("{}/{group}/{}", member.role, member.address)
 }
 
-fn place(member: &Member) -> Place {
+fn id(member: &Member) -> ServerId {
     let incarnation = member.incarnation().unwrap_or_default();
-    Place { role: member.role, address: member.address.clone(), incarnation }
+    ServerId { role: member.role, address: member.address.clone(), incarnation }
 }

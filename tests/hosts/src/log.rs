@@ -5,12 +5,12 @@ use std::{
     process,
 };
 
-use registry_hosts::{Event, Told, now};
+use registry_hosts::{Event, TimedEvent, now};
 
 /// Writes a line, whole before this returns; lines are in the order of their times.
 pub(crate) fn tell(event: Event) {
     let mut out = io::stdout().lock();
-    let told = Told { at: now(), event };
+    let told = TimedEvent { at: now(), event };
     let written = serde_json::to_string(&told).map_err(io::Error::other);
     let written = written.and_then(|line| out.write_all((line + "\n").as_bytes())).and_then(|()| out.flush());
     if written.is_err() {

@@ -8,7 +8,7 @@ use std::{
 
 use registry_cluster::{Failover, Membership, MembershipState, Slot};
 use registry_host::Session;
-use registry_hosts::{Event, Nanos, Place, now};
+use registry_hosts::{Event, Nanos, ServerId, now};
 use tokio::sync::{mpsc, watch};
 
 use crate::log::tell;
@@ -23,7 +23,7 @@ pub(crate) enum Asked {
 }
 
 pub(crate) struct Seat {
-    own: Place,
+    own: ServerId,
     /// Nothing once it is over.
     membership: Arc<Mutex<Option<Membership>>>,
     session: Session,
@@ -32,7 +32,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new(own: Place, membership: Membership, failover: Option<Failover>) -> Self {
+    pub(crate) fn new(own: ServerId, membership: Membership, failover: Option<Failover>) -> Self {
         let (session, standings) = (membership.cluster().registry().session(), membership.states());
         let membership = Arc::new(Mutex::new(Some(membership)));
         if failover.is_some() {
@@ -82,7 +82,7 @@ impl Seat {
 
 /// A master that looks at its slot all the time.
 struct Looking {
-    own: Place,
+    own: ServerId,
     membership: Arc<Mutex<Option<Membership>>>,
     slot: Option<(usize, usize)>,
     /// Right before the last look that found the slot.

@@ -4,15 +4,15 @@ use registry_interop::Client;
 use registry_suite::{SOON, eventually, within};
 use tokio::join;
 
-use crate::{backend::Backend, place::Place};
+use crate::{backend::Backend, namespace::Namespace};
 
 const KEY: &str = "/lock";
 
 /// It reads as a persistent entry, and the lock goes on when it is removed.
 pub(crate) async fn come_and_go(backend: Backend) {
-    let place = Place::on(backend);
-    let registry = place.registry().await;
-    let mut curator = place.driver(Client::Curator);
+    let namespace = Namespace::on(backend);
+    let registry = namespace.registry().await;
+    let mut curator = namespace.driver(Client::Curator);
     curator.lock(KEY).await;
     let key = registry.get(KEY).await.expect("an answer").expect("the lock's key");
     assert!(!key.is_ephemeral(), "{key:?} is a container, it is nobody's");

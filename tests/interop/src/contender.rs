@@ -2,7 +2,7 @@
 
 use registry_host::Registry;
 
-use crate::{driver::Driver, holder::LockCommand, place::Place};
+use crate::{driver::Driver, holder::LockCommand, namespace::Namespace};
 
 /// One that takes the lock again and again.
 pub(crate) enum Contender {
@@ -34,7 +34,7 @@ impl Contender {
     }
 
     /// Waits for the lock, does the work with its entry in the queue, and releases the lock.
-    pub(crate) async fn locked(&mut self, place: &Place, key: &str, work: impl AsyncFnOnce(&str)) {
+    pub(crate) async fn locked(&mut self, namespace: &Namespace, key: &str, work: impl AsyncFnOnce(&str)) {
         match self {
             Self::Registry(registry) => {
                 let guard = registry.lock(key).await.expect("the lock");
@@ -48,7 +48,7 @@ impl Contender {
                 driver.unlock().await;
             }
             Self::Command(command) => {
-                let holder = command.lock(place, key).await;
+                let holder = command.lock(namespace, key).await;
                 work(holder.entry()).await;
                 holder.release().await;
             }

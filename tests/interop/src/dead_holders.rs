@@ -8,8 +8,8 @@ use registry_suite::{SOON, eventually, within};
 use crate::{
     backend::Backend,
     contender::Contender,
+    namespace::{Namespace, SESSION},
     party::Party,
-    place::{Place, SESSION},
 };
 
 const KEY: &str = "/lock";
@@ -17,21 +17,21 @@ const KEY: &str = "/lock";
 /// Ours and each of theirs, each after the other.
 pub(crate) async fn go_to_the_next(backend: Backend) {
     for client in backend.clients() {
-        let place = Place::on(backend);
-        let ours = Contender::Registry(place.registry().await);
-        one_dies(&place, Party::Theirs(place.driver(*client)), ours).await;
-        let theirs = Contender::Theirs(place.driver(*client));
-        one_dies(&place, Party::Ours(place.registry().await), theirs).await;
+        let namespace = Namespace::on(backend);
+        let ours = Contender::Registry(namespace.registry().await);
+        one_dies(&namespace, Party::Theirs(namespace.driver(*client)), ours).await;
+        let theirs = Contender::Theirs(namespace.driver(*client));
+        one_dies(&namespace, Party::Ours(namespace.registry().await), theirs).await;
     }
 }
 
-async fn one_dies(place: &Place, mut holder: Party, mut next: Contender) {
-    let registry = place.registry().await;
+async fn one_dies(namespace: &Namespace, mut holder: Party, mut next: Contender) {
+    let registry = namespace.registry().await;
     let lock = holder.lock(KEY).await;
     let refused = registry.try_lock(KEY).await.expect_err("it is held");
     assert_eq!(refused.kind(), ErrorKind::NotAcquired, "{refused}");
     let had = Cell::new(false);
-    let has_it = next.locked(place, KEY, async |_| had.set(true));
+    let has_it = next.locked(namespace, KEY, async |_| had.set(true));
     let dies = async {
         let both = async || (registry.children(KEY).await.expect("the queue").len() == 2).then_some(());
         eventually("another waits", SOON, both).await;

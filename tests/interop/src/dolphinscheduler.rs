@@ -11,7 +11,7 @@ use registry_interop::Client;
 use registry_suite::{SOON, beside, eventually, wait_until, within};
 use tokio::join;
 
-use crate::{backend::Backend, peer::Peer, place::Place};
+use crate::{backend::Backend, namespace::Namespace, peer::Peer};
 
 /// Nobody listens there.
 const THEIR_WORKER: &str = "127.0.0.1:1234";
@@ -26,15 +26,15 @@ const LOCK: &str = "/lock/failover/workers";
 
 /// A worker and a master of 1.3.6: both are whole.
 pub(crate) async fn release_1_3(backend: Backend) {
-    let place = Place::on(backend);
+    let namespace = Namespace::on(backend);
     // However much this machine has to do, they are normal.
     let worker = ["worker.listen.port=1234", "worker.heartbeat.interval=1", "worker.max.cpuload.avg=10000"];
     let master = ["master.listen.port=5678", "master.heartbeat.interval=1", "master.max.cpuload.avg=10000"];
     let client = Client::DolphinScheduler13;
-    let mut worker = place.peer(client, "worker", &[&worker[..], &["worker.reserved.memory=0"]].concat());
-    let mut master = place.peer(client, "master", &[&master[..], &["master.reserved.memory=0"]].concat());
+    let mut worker = namespace.peer(client, "worker", &[&worker[..], &["worker.reserved.memory=0"]].concat());
+    let mut master = namespace.peer(client, "master", &[&master[..], &["master.reserved.memory=0"]].concat());
     join!(worker.ask("started", &[]), master.ask("started", &[]));
-    let ours = Ours::open(&place, HeartbeatFormat::Fields10).await;
+    let ours = Ours::open(&namespace, HeartbeatFormat::Fields10).await;
     ours.sees(2).await;
     let [mine, chief] = ours.register().await;
 
@@ -46,7 +46,7 @@ pub(crate) async fn release_1_3(backend: Backend) {
     lists(&mut master, &ours, &chief, Role::Master).await;
 
     // JSON it passes over, and goes on with all others.
-    let json = Ours::open(&place, HeartbeatFormat::Json).await;
+    let json = Ours::open(&namespace, HeartbeatFormat::Json).await;
     let unread = json.cluster.register(server(Role::Worker, IN_JSON)).await.expect("a registration");
     shows(&mut master, &["workers", "default"], &[THEIR_WORKER, OUR_WORKER, IN_JSON]).await;
     assert_eq!(master.ask("weighed", &["default"]).await, [THEIR_WORKER, OUR_WORKER]);
@@ -66,10 +66,10 @@ pub(crate) async fn release_1_3(backend: Backend) {
 
 /// What is published of 2.0.5: how a server registers, beats, finds out that it is dead, and lists others.
 pub(crate) async fn release_2_0(backend: Backend) {
-    let place = Place::on(backend);
-    let mut peer = place.peer(Client::DolphinScheduler20, "worker", &[]);
+    let namespace = Namespace::on(backend);
+    let mut peer = namespace.peer(Client::DolphinScheduler20, "worker", &[]);
     peer.ask("register", &["default", THEIR_WORKER]).await;
-    let ours = Ours::open(&place, HeartbeatFormat::Fields13).await;
+    let ours = Ours::open(&namespace, HeartbeatFormat::Fields13).await;
     let theirs = ours.sees(1).await.remove(0);
     assert_eq!(theirs.heartbeat.expect("it is read").worker_host_weight, Some(37));
     let [mine, chief] = ours.register().await;
@@ -93,16 +93,16 @@ struct Ours {
 }
 
 impl Ours {
-    async fn open(place: &Place, format: HeartbeatFormat) -> Self {
+    async fn open(namespace: &Namespace, format: HeartbeatFormat) -> Self {
         let settings = Settings::builder().section(SECTION).plugin_dir(beside());
-        let settings = place.settings().into_iter().fold(settings, |settings, setting| settings.set(setting));
+        let settings = namespace.settings().into_iter().fold(settings, |settings, setting| settings.set(setting));
         let settings = settings
             .set(format!("registry.cluster.heartbeat-format={}", format.name()))
             .set("registry.cluster.max-heartbeat-interval=1s")
             .set("registry.cluster.max-cpu-load-avg=10000")
             .set("registry.cluster.reserved-memory=0");
         let options = Options::of(&settings.build().expect("settings")).expect("options");
-        let cluster = Cluster::open(place.registry().await, options).await.expect("a view");
+        let cluster = Cluster::open(namespace.registry().await, options).await.expect("a view");
         Self { cluster, format }
     }
 

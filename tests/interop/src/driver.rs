@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use registry_interop::{Client, Lives, Process, Value};
 
-use crate::place::SESSION;
+use crate::namespace::SESSION;
 
 /// How long an answer may take; that of a lock waits for all who are before it.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -79,8 +79,8 @@ impl Driver {
         format!("{}{key}", self.prefix)
     }
 
-    fn key(&self, place: &str) -> String {
-        let key = place.strip_prefix(&self.prefix);
-        key.unwrap_or_else(|| panic!("{place} lies outside of {}", self.prefix)).to_owned()
+    fn key(&self, path: &str) -> String {
+        let key = path.strip_prefix(&self.prefix);
+        key.unwrap_or_else(|| panic!("{path} lies outside of {}", self.prefix)).to_owned()
     }
 }

@@ -5,18 +5,18 @@ use registry_suite::{Mirror, SOON, eventually};
 
 use crate::{
     backend::Backend,
+    namespace::{Namespace, SESSION},
     party::Party,
-    place::{Place, SESSION},
 };
 
 /// What each makes the others read, until it is deleted, its maker's session has ended, or its maker has died.
 pub(crate) async fn are_seen_and_go(backend: Backend) {
-    let place = Place::on(backend);
-    let registry = place.registry().await;
+    let namespace = Namespace::on(backend);
+    let registry = namespace.registry().await;
     let mut mirror = Mirror::of(&registry, "/").await;
-    let mut viewers = place.everybody().await;
+    let mut viewers = namespace.everybody().await;
     for way in Way::ALL {
-        for mut maker in place.everybody().await {
+        for mut maker in namespace.everybody().await {
             let key = format!("/members/{}", maker.name());
             maker.put_ephemeral(&key, b"here").await;
             mirror.until("the ephemeral is told", |mirror| mirror.has(&key, "here")).await;

@@ -10,7 +10,7 @@ use crate::{
     backend::Backend,
     contender::Contender,
     holder::LockCommand,
-    place::Place,
+    namespace::Namespace,
     witness::{Hold, Witness},
 };
 
@@ -23,13 +23,13 @@ const KEY: &str = "/jobs/nightly";
 
 /// Never two holders, each when its turn has come, nobody starved, and nothing left behind.
 pub(crate) async fn a_thousand(backend: Backend) {
-    let place = &Place::on(backend);
-    let registry = place.registry().await;
+    let namespace = &Namespace::on(backend);
+    let registry = namespace.registry().await;
     let witness = &Witness::new(registry.clone());
-    let contenders = contenders(place).await;
+    let contenders = contenders(namespace).await;
     let turns = contenders.into_iter().enumerate().map(async |(number, mut contender)| {
         while witness.count() < HAND_OVERS {
-            contender.locked(place, KEY, async |entry| witness.hold(number, entry).await).await;
+            contender.locked(namespace, KEY, async |entry| witness.hold(number, entry).await).await;
         }
         contender
     });
@@ -42,19 +42,19 @@ pub(crate) async fn a_thousand(backend: Backend) {
 }
 
 /// In all, more than the machine has processors: some wait at any time.
-async fn contenders(place: &Place) -> Vec<Contender> {
-    let shared = place.registry().await;
+async fn contenders(namespace: &Namespace) -> Vec<Contender> {
+    let shared = namespace.registry().await;
     let mut contenders = vec![
         // Two requests of one session, which queue like any others.
         Contender::Registry(shared.clone()),
         Contender::Registry(shared),
-        Contender::Registry(place.registry().await),
+        Contender::Registry(namespace.registry().await),
         Contender::Command(LockCommand::Registry),
     ];
-    for client in place.backend().clients() {
-        contenders.extend([place.driver(*client), place.driver(*client)].map(Contender::Theirs));
+    for client in namespace.backend().clients() {
+        contenders.extend([namespace.driver(*client), namespace.driver(*client)].map(Contender::Theirs));
     }
-    if place.backend() == Backend::Etcd {
+    if namespace.backend() == Backend::Etcd {
         contenders.push(Contender::Command(LockCommand::Etcdctl));
     }
     contenders

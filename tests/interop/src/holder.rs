@@ -9,7 +9,7 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::{backend::etcd, place::Place};
+use crate::{backend::etcd, namespace::Namespace};
 
 /// Far beyond what a turn takes, for machines under load.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -41,8 +41,8 @@ impl LockCommand {
     }
 
     /// Starts the command and waits until it has the lock.
-    pub(crate) async fn lock(self, place: &Place, key: &str) -> Holder {
-        let mut command = self.command(place, key);
+    pub(crate) async fn lock(self, namespace: &Namespace, key: &str) -> Holder {
+        let mut command = self.command(namespace, key);
         command.stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().unwrap_or_else(|error| panic!("{} can't be started: {error}", self.name()));
         let mut output = BufReader::new(process.stdout.take().expect("its output is a pipe"));
@@ -51,17 +51,17 @@ impl LockCommand {
         read.unwrap_or_else(|error| panic!("{} can't be read: {error}", self.name()));
         let entry = line.strip_suffix('\n').unwrap_or_else(|| panic!("{} ended without the lock", self.name()));
         let entry = match self {
-            Self::Etcdctl => entry.strip_prefix(&place.of("")).expect("a key in the namespace"),
+            Self::Etcdctl => entry.strip_prefix(&namespace.of("")).expect("a key in the namespace"),
             Self::Registry => entry,
         };
         Holder { command: self, process, _output: output, entry: entry.to_owned() }
     }
 
-    fn command(self, place: &Place, key: &str) -> Command {
+    fn command(self, namespace: &Namespace, key: &str) -> Command {
         match self {
             Self::Etcdctl => {
                 let mut command = etcd().etcdctl_command().expect("etcdctl is there");
-                command.arg("lock").arg(place.of(key));
+                command.arg("lock").arg(namespace.of(key));
                 command.into()
             }
             Self::Registry => {
@@ -69,7 +69,7 @@ impl LockCommand {
                 // It is configured by what it is told here alone.
                 command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
                 command.arg("--plugin-dir").arg(beside());
-                command.args(place.settings().iter().map(|setting| format!("--set={setting}")));
+                command.args(namespace.settings().iter().map(|setting| format!("--set={setting}")));
                 command.args(["lock", key, "--", "sh", "-c", "echo \"$REGISTRY_LOCK_ENTRY\"; exec cat"]);
                 command.stdin(Stdio::piped());
                 command

@@ -16,9 +16,9 @@ mod driver;
 mod ephemerals;
 mod hand_overs;
 mod holder;
+mod namespace;
 mod party;
 mod peer;
-mod place;
 mod servers;
 mod trees;
 mod values;
@@ -38,7 +38,7 @@ const AT_ONCE: usize = 4;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    if let Err(missing) = Client::ALL.iter().try_for_each(|client| client.check(&place::built())) {
+    if let Err(missing) = Client::ALL.iter().try_for_each(|client| client.check(&namespace::built())) {
         eprintln!("registry-interop: {missing}");
         return ExitCode::FAILURE;
     }

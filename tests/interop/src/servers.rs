@@ -13,7 +13,7 @@ use registry_suite::{SOON, beside, eventually, wait_until};
 use crate::{
     backend::Backend,
     driver::Driver,
-    place::{Place, SESSION},
+    namespace::{Namespace, SESSION},
 };
 
 const WORKER: &str = "/nodes/worker/default/10.0.0.7:1234";
@@ -26,13 +26,13 @@ const LOCK: &str = "/lock/failover/workers";
 /// Each of theirs is a member, is taken over for when it dies, not while a master of theirs does, and comes back.
 pub(crate) async fn are_members_like_ours(backend: Backend) {
     for client in backend.clients() {
-        let place = Place::on(backend);
-        let cluster = cluster(&place).await;
+        let namespace = Namespace::on(backend);
+        let cluster = cluster(&namespace).await;
         let ours = cluster.register(Server::master(OURS).expect("a master")).await.expect("a registration");
         let taken = Taken::default();
         let _failover = ours.fail_over(taken.clone()).await.expect("failover");
 
-        let (mut worker, mut master) = (place.driver(*client), place.driver(*client));
+        let (mut worker, mut master) = (namespace.driver(*client), namespace.driver(*client));
         for (driver, key, start) in [(&mut worker, WORKER, 1), (&mut master, MASTER, 2)] {
             driver.register(key, start).await;
         }
@@ -56,12 +56,12 @@ pub(crate) async fn are_members_like_ours(backend: Backend) {
         assert_eq!(mark, Some(name), "theirs is told to stop by this");
 
         // It is started again, and once more before its session has ended.
-        let mut worker = place.driver(*client);
+        let mut worker = namespace.driver(*client);
         worker.register(WORKER, 3).await;
         worker.put_ephemeral("/session", &b"".to_vec().into()).await;
         seen_with(&cluster, 3).await;
         worker.kill().await;
-        let mut worker = place.driver(*client);
+        let mut worker = namespace.driver(*client);
         worker.register(WORKER, 4).await;
         seen_with(&cluster, 4).await;
         wait_until("its former life is taken over for", SOON, || taken.lives() == [(1, false), (3, true)]).await;
@@ -74,13 +74,13 @@ pub(crate) async fn are_members_like_ours(backend: Backend) {
     }
 }
 
-async fn cluster(place: &Place) -> Cluster {
+async fn cluster(namespace: &Namespace) -> Cluster {
     let settings = Settings::builder().section(SECTION).plugin_dir(beside());
-    let settings = place.settings().into_iter().fold(settings, |settings, setting| settings.set(setting));
+    let settings = namespace.settings().into_iter().fold(settings, |settings, setting| settings.set(setting));
     // However much this machine has to do, ours is normal.
     let settings = settings.set("registry.cluster.max-cpu-load-avg=10000").set("registry.cluster.reserved-memory=0");
     let options = Options::of(&settings.build().expect("settings")).expect("options");
-    Cluster::open(place.registry().await, options).await.expect("a view")
+    Cluster::open(namespace.registry().await, options).await.expect("a view")
 }
 
 impl Driver {

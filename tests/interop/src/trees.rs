@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry_host::Registry;
 use registry_suite::Mirror;
 
-use crate::{backend::Backend, party::Party, place::Place};
+use crate::{backend::Backend, namespace::Namespace, party::Party};
 
 /// What is put below the maker's own key: names beside and below each other, whose order by bytes is not that of the
 /// tree, and some without ancestors of their own.
@@ -24,9 +24,9 @@ type Tree = BTreeMap<String, Vec<u8>>;
 
 /// The same for all: keys, values, names of children, and what a watch tells.
 pub(crate) async fn read_the_same(backend: Backend) {
-    let place = Place::on(backend);
-    let registry = place.registry().await;
-    let mut everybody = place.everybody().await;
+    let namespace = Namespace::on(backend);
+    let registry = namespace.registry().await;
+    let mut everybody = namespace.everybody().await;
     for maker in 0..everybody.len() {
         let top = format!("/{}", everybody[maker].name());
         for (key, value) in TREE {

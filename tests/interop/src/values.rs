@@ -2,7 +2,7 @@
 
 use registry_interop::Value;
 
-use crate::{backend::Backend, party::Party, place::Place};
+use crate::{backend::Backend, namespace::Namespace, party::Party};
 
 const KEY: &str = "/values/one";
 
@@ -10,7 +10,7 @@ const KEY: &str = "/values/one";
 pub(crate) async fn survive_both_ways(backend: Backend) {
     let all: Vec<u8> = (0..=u8::MAX).collect();
     let values = [&all[..], &[], &[0], &[0xff; 1_000_000]];
-    let mut everybody = Place::on(backend).everybody().await;
+    let mut everybody = Namespace::on(backend).everybody().await;
     for value in values {
         for writer in 0..everybody.len() {
             everybody[writer].put(KEY, value).await;

@@ -1,10 +1,10 @@
 //! ZooKeeper: one server or an ensemble.
 
 mod builder;
+mod four_letter_word;
 mod install;
 mod security;
 mod server;
-mod word;
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -96,7 +96,7 @@ impl ZooKeeper {
     /// # Errors
     /// If no member that answers leads.
     pub fn leader(&self) -> Result<&Member> {
-        let epoch = |member: &Member| word::led_epoch(self.words[member.number()], word::ANY);
+        let epoch = |member: &Member| four_letter_word::led_epoch(self.words[member.number()], four_letter_word::ANY);
         leader::latest(&self.members, epoch).ok_or_else(|| Error::new("no member of this ZooKeeper leads"))
     }
 
@@ -169,7 +169,8 @@ impl ZooKeeper {
     /// # Errors
     /// If it does not answer.
     pub fn ask(&self, word: &str) -> Result<String> {
-        word::ask(self.words[0], word, word::SURELY).map_err(Error::during(format!("asking ZooKeeper {word}")))
+        four_letter_word::ask(self.words[0], word, four_letter_word::SURELY)
+            .map_err(Error::during(format!("asking ZooKeeper {word}")))
     }
 
     /// The server's version, such as `3.8.0`.
@@ -178,7 +179,8 @@ impl ZooKeeper {
     /// If the first member does not answer.
     pub fn version(&self) -> Result<String> {
         let answer = self.ask("srvr")?;
-        word::version(&answer).ok_or_else(|| Error::new(format!("ZooKeeper's answer is not understood: {answer}")))
+        four_letter_word::version(&answer)
+            .ok_or_else(|| Error::new(format!("ZooKeeper's answer is not understood: {answer}")))
     }
 
     fn start_members(&self) -> Result<()> {

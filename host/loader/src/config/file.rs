@@ -13,13 +13,13 @@ use super::{json, keys, missing, profile, properties, target, toml, yaml};
 const LONGEST: u64 = 1 << 20;
 
 /// A file that is being read, to say where in it something stands.
-pub(crate) struct Place {
+pub(crate) struct SourceFile {
     path: Arc<Path>,
     /// Where each line but the first begins.
     lines: Vec<usize>,
 }
 
-impl Place {
+impl SourceFile {
     pub(crate) fn new(path: &Path, text: &[u8]) -> Self {
         let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         Self { path: Arc::from(path), lines: ends.map(|(at, _)| at + 1).collect() }
@@ -61,7 +61,7 @@ pub(crate) fn read(path: &Path, profiles: &[String], target: Option<&str>) -> Re
     merge(parse, path, &bytes, profiles, target)
 }
 
-type Parse = fn(&str, &Place) -> Result<Vec<Tree>>;
+type Parse = fn(&str, &SourceFile) -> Result<Vec<Tree>>;
 
 fn parser(path: &Path) -> Result<Parse> {
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
@@ -79,12 +79,12 @@ fn parser(path: &Path) -> Result<Parse> {
 
 fn merge(parse: Parse, path: &Path, bytes: &[u8], profiles: &[String], target: Option<&str>) -> Result<Content> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let place = Place::new(path, bytes);
+    let file = SourceFile::new(path, bytes);
     let text = std::str::from_utf8(bytes)
-        .map_err(|error| ConfigError::new("is not UTF-8 text").written_at(&place.offset(error.valid_up_to())))?;
+        .map_err(|error| ConfigError::new("is not UTF-8 text").written_at(&file.offset(error.valid_up_to())))?;
     let (mut content, mut others) = (Content::default(), Vec::new());
     let mut found = false;
-    for document in parse(text, &place)? {
+    for document in parse(text, &file)? {
         if !profile::counts(&document, profiles)? {
             others.push(document);
             continue;

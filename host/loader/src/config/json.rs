@@ -8,14 +8,14 @@ use serde_json::value::RawValue;
 use registry_config::ConfigError;
 
 use super::Result;
-use super::file::Place;
+use super::file::SourceFile;
 use super::tree::{Map, Shape, Tree};
 
 /// How deep a document may nest.
 const DEPTH: usize = 64;
 
 /// Reads the one document of a file.
-pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
+pub(crate) fn parse(text: &str, file: &SourceFile) -> Result<Vec<Tree>> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
@@ -23,14 +23,14 @@ pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
         // serde_json's own text ends in line and column, which the place tells already.
         let problem = error.to_string();
         let problem = problem.split(" at line ").next().unwrap_or_default();
-        ConfigError::new(format!("is not JSON: {problem}")).written_at(&place.line(error.line()))
+        ConfigError::new(format!("is not JSON: {problem}")).written_at(&file.line(error.line()))
     })?;
-    Ok(vec![Reader { text, place }.read(raw, 0)?])
+    Ok(vec![Reader { text, file }.read(raw, 0)?])
 }
 
 struct Reader<'a> {
     text: &'a str,
-    place: &'a Place,
+    file: &'a SourceFile,
 }
 
 impl<'a> Reader<'a> {
@@ -38,7 +38,7 @@ impl<'a> Reader<'a> {
         let written = raw.get();
         // The raw value is a part of the text, so the distance of the two is its place there.
         let offset = (written.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        let source = self.place.offset(offset);
+        let source = self.file.offset(offset);
         if depth > DEPTH {
             return Err(ConfigError::new(format!("nests deeper than {DEPTH} levels")).written_at(&source));
         }

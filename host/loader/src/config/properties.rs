@@ -7,20 +7,20 @@ use std::collections::BTreeMap;
 use registry_config::{ConfigError, Source};
 
 use super::Result;
-use super::file::Place;
+use super::file::SourceFile;
 use super::tree::{Map, Shape, Tree};
 
 /// Reads every document of a file.
-pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
+pub(crate) fn parse(text: &str, file: &SourceFile) -> Result<Vec<Tree>> {
     let mut documents = Vec::new();
     let mut document = Document::default();
     let mut lines = natural_lines(text).enumerate();
     while let Some((at, line)) = lines.next() {
-        let source = place.line(at + 1);
+        let source = file.line(at + 1);
         let line = line.trim_start_matches(BLANK);
         if line.starts_with(['#', '!']) {
             if matches!(line.trim_end(), "#---" | "!---") {
-                documents.push(std::mem::take(&mut document).into_tree(place)?);
+                documents.push(std::mem::take(&mut document).into_tree(file)?);
             }
             continue;
         }
@@ -39,7 +39,7 @@ pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
         let unescaped = |text| unescape(text).map_err(|problem| ConfigError::new(problem).written_at(&source));
         document.insert(&unescaped(key)?, Tree::scalar(source.clone(), unescaped(value)?))?;
     }
-    documents.push(document.into_tree(place)?);
+    documents.push(document.into_tree(file)?);
     Ok(documents)
 }
 
@@ -121,7 +121,7 @@ impl Document {
         }
     }
 
-    fn into_tree(mut self, place: &Place) -> Result<Tree> {
+    fn into_tree(mut self, file: &SourceFile) -> Result<Tree> {
         for (name, items) in self.lists {
             let Some(source) = items.values().next().map(|item: &Tree| item.source.clone()) else { continue };
             if let Some((number, item)) =
@@ -132,7 +132,7 @@ impl Document {
             }
             self.keys.push(name, Tree { source, shape: Shape::List(items.into_values().collect()) });
         }
-        Ok(Tree { source: source_of(&self.keys).unwrap_or_else(|| place.line(1)), shape: Shape::Map(self.keys) })
+        Ok(Tree { source: source_of(&self.keys).unwrap_or_else(|| file.line(1)), shape: Shape::Map(self.keys) })
     }
 }
 

@@ -6,24 +6,24 @@ use toml::de::{DeTable, DeValue};
 use registry_config::ConfigError;
 
 use super::Result;
-use super::file::Place;
+use super::file::SourceFile;
 use super::tree::{Map, Shape, Tree};
 
 /// Reads the one document of a file.
-pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
+pub(crate) fn parse(text: &str, file: &SourceFile) -> Result<Vec<Tree>> {
     let table = DeTable::parse(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         // Only the first line: what follows may quote the file, and with it a secret.
         let problem = error.message().lines().next().unwrap_or_default();
-        ConfigError::new(format!("is not TOML: {problem}")).written_at(&place.offset(offset))
+        ConfigError::new(format!("is not TOML: {problem}")).written_at(&file.offset(offset))
     })?;
-    let reader = Reader { text, place };
-    Ok(vec![Tree { source: place.line(1), shape: Shape::Map(reader.table(table.get_ref())) }])
+    let reader = Reader { text, file };
+    Ok(vec![Tree { source: file.line(1), shape: Shape::Map(reader.table(table.get_ref())) }])
 }
 
 struct Reader<'a> {
     text: &'a str,
-    place: &'a Place,
+    file: &'a SourceFile,
 }
 
 impl Reader<'_> {
@@ -37,7 +37,7 @@ impl Reader<'_> {
 
     fn value(&self, value: &Spanned<DeValue<'_>>) -> Tree {
         let span = value.span();
-        let source = self.place.offset(span.start);
+        let source = self.file.offset(span.start);
         let shape = match value.get_ref() {
             DeValue::String(text) => Shape::Scalar(text.to_string()),
             DeValue::Array(items) => Shape::List(items.iter().map(|item| self.value(item)).collect()),

@@ -9,7 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use registry_config::{ConfigError, Source};
 
 use super::Result;
-use super::file::Place;
+use super::file::SourceFile;
 use super::tree::{Map, Shape, Tree};
 
 /// How deep a document may nest.
@@ -18,12 +18,12 @@ const DEPTH: usize = 64;
 const SIZE: usize = 20_000;
 
 /// Reads every document of a file.
-pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
-    let mut reader = Reader { place, documents: Vec::new(), open: Vec::new(), anchors: HashMap::new(), size: 0 };
+pub(crate) fn parse(text: &str, file: &SourceFile) -> Result<Vec<Tree>> {
+    let mut reader = Reader { file, documents: Vec::new(), open: Vec::new(), anchors: HashMap::new(), size: 0 };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
-            ConfigError::new(format!("is not YAML: {}", error.info())).written_at(&place.line(error.marker().line()))
+            ConfigError::new(format!("is not YAML: {}", error.info())).written_at(&file.line(error.marker().line()))
         })?;
         reader.event(event, span)?;
     }
@@ -31,7 +31,7 @@ pub(crate) fn parse(text: &str, place: &Place) -> Result<Vec<Tree>> {
 }
 
 struct Reader<'a> {
-    place: &'a Place,
+    file: &'a SourceFile,
     documents: Vec<Tree>,
     open: Vec<Open>,
     /// What each anchor names, with its size; nothing while it is still being read.
@@ -59,7 +59,7 @@ struct Key {
 
 impl Reader<'_> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<()> {
-        let source = self.place.line(span.start.line());
+        let source = self.file.line(span.start.line());
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;

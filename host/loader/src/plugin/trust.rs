@@ -127,13 +127,13 @@ mod tests {
 
     use super::*;
 
-    struct Place {
+    struct PrivateFile {
         _base: tempfile::TempDir,
         folder: PathBuf,
         file: PathBuf,
     }
 
-    fn place() -> Place {
+    fn place() -> PrivateFile {
         let base = tempfile::tempdir().unwrap();
         let folder = base.path().join("plugins");
         fs::create_dir(&folder).unwrap();
@@ -141,7 +141,7 @@ mod tests {
         fs::write(&file, "x").unwrap();
         mode(&folder, 0o755);
         mode(&file, 0o644);
-        Place { _base: base, folder, file }
+        PrivateFile { _base: base, folder, file }
     }
 
     fn mode(path: &Path, mode: u32) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::sync::Arc;
 
-use registry_cluster::{Change as Seen, Incarnation, Member, MembershipState, Status, Stop};
+use registry_cluster::{Change as MemberChange, Incarnation, Member, MembershipState, Status, Stop};
 use registry_host::SessionState;
 
 use crate::output::heartbeat::reason;
@@ -95,15 +95,15 @@ impl Board {
     }
 
     /// Takes in what a server has seen; the first one's eyes are the table's.
-    pub(super) fn seen(&mut self, number: usize, seen: Seen) -> Option<Change> {
+    pub(super) fn seen(&mut self, number: usize, seen: MemberChange) -> Option<Change> {
         let own = self.living(number)?;
         let member = Arc::clone(seen.member());
         let before = match seen {
-            Seen::Left(_) => own.sees.remove(&member.address),
+            MemberChange::Left(_) => own.sees.remove(&member.address),
             _ => own.sees.insert(member.address.clone(), Arc::clone(&member)),
         };
         let what = match (seen, before) {
-            (Seen::Left(_), before) => before.map(|_| "left"),
+            (MemberChange::Left(_), before) => before.map(|_| "left"),
             (_, None) => Some("joined"),
             (_, Some(before)) => member.status().filter(|now| before.status() != Some(*now)).map(Status::name),
         };

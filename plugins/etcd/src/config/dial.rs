@@ -6,7 +6,7 @@ use registry_plugin::{
     Context, Key, Result,
     config::{both, invalid},
 };
-use tonic::transport::{ClientTlsConfig, Endpoint as Dial, Uri};
+use tonic::transport::{ClientTlsConfig, Endpoint as TonicEndpoint, Uri};
 
 use super::{Config, tls::Wanted};
 use crate::{
@@ -159,7 +159,7 @@ impl<'c> Dialer<'c> {
         if parsed.port_u16().is_none_or(|port| port == 0) || parsed.host().is_none_or(str::is_empty) {
             return Err(refused("lacks a host or a port from 1 to 65535"));
         }
-        let mut dial = Dial::from(parsed)
+        let mut dial = TonicEndpoint::from(parsed)
             .connect_timeout(self.connect_timeout)
             // A connection that has died without a word is given up and dialled again.
             .http2_keep_alive_interval(PING_EVERY)

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use zookeeper_client::Error as ZkError;
 
 use super::Dial;
-use crate::word;
+use crate::four_letter_word;
 
 /// How long a server may take to answer a word. One that takes longer is tried after the others, as it may not know
 /// such words.
@@ -109,7 +109,7 @@ impl<'d> Tries<'d> {
     /// Sees whether a server says anything at all; what that means, an attempt finds out.
     async fn speaks(&self, server: usize) -> Result<usize, Mute> {
         self.trying(server);
-        let asked = word::speaks(self.dial, &self.dial.servers[server]);
+        let asked = four_letter_word::speaks(self.dial, &self.dial.servers[server]);
         match timeout(self.within.min(LONGEST_WORD), asked).await {
             Ok(Ok(())) => Ok(server),
             Ok(Err(error)) => {
@@ -125,7 +125,7 @@ impl<'d> Tries<'d> {
         if self.opening.is_none() {
             return;
         }
-        match timeout(LONGEST_WORD, word::connect(&self.dial.servers[server])).await {
+        match timeout(LONGEST_WORD, four_letter_word::connect(&self.dial.servers[server])).await {
             Ok(Err(error)) => self.failed(server, &error.to_string()),
             _ => self.failed(server, "takes connections and gives no session"),
         }

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     config::{Dial, Server},
-    word,
+    four_letter_word,
 };
 
 /// How long a server may take to end a connection that it doesn't want.
@@ -100,7 +100,7 @@ impl fmt::Display for Finding {
 
 async fn look(dial: &Dial, server: &Server, within: Duration) -> Finding {
     let Some(trust) = dial.trust() else { return look_in_plain_text(server, within).await };
-    let in_tls = async { word::ask_in_tls(word::connect(server).await?, server, trust).await };
+    let in_tls = async { four_letter_word::ask_in_tls(four_letter_word::connect(server).await?, server, trust).await };
     let (in_tls, plain) = join!(timeout(within, in_tls), look_in_plain_text(server, within));
     match (in_tls, plain) {
         (Ok(Ok(answer)), _) => understand(&answer),
@@ -113,12 +113,12 @@ async fn look(dial: &Dial, server: &Server, within: Duration) -> Finding {
 
 async fn look_in_plain_text(server: &Server, within: Duration) -> Finding {
     let deadline = Instant::now() + within;
-    let stream = match timeout_at(deadline, word::connect(server)).await {
+    let stream = match timeout_at(deadline, four_letter_word::connect(server)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Finding::Unreachable(error),
         Err(_) => return Finding::Lost(within),
     };
-    match timeout_at(deadline, word::ask(stream)).await {
+    match timeout_at(deadline, four_letter_word::ask(stream)).await {
         Ok(Ok(answer)) => understand(&answer),
         Ok(Err(_)) if turns_away(server, deadline).await => Finding::TurnsAway,
         Ok(Err(_)) => Finding::Closes,
@@ -129,7 +129,7 @@ async fn look_in_plain_text(server: &Server, within: Duration) -> Finding {
 /// Whether a server ends a connection on which nothing is said. One that speaks TLS waits for that to begin.
 async fn turns_away(server: &Server, deadline: Instant) -> bool {
     let ended = async {
-        let stream = word::connect(server).await?;
+        let stream = four_letter_word::connect(server).await?;
         stream.peek(&mut [0]).await
     };
     let patience = TURN.min(deadline.saturating_duration_since(Instant::now()) / 2);

@@ -71,7 +71,7 @@ struct Broken;
 
 /// A path as the steps so far have left it.
 #[derive(Clone, Copy)]
-enum Place {
+enum Node {
     /// Whether the server is told so by the steps so far.
     Missing {
         said: bool,
@@ -89,15 +89,15 @@ struct Walk<'a, 'b> {
     seen: &'b Seen,
     session: SessionId,
     /// What the steps so far have changed or said.
-    now: HashMap<String, Place>,
+    now: HashMap<String, Node>,
     steps: Vec<Step<'a>>,
 }
 
 impl<'a> Walk<'a, '_> {
-    fn place(&self, path: &str) -> Place {
+    fn node(&self, path: &str) -> Node {
         self.now.get(path).copied().unwrap_or_else(|| match self.seen.find(path) {
-            Some(facts) => Place::There { owner: facts.owner, children: facts.children, seen: Some(*facts) },
-            None => Place::Missing { said: false },
+            Some(facts) => Node::There { owner: facts.owner, children: facts.children, seen: Some(*facts) },
+            None => Node::Missing { said: false },
         })
     }
 
@@ -116,10 +116,10 @@ impl<'a> Walk<'a, '_> {
         if check.key().is_root() || self.is_said_by_operation(&path) {
             return;
         }
-        match (check, self.place(&path)) {
+        match (check, self.node(&path)) {
             (Check::Absent(_), _) => self.missing(&path),
             (Check::Present(_), _) => self.steps.push(Step::new(path, Write::Check(None))),
-            (_, Place::There { seen: Some(seen), .. }) => {
+            (_, Node::There { seen: Some(seen), .. }) => {
                 self.steps.push(Step::new(path, Write::Check(Some(seen.counter))));
             }
             // Those that hold were seen.
@@ -131,12 +131,12 @@ impl<'a> Walk<'a, '_> {
     fn missing(&mut self, path: &str) {
         let mut parent = None;
         for path in above(path).chain([path]) {
-            match self.place(path) {
-                Place::Missing { said: true } => return,
-                Place::Missing { said: false } => {
+            match self.node(path) {
+                Node::Missing { said: true } => return,
+                Node::Missing { said: false } => {
                     match parent {
                         // Nothing can be made below it, which says so too.
-                        Some((above, Place::There { owner: Some(_), seen, .. })) => {
+                        Some((above, Node::There { owner: Some(_), seen, .. })) => {
                             if let Some(seen) = seen {
                                 self.steps.push(Step::new(above, Write::Check(Some(seen.counter))));
                             }
@@ -147,7 +147,7 @@ impl<'a> Walk<'a, '_> {
                             self.steps.push(Step::new(path.to_owned(), Write::Delete(None)));
                         }
                     }
-                    self.now.insert(path.to_owned(), Place::Missing { said: true });
+                    self.now.insert(path.to_owned(), Node::Missing { said: true });
                     return;
                 }
                 there => parent = Some((path.to_owned(), there)),
@@ -158,15 +158,15 @@ impl<'a> Walk<'a, '_> {
     fn put(&mut self, number: usize, path: String, value: &'a [u8], mode: Mode) -> Result<(), Broken> {
         let wanted = (mode == Mode::Ephemeral).then_some(self.session);
         let mut former = None;
-        match self.place(&path) {
-            Place::There { owner, children, seen } if owner == wanted => {
+        match self.node(&path) {
+            Node::There { owner, children, seen } if owner == wanted => {
                 let write = Write::Set(value, seen.map(|seen| seen.counter));
                 self.steps.push(Step { puts: Some((number, seen)), ..Step::new(path.clone(), write) });
-                self.now.insert(path, Place::There { owner, children, seen: None });
+                self.now.insert(path, Node::There { owner, children, seen: None });
                 return Ok(());
             }
             // It can be recreated if it has no children.
-            Place::There { children, seen, .. } => {
+            Node::There { children, seen, .. } => {
                 let broken = children > 0;
                 // If it can't be done, it doesn't matter who else writes it, unless that was checked.
                 let counter = seen.filter(|_| !broken || self.is_checked_by_operation(&path)).map(|seen| seen.counter);
@@ -177,7 +177,7 @@ impl<'a> Walk<'a, '_> {
                 }
                 former = seen.map(|seen| seen.counter);
             }
-            Place::Missing { .. } => self.above(number, &path)?,
+            Node::Missing { .. } => self.above(number, &path)?,
         }
         let sets = sets_after(former);
         // The value is sent once, with the last of them.
@@ -190,7 +190,7 @@ impl<'a> Walk<'a, '_> {
                 if at == 0 { Write::Create(value(at), mode) } else { Write::Set(value(at), None) },
             )
         }));
-        self.now.insert(path, Place::There { owner: wanted, children: 0, seen: None });
+        self.now.insert(path, Node::There { owner: wanted, children: 0, seen: None });
         Ok(())
     }
 
@@ -201,16 +201,16 @@ impl<'a> Walk<'a, '_> {
             let make =
                 || Step { breaks: Some(number), ..Step::new(at.to_owned(), Write::Create(&[], Mode::Persistent)) };
             if let Some(parent) = parent
-                && let Place::There { owner: Some(_), .. } = self.place(parent)
+                && let Node::There { owner: Some(_), .. } = self.node(parent)
             {
                 self.steps.push(make());
                 return Err(Broken);
             }
-            if let Place::Missing { .. } = self.place(at) {
+            if let Node::Missing { .. } = self.node(at) {
                 parent.inspect(|parent| self.count(parent, 1));
                 if at != path {
                     self.steps.push(make());
-                    self.now.insert(at.to_owned(), Place::There { owner: None, children: 0, seen: None });
+                    self.now.insert(at.to_owned(), Node::There { owner: None, children: 0, seen: None });
                 }
             }
             parent = Some(at);
@@ -220,13 +220,13 @@ impl<'a> Walk<'a, '_> {
 
     /// A child more or less.
     fn count(&mut self, parent: &str, change: i32) {
-        if let Place::There { owner, children, seen } = self.place(parent) {
-            self.now.insert(parent.to_owned(), Place::There { owner, children: children + change, seen });
+        if let Node::There { owner, children, seen } = self.node(parent) {
+            self.now.insert(parent.to_owned(), Node::There { owner, children: children + change, seen });
         }
     }
 
     fn delete(&mut self, number: usize, path: String) -> Result<(), Broken> {
-        let Place::There { children, seen, .. } = self.place(&path) else {
+        let Node::There { children, seen, .. } = self.node(&path) else {
             self.missing(&path);
             return Ok(());
         };
@@ -238,7 +238,7 @@ impl<'a> Walk<'a, '_> {
         if let Some(parent) = above(&path).last() {
             self.count(parent, -1);
         }
-        self.now.insert(path, Place::Missing { said: true });
+        self.now.insert(path, Node::Missing { said: true });
         Ok(())
     }
 }

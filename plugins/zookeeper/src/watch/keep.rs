@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::{select, time::sleep};
 use zookeeper_client::{EventType, PersistentWatcher, SessionState};
 
-use super::{hub::Hub, line::Line, passes};
+use super::{hub::Hub, passes, watched_path::WatchedPath};
 use crate::{error::of_read, session::Link};
 
 /// How it ended that the server told of a path.
@@ -20,7 +20,7 @@ enum Break {
 
 impl Hub {
     /// Keeps the server watch on a path until there are no watches on it.
-    pub(super) async fn keep(self: Arc<Self>, line: Arc<Line>) {
+    pub(super) async fn keep(self: Arc<Self>, path: Arc<WatchedPath>) {
         let mut connections = self.session.connections();
         let mut pauses = self.session.dial().pauses();
         // On the client's next connection it tells nothing any more. It goes when the next one is there: as long as
@@ -31,32 +31,32 @@ impl Hub {
             // A client that is not used any more is let go of.
             former = former.filter(|(last, _)| Arc::ptr_eq(last, &client));
             let added = select! {
-                added = client.wait(self.gate.add(&client, line.path())) => added.map_err(of_read),
+                added = client.wait(self.server_watches.add(&client, path.path())) => added.map_err(of_read),
                 () = self.session.replaced(&client, &mut connections) => continue,
             };
             let mut watcher = match added {
                 Ok(watcher) => watcher,
                 Err(error) if passes(&error) => {
-                    tracing::debug!(path = line.path(), %error, "the server does not watch yet");
+                    tracing::debug!(path = path.path(), %error, "the server does not watch yet");
                     select! {
                         () = sleep(pauses.next().unwrap_or_default()) => continue,
                         () = self.session.replaced(&client, &mut connections) => continue,
-                        () = line.ended() => break,
+                        () = path.ended() => break,
                     }
                 }
                 Err(error) => {
-                    self.fail(&line, &error);
+                    self.fail(&path, &error);
                     break;
                 }
             };
             drop(former.take());
             pauses = self.session.dial().pauses();
-            line.begin(&client);
+            path.begin(&client);
             let broken = select! {
-                broken = self.pass_on(&line, &client, &mut watcher) => broken,
+                broken = self.pass_on(&path, &client, &mut watcher) => broken,
                 () = self.session.replaced(&client, &mut connections) => Break::Anew,
             };
-            line.pause();
+            path.pause();
             former = Some((client, watcher));
             match broken {
                 Break::Anew => {}
@@ -66,31 +66,31 @@ impl Hub {
                     let Some((client, _)) = former.take() else { continue };
                     select! {
                         () = self.session.replaced(&client, &mut connections) => {}
-                        () = line.ended() => break,
+                        () = path.ended() => break,
                     }
                 }
             }
         }
         if let Some((client, watcher)) = former {
             let replaced = self.session.replaced(&client, &mut connections);
-            self.gate.remove(client.clone(), watcher, replaced).await;
+            self.server_watches.remove(client.clone(), watcher, replaced).await;
         }
     }
 
     /// Passes on what the server tells, until it tells nothing any more.
-    async fn pass_on(&self, line: &Line, link: &Link, watcher: &mut PersistentWatcher) -> Break {
+    async fn pass_on(&self, path: &WatchedPath, link: &Link, watcher: &mut PersistentWatcher) -> Break {
         loop {
             let event = select! {
                 event = link.told(watcher) => event,
-                () = line.ended() => return Break::Unwatched,
+                () = path.ended() => return Break::Unwatched,
             };
             let Some(event) = event else { return Break::Anew };
             match (event.event_type, event.session_state) {
-                (EventType::Session, SessionState::Disconnected) => line.pause(),
+                (EventType::Session, SessionState::Disconnected) => path.pause(),
                 (EventType::Session, state) if state.is_terminated() => return Break::Over,
                 (EventType::Session, _) => return Break::Anew,
                 // What happened is to be seen when it is read.
-                _ => self.paths.key(&event.path).into_iter().for_each(|key| line.change(key)),
+                _ => self.paths.key(&event.path).into_iter().for_each(|key| path.change(key)),
             }
         }
     }

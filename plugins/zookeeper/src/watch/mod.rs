@@ -4,19 +4,19 @@
 //! watches, and again after every break; in between it reads each key that the server says has changed. No change is
 //! missed: the server tells of a change before it answers any read that shows it, on the same connection.
 
-mod gate;
-mod heard;
 mod hub;
 mod keep;
-mod line;
+mod pending_changes;
+mod server_watches;
+mod watched_path;
 
 use std::sync::Arc;
 
 use registry_plugin::{Context, Error, ErrorKind, Key, Result, Scope, WatchSink};
 use tokio::{select, time::sleep};
 
-use heard::News;
 pub(crate) use hub::Hub;
+use pending_changes::Changed;
 
 use crate::{
     read::{Denied, Now, Reader, Warned},
@@ -47,30 +47,30 @@ impl Watch<'_> {
     }
 
     async fn feed(&self) -> Result<()> {
-        let place = self.hub.join(self.context, self.key, self.scope);
+        let subscription = self.hub.join(self.context, self.key, self.scope);
         let mut pauses = self.hub.session.dial().pauses();
         // What the server has that may not be read. What becomes of the access lists is heard with the next change, or
         // when all is read.
         let mut hidden = Denied::default();
         loop {
-            let told = match place.news().await? {
-                News::All(link) => link.wait_in_use(self.state(&link, &mut hidden)).await,
-                News::Some(link, keys) => link.wait_in_use(self.changes(&link, keys, &mut hidden)).await,
+            let told = match subscription.next().await? {
+                Changed::Everything(link) => link.wait_in_use(self.state(&link, &mut hidden)).await,
+                Changed::Keys(link, keys) => link.wait_in_use(self.changes(&link, keys, &mut hidden)).await,
             };
             let Some(told) = told else {
-                place.miss();
+                subscription.miss();
                 continue;
             };
             match self.hub.session.watched(told) {
                 Ok(opened) => {
                     pauses = self.hub.session.dial().pauses();
                     if opened {
-                        place.miss();
+                        subscription.miss();
                     }
                 }
                 Err(error) if passes(&error) => {
                     tracing::debug!(key = %self.key, %error, "what is watched can't be read and is read anew");
-                    place.miss();
+                    subscription.miss();
                     sleep(pauses.next().unwrap_or_default()).await;
                 }
                 Err(error) => return Err(error),

@@ -15,7 +15,7 @@ use registry_conformance::pace::slowdown;
 use registry_host::{Error, ErrorKind};
 
 use super::stalls::Stalls;
-use crate::told::{Reached, Told};
+use crate::message::{Message, Reached};
 
 /// By how much a machine is slowed down on which deadlines are not to be relied on.
 const BUSY: f64 = 2.0;
@@ -42,7 +42,7 @@ impl Log {
     /// Tells of something that happened, or is about to.
     pub(crate) fn tell(&self, event: Event) {
         let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        write(&Told::Record(Record { at: now(), who: self.0.who, event }));
+        write(&Message::Record(Record { at: now(), who: self.0.who, event }));
     }
 
     /// Tells of something that should not be at all.
@@ -68,7 +68,7 @@ impl Log {
     /// Tells how far the client has come.
     pub(crate) fn reached(&self, reached: Reached) {
         let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        write(&Told::Reached(reached));
+        write(&Message::Reached(reached));
     }
 
     /// Makes a call, told of before and after, also if its future is dropped.
@@ -157,7 +157,7 @@ pub(crate) fn can_be(error: &Error) -> bool {
     usual || full
 }
 
-fn write(told: &Told) {
+fn write(told: &Message) {
     let written = serde_json::to_string(told).map_err(io::Error::other).and_then(|line| {
         let mut out = io::stdout().lock();
         out.write_all((line + "\n").as_bytes())?;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use registry_chaos::history::{Action, Answer, Event as Told, Leaf, Scope as ToldScope};
+use registry_chaos::history::{Action, Answer, Event as HistoryEvent, Leaf, Scope as HistoryScope};
 use registry_conformance::pace::is_within;
 use registry_host::{Entry, Event, Key, Result, Scope, Watch};
 use tokio::{task::AbortHandle, time::sleep};
@@ -45,7 +45,7 @@ impl Watching {
             let told = told(&self.mirror).values().cloned().collect::<Vec<_>>();
             if listed.is_ok_and(|listed| self.covered(listed) == told) || !is_within(QUIET, began).await {
                 let tree = told.iter().map(leaf).collect();
-                return calls.log.tell(Told::Mirror { watch: self.watch, tree });
+                return calls.log.tell(HistoryEvent::Mirror { watch: self.watch, tree });
             }
             sleep(Duration::from_millis(100)).await;
         }
@@ -84,9 +84,9 @@ async fn follow(calls: Arc<Calls>, watch: u32, key: String, scope: Scope, mirror
 
 async fn begin(calls: &Calls, watch: u32, key: &str, scope: Scope) -> Result<Watch> {
     let covered = match scope {
-        Scope::Node => ToldScope::Node,
-        Scope::Children => ToldScope::Children,
-        Scope::Subtree => ToldScope::Subtree,
+        Scope::Node => HistoryScope::Node,
+        Scope::Children => HistoryScope::Children,
+        Scope::Subtree => HistoryScope::Subtree,
     };
     let action = Action::Watch { watch, key: key.to_owned(), scope: covered };
     calls.log.call(action, calls.limit(), calls.registry.watch(key, scope), |_| Answer::Done).await
@@ -96,20 +96,20 @@ fn take(calls: &Calls, watch: u32, event: Event, mirror: &Mirror) {
     let log = &calls.log;
     match event {
         Event::Put { entry, new } => {
-            log.tell(Told::Told { watch, key: entry.key.clone(), version: Some(entry.version.get()), new });
+            log.tell(HistoryEvent::Told { watch, key: entry.key.clone(), version: Some(entry.version.get()), new });
             let before = told(mirror).insert(entry.key.clone(), entry.clone());
             if new == before.is_some() {
                 log.wrong(format!("watch {watch} told of {entry:?} as new: {new} after {before:?} (5.2)"));
             }
         }
         Event::Delete { last } => {
-            log.tell(Told::Told { watch, key: last.key.clone(), version: None, new: false });
+            log.tell(HistoryEvent::Told { watch, key: last.key.clone(), version: None, new: false });
             let before = told(mirror).remove(&last.key);
             if before.as_ref() != Some(&last) {
                 log.wrong(format!("watch {watch} told of {last:?} as the last after {before:?} (5.2)"));
             }
         }
-        Event::Synced => log.tell(Told::Synced { watch }),
+        Event::Synced => log.tell(HistoryEvent::Synced { watch }),
         unknown => log.wrong(format!("watch {watch} told of {unknown:?}")),
     }
 }
@@ -125,7 +125,7 @@ pub(crate) async fn tell_tree(calls: &Calls, key: &str) {
         match calls.registry.list(key).await {
             Ok(listed) => {
                 let tree: Vec<Leaf> = listed.iter().map(leaf).collect();
-                return calls.log.tell(Told::Tree { tree });
+                return calls.log.tell(HistoryEvent::Tree { tree });
             }
             Err(error) if !is_within(QUIET, began).await => {
                 return calls.log.failed_undisturbed("the tree can't be read", &error).await;

@@ -11,7 +11,7 @@ use fastrand::Rng;
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use super::calls::Calls;
-use crate::told::Reached;
+use crate::message::Reached;
 
 /// All keys lie here, so that one watch tells of everything.
 pub(crate) const TOP: &str = "/c";

@@ -8,7 +8,7 @@ use super::{
     facts::{Facts, SECOND},
     spans::{Span, overlaps},
 };
-use crate::history::{Event, Nanos, Record, Standing, Who};
+use crate::history::{Event, Nanos, Record, ServerState, Who};
 
 /// How long before a line its process may have stood still between what the line tells and the telling.
 const BEFORE: Nanos = 10 * SECOND;
@@ -83,7 +83,7 @@ fn once(facts: &Facts<'_>, take_overs: &[TakeOver<'_>]) -> Vec<Finding> {
     let mut left: HashSet<&str> = HashSet::new();
     for &record in &facts.records {
         match &record.event {
-            Event::Server { server, standing: Standing::Leaves } => drop(left.insert(server)),
+            Event::Server { server, standing: ServerState::Leaves } => drop(left.insert(server)),
             Event::Server { server, .. } => drop(served.insert(server)),
             Event::CrossedOut { server } => {
                 crossed_out.insert(server, record);
@@ -144,7 +144,7 @@ fn seen(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// Every line on how a server stands, by the address.
-struct Serving<'h>(BTreeMap<&'h str, Vec<(&'h Record, &'h str, Standing)>>);
+struct Serving<'h>(BTreeMap<&'h str, Vec<(&'h Record, &'h str, ServerState)>>);
 
 impl<'h> Serving<'h> {
     fn of(facts: &Facts<'h>) -> Self {
@@ -161,14 +161,14 @@ impl<'h> Serving<'h> {
     fn at(&self, server: &str, at: Nanos) -> Option<(&'h Record, Who)> {
         let lines = self.0.get(address(server))?;
         let (record, name, standing) = lines[..lines.partition_point(|(record, ..)| record.at <= at)].last()?;
-        (*name == server && *standing == Standing::Serves).then_some((*record, record.who))
+        (*name == server && *standing == ServerState::Serves).then_some((*record, record.who))
     }
 
     /// All that serve.
     fn all(&self, at: Nanos) -> Vec<&'h str> {
         let last =
             self.0.values().filter_map(|lines| lines[..lines.partition_point(|(record, ..)| record.at <= at)].last());
-        let serving = last.filter(|(.., standing)| *standing == Standing::Serves);
+        let serving = last.filter(|(.., standing)| *standing == ServerState::Serves);
         serving.map(|(_, server, _)| *server).collect()
     }
 }

@@ -7,7 +7,7 @@ use super::{Finding, facts::Facts};
 use crate::history::{Action, Event, Record, Scope, Who};
 
 #[derive(Default)]
-struct Told<'h> {
+struct LastTold<'h> {
     version: u64,
     there: bool,
     line: Option<&'h Record>,
@@ -16,7 +16,7 @@ struct Told<'h> {
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let covered = covered(facts);
     let mut findings = Vec::new();
-    let mut told: HashMap<(Who, u32, &str), Told<'_>> = HashMap::new();
+    let mut told: HashMap<(Who, u32, &str), LastTold<'_>> = HashMap::new();
     for &record in &facts.records {
         let Event::Told { watch, key, version, new } = &record.event else { continue };
         let before = told.entry((record.who, *watch, key)).or_default();
@@ -40,7 +40,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
             }
             _ => {}
         }
-        *before = Told {
+        *before = LastTold {
             version: version.unwrap_or(before.version).max(before.version),
             there: version.is_some(),
             line: Some(record),

@@ -10,7 +10,7 @@ use std::{
 
 use registry_chaos::history::Event;
 use registry_conformance::pace::is_within;
-use registry_host::{Entry, Event as Told, Registry, Scope, Settings, Watch};
+use registry_host::{Entry, Event as WatchEvent, Registry, Scope, Settings, Watch};
 use registry_test_servers::Member;
 use tokio::{
     task::JoinHandle,
@@ -114,11 +114,11 @@ async fn tell(mut events: Watch, history: History, meaning: impl Fn(Option<&Entr
     let mut entries: HashMap<String, Entry> = HashMap::new();
     while let Some(event) = events.next().await {
         match event {
-            Ok(Told::Put { entry, .. }) => {
+            Ok(WatchEvent::Put { entry, .. }) => {
                 let before = entries.insert(entry.key.clone(), entry.clone());
                 meaning(before.as_ref(), Some(&entry)).into_iter().for_each(|event| history.tell(event));
             }
-            Ok(Told::Delete { last }) => {
+            Ok(WatchEvent::Delete { last }) => {
                 entries.remove(&last.key);
                 meaning(Some(&last), None).into_iter().for_each(|event| history.tell(event));
             }

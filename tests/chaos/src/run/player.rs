@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{Failure, History, clock::Clock};
-use crate::told::{Reached, Told};
+use crate::message::{Message, Reached};
 
 /// How long it may take to read what a process wrote that has ended.
 const REST: Duration = Duration::from_secs(20);
@@ -196,8 +196,8 @@ async fn read(
             history.wrong(format!("{name} told what is not understood: {broken}"));
         }
         match serde_json::from_slice(&line) {
-            Ok(Told::Record(record)) => history.add(record),
-            Ok(Told::Reached(now)) => drop(reached.send_replace(Some(now))),
+            Ok(Message::Record(record)) => history.add(record),
+            Ok(Message::Reached(now)) => drop(reached.send_replace(Some(now))),
             Err(_) => broken = Some(String::from_utf8_lossy(&line).into_owned()),
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, time::Instant};
 use fastrand::Rng;
 use futures_util::future::join_all;
 use registry_cluster::Role;
-use registry_hosts::{Event, Place, Request};
+use registry_hosts::{Event, Request, ServerId};
 use registry_suite::{SOON, wait_until};
 
 use crate::support::{Host, Registered, Site, on_both};
@@ -45,9 +45,9 @@ struct Crowd<'a> {
     /// The servers that are there, by their numbers: the host's number, the server, its groups.
     there: BTreeMap<usize, (usize, Registered, Vec<String>)>,
     /// Who has left in order, and nobody is to take over for.
-    left: Vec<Place>,
+    left: Vec<ServerId>,
     /// Who has gone in another way.
-    gone: Vec<Place>,
+    gone: Vec<ServerId>,
 }
 
 impl<'a> Crowd<'a> {
@@ -147,7 +147,7 @@ impl<'a> Crowd<'a> {
         let last = self.hosts[0].master("m:99").await;
         let mut wanted: Vec<_> = vec![("master//m:99".to_owned(), last.own.clone())];
         for (_, server, groups) in self.there.values() {
-            let Place { role, address, .. } = &server.own;
+            let ServerId { role, address, .. } = &server.own;
             match role {
                 Role::Master => wanted.push((format!("{role}//{address}"), server.own.clone())),
                 Role::Worker => {
@@ -171,18 +171,18 @@ impl<'a> Crowd<'a> {
                 view.sort();
             }
         }
-        let book = &self.site.book;
+        let log = &self.site.log;
         for gone in &self.gone {
-            wait_until(format!("{gone:?} is taken over for"), SOON * 4, || book.done(gone) > 0).await;
+            wait_until(format!("{gone:?} is taken over for"), SOON * 4, || log.done(gone) > 0).await;
         }
         for spared in self.left.iter().chain(self.there.values().map(|(_, server, _)| &server.own)) {
-            assert_eq!(book.done(spared), 0, "nobody was to take over for {spared:?}");
+            assert_eq!(log.done(spared), 0, "nobody was to take over for {spared:?}");
         }
-        book.judge();
+        log.judge();
     }
 }
 
-fn difference(one: &[(String, Place)], other: &[(String, Place)]) -> String {
+fn difference(one: &[(String, ServerId)], other: &[(String, ServerId)]) -> String {
     let beyond: Vec<_> = one.iter().filter(|seen| !other.contains(seen)).collect();
     let missing: Vec<_> = other.iter().filter(|wanted| !one.contains(wanted)).collect();
     format!("{beyond:?}, who are not there, and misses {missing:?}")

@@ -1,6 +1,6 @@
 //! Masters are cut off from the registry while another isn't.
 
-use registry_hosts::{Event, Nanos, Place};
+use registry_hosts::{Event, Nanos, ServerId};
 use registry_test_servers::Proxy;
 
 use crate::support::{Site, on_both};
@@ -22,13 +22,13 @@ async fn a_master_that_is_cut_off_has_stopped_or_waits_before_others_miss_it() {
 
         way.cut();
         for cut in &cut {
-            site.book.taken_over(&cut.own).await;
+            site.log.taken_over(&cut.own).await;
         }
         for cut in &cut {
             let idle = idle_since(&site, &cut.own).expect("it stopped or waits by now");
             let missed = missed_since(&site, &cut.own).expect("it was missed");
             assert!(idle < missed, "it had {} ns less than it took", idle - missed);
-            let begun = site.book.begins(&cut.own).await;
+            let begun = site.log.begins(&cut.own).await;
             assert!(missed < begun.at, "{begun:?}");
         }
 
@@ -42,19 +42,19 @@ async fn a_master_that_is_cut_off_has_stopped_or_waits_before_others_miss_it() {
         assert!(["FailedOver", "DeclaredDead"].contains(&&*cause), "{cause}");
         site.sees(&observer, &[&third]).await;
         site.has_nothing_left(&observer, &["master_m:1", "master_m:2"]).await;
-        site.book.judge_with_once_each(&[&cut[0].own, &cut[1].own]);
+        site.log.judge_with_once_each(&[&cut[0].own, &cut[1].own]);
     })
     .await;
 }
 
 /// When a server has told that it does nothing any more.
-fn idle_since(site: &Site, server: &Place) -> Option<Nanos> {
+fn idle_since(site: &Site, server: &ServerId) -> Option<Nanos> {
     let is_idle = |event: &Event| matches!(event, Event::Waiting { own } | Event::Stopped { own, .. } if own == server);
-    site.book.lines().iter().find(|line| is_idle(&line.event)).map(|line| line.at)
+    site.log.lines().iter().find(|line| is_idle(&line.event)).map(|line| line.at)
 }
 
 /// When another has seen first that a server is gone.
-fn missed_since(site: &Site, server: &Place) -> Option<Nanos> {
+fn missed_since(site: &Site, server: &ServerId) -> Option<Nanos> {
     let missed = Event::Went(server.clone());
-    site.book.lines().iter().filter(|line| line.host == "heir" && line.event == missed).map(|line| line.at).min()
+    site.log.lines().iter().filter(|line| line.host == "heir" && line.event == missed).map(|line| line.at).min()
 }

@@ -17,23 +17,23 @@ async fn who_is_killed_is_taken_over_for_once_and_not_before_its_session_ends() 
             || observer.members(MemberFilter::All).now().iter().map(|member| member.version).collect::<Vec<_>>();
         let before = versions();
         wait_until("all beat", SOON, || versions().iter().zip(&before).all(|(now, before)| now > before)).await;
-        assert!(site.book.begun().is_empty());
+        assert!(site.log.begun().is_empty());
 
         c.kill().await;
-        site.book.begins(&worker.own).await;
+        site.log.begins(&worker.own).await;
         assert!(site.has_ended(worker.session), "the worker could still have been at work");
-        site.book.taken_over(&worker.own).await;
+        site.log.taken_over(&worker.own).await;
         site.sees(&observer, &[&first, &second]).await;
 
         a.kill().await;
-        let begun = site.book.begins(&first.own).await;
+        let begun = site.log.begins(&first.own).await;
         assert!(site.has_ended(first.session), "the master could still have been at work");
         assert_eq!(begun.by, second.own);
-        site.book.taken_over(&first.own).await;
+        site.log.taken_over(&first.own).await;
         site.sees(&observer, &[&second]).await;
 
         site.has_nothing_left(&observer, &["master_m:1", "worker_w:1"]).await;
-        site.book.judge_with_once_each(&[&first.own, &worker.own]);
+        site.log.judge_with_once_each(&[&first.own, &worker.own]);
     })
     .await;
 }

@@ -14,16 +14,16 @@ async fn the_masters_that_start_after_all_have_died_take_over_for_everyone_once(
         for host in [a, b, c] {
             host.kill().await;
         }
-        assert!(site.book.begun().is_empty());
+        assert!(site.log.begun().is_empty());
         let (mut d, mut e) = (site.host("d").await, site.host("e").await);
         // One is back at its address, the other is at another.
         let latter = [d.master("m:1").await, e.master("m:3").await];
         for gone in all {
-            site.book.taken_over(&gone.own).await;
+            site.log.taken_over(&gone.own).await;
         }
         site.sees_beat(&observer, &[&latter[0], &latter[1]]).await;
         site.has_nothing_left(&observer, &["master_m:2", "worker_w:1", "worker_w:2", "worker_w:3"]).await;
-        site.book.judge_with_once_each(&all.map(|gone| &gone.own));
+        site.log.judge_with_once_each(&all.map(|gone| &gone.own));
     })
     .await;
 }

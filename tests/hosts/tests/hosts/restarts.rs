@@ -25,10 +25,10 @@ async fn when_the_server_is_restarted_everybody_goes_on_and_nobody_is_taken_over
             sessions
         );
         let idle = |event: &Event| matches!(event, Event::Waiting { .. } | Event::Stopped { .. } | Event::Went(_));
-        assert!(!site.book.lines().iter().any(|line| idle(&line.event)), "nobody was idle or missed");
-        assert!(site.book.begun().is_empty(), "nobody was to be taken over for");
+        assert!(!site.log.lines().iter().any(|line| idle(&line.event)), "nobody was idle or missed");
+        assert!(site.log.begun().is_empty(), "nobody was to be taken over for");
         site.has_nothing_left(&observer, &[]).await;
-        site.book.judge();
+        site.log.judge();
     }))
     .await;
 }
@@ -46,7 +46,7 @@ async fn when_the_server_is_away_for_longer_than_sessions_last_whoever_waits_goe
         site.server().member().kill();
         for registered in &all {
             let waits = Event::Waiting { own: registered.own.clone() };
-            site.book.tells("it waits", |event| *event == waits).await;
+            site.log.tells("it waits", |event| *event == waits).await;
         }
         site.server().member().restart().expect("it comes back");
         for registered in &all {
@@ -54,15 +54,15 @@ async fn when_the_server_is_away_for_longer_than_sessions_last_whoever_waits_goe
                 Event::Serving { own, session } => *own == registered.own && *session != registered.session,
                 _ => false,
             };
-            site.book.tells("it serves again", serves).await;
+            site.log.tells("it serves again", serves).await;
         }
         for registered in &all {
             wait_until("the former session expires", SOON, || site.has_ended(registered.session)).await;
         }
         site.sees_beat(&observer, &all).await;
-        assert!(site.book.begun().is_empty(), "all came back in time");
+        assert!(site.log.begun().is_empty(), "all came back in time");
         site.has_nothing_left(&observer, &[]).await;
-        site.book.judge();
+        site.log.judge();
     }))
     .await;
 }

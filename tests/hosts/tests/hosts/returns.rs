@@ -23,19 +23,19 @@ async fn who_comes_back_at_once_outlives_its_former_session_and_only_its_former_
         let (mut b, mut c) = (site.host("b again").await, site.host("c again").await);
         let latter = [b.master("m:2").await, c.worker("w:1").await];
         for former in &former {
-            site.book.taken_over(&former.own).await;
+            site.log.taken_over(&former.own).await;
             let expired = || site.has_ended(former.session);
             wait_until("the former session expires", SOON, expired).await;
         }
         // What went with the former sessions has gone by now: none of it was the latter's.
         site.sees_beat(&observer, &[&other, &latter[0], &latter[1]]).await;
-        let told = site.book.lines();
+        let told = site.log.lines();
         for latter in &latter {
             assert!(!told.iter().any(|line| line.event == Event::Went(latter.own.clone())), "{latter:?} was missed");
         }
-        assert!(site.book.begun().iter().all(|begun| begun.restarted));
+        assert!(site.log.begun().iter().all(|begun| begun.restarted));
         site.has_nothing_left(&observer, &[]).await;
-        site.book.judge_with_once_each(&[&former[0].own, &former[1].own]);
+        site.log.judge_with_once_each(&[&former[0].own, &former[1].own]);
     })
     .await;
 }
@@ -46,15 +46,15 @@ async fn who_comes_back_late_begins_anew() {
         let observer = site.observer().await;
         let (_a, other, former) = killed(&site).await;
         for former in &former {
-            site.book.taken_over(&former.own).await;
+            site.log.taken_over(&former.own).await;
         }
         site.has_nothing_left(&observer, &["master_m:2", "worker_w:1"]).await;
         let (mut b, mut c) = (site.host("b again").await, site.host("c again").await);
         let latter = [b.master("m:2").await, c.worker("w:1").await];
         site.sees_beat(&observer, &[&other, &latter[0], &latter[1]]).await;
-        assert!(site.book.begun().iter().all(|begun| !begun.restarted));
+        assert!(site.log.begun().iter().all(|begun| !begun.restarted));
         site.has_nothing_left(&observer, &[]).await;
-        site.book.judge_with_once_each(&[&former[0].own, &former[1].own]);
+        site.log.judge_with_once_each(&[&former[0].own, &former[1].own]);
     })
     .await;
 }
@@ -66,15 +66,15 @@ async fn who_comes_back_while_it_is_taken_over_for_is_taken_over_for_once_all_th
         let (mut a, mut b) = (site.host_with("a", &["--hesitates"]).await, site.host("b").await);
         let (master, former) = (a.master("m:1").await, b.worker("w:1").await);
         b.kill().await;
-        site.book.begins(&former.own).await;
+        site.log.begins(&former.own).await;
         let mut b = site.host("b again").await;
         let latter = b.worker("w:1").await;
         a.ask(&Request::GoOn).await;
-        site.book.taken_over(&former.own).await;
+        site.log.taken_over(&former.own).await;
         site.has_nothing_left(&observer, &[]).await;
         site.sees_beat(&observer, &[&master, &latter]).await;
-        site.book.judge_with_once_each(&[&former.own]);
-        assert_eq!(site.book.begun().len(), 1, "nothing was begun anew");
+        site.log.judge_with_once_each(&[&former.own]);
+        assert_eq!(site.log.begun().len(), 1, "nothing was begun anew");
     })
     .await;
 }

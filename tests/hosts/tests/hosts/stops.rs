@@ -14,7 +14,7 @@ async fn a_master_that_was_stopped_for_too_long_does_nothing_as_a_master_any_mor
         let (mut worker, mut heir) = (site.host("worker").await, site.host("heir").await);
         let (first, gone) = (stops.master("m:1").await, worker.worker("w:1").await);
         worker.kill().await;
-        let begun = site.book.begins(&gone.own).await;
+        let begun = site.log.begins(&gone.own).await;
         assert_eq!(begun.by, first.own);
         let (second, third) = (waits.master("m:2").await, heir.master("m:3").await);
         stops.tells("it has a slot", slot_of_three).await;
@@ -25,7 +25,7 @@ async fn a_master_that_was_stopped_for_too_long_does_nothing_as_a_master_any_mor
         // It finds this when it goes on, and may be quicker than whoever is to tell it that it is too late.
         stops.ask(&Request::GoOn).await;
         for gone in [&first, &second, &gone] {
-            site.book.taken_over(&gone.own).await;
+            site.log.taken_over(&gone.own).await;
         }
         stops.cont();
         waits.cont();
@@ -41,13 +41,13 @@ async fn a_master_that_was_stopped_for_too_long_does_nothing_as_a_master_any_mor
             _ => None,
         });
         assert_ne!(end.await, End::Done, "the lock was another's");
-        let last = site.book.begun().into_iter().rfind(|begun| begun.departed == gone.own).expect("a second one");
+        let last = site.log.begun().into_iter().rfind(|begun| begun.departed == gone.own).expect("a second one");
         assert!(last.by == third.own && last.token > begun.token, "{last:?} after {begun:?}");
 
         site.sees(&observer, &[&third]).await;
         site.has_nothing_left(&observer, &["master_m:1", "master_m:2", "worker_w:1"]).await;
         wait_until("all sessions of who stopped are over", SOON, || site.has_ended(first.session)).await;
-        site.book.judge_with_once_each(&[&first.own, &second.own, &gone.own]);
+        site.log.judge_with_once_each(&[&first.own, &second.own, &gone.own]);
     })
     .await;
 }

@@ -5,9 +5,9 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use super::four_letter_word;
 use super::install::Install;
 use super::security::Security;
-use super::word;
 use crate::disk::Disk;
 use crate::peers::Wiring;
 use crate::port::Port;
@@ -131,7 +131,9 @@ pub(super) fn member(index: usize, ports: Ports, ensemble: &Ensemble<'_>) -> Res
     let process = Process::new(ensemble.install.java.clone(), arguments, log);
     let (address, words) = (ports.clients.address(), ports.words());
     // With TLS the clients' port comes after the words'.
-    let is_ready = Box::new(move || word::mode(words, word::STARTING).is_some() && word::is_open(address));
+    let is_ready = Box::new(move || {
+        four_letter_word::mode(words, four_letter_word::STARTING).is_some() && four_letter_word::is_open(address)
+    });
     let ports = [ports.clients, ports.peers, ports.votes].into_iter().chain(ports.words).collect();
     Ok(Member::new(index, process, address, address.to_string(), is_ready, disk, ports))
 }

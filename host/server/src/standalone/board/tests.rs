@@ -19,7 +19,7 @@ fn board(count: i64) -> Board {
     let mut board = Board::new((1..=count).map(|number| (format!("a:{number}"), incarnation(number))));
     for seeing in 0..board.own.len() {
         for seen in 1..=count {
-            board.seen(seeing, Seen::Joined(member(seen)));
+            board.seen(seeing, MemberChange::Joined(member(seen)));
         }
     }
     board
@@ -40,7 +40,7 @@ fn a_server_that_is_to_stop_stays_in_the_table_and_its_cause_is_told() {
     assert_eq!((told.what, told.address.as_str(), told.members), ("stopped", "a:2", 2));
     assert_eq!(told.cause.as_deref(), Some("the server was declared dead"));
     assert_eq!(rows(&board), [row("a:1", "connected", 2, true), row("a:2", "stopped", 2, false)]);
-    board.seen(0, Seen::Left(member(2)));
+    board.seen(0, MemberChange::Left(member(2)));
     assert_eq!(rows(&board), [row("a:1", "connected", 2, true), row("a:2", "stopped", 0, false)]);
     assert_eq!(board.stopped().map(|(address, _)| address).collect::<Vec<_>>(), ["a:2"]);
     assert!(board.over().is_none(), "one is left");
@@ -59,11 +59,11 @@ fn a_server_without_a_session_is_shown_as_waiting_until_it_serves_again() {
     told.extend(board.standing(0, MembershipState::Waiting));
     told.extend(board.standing(0, MembershipState::Waiting));
     assert_eq!(rows(&board), [row("a:1", "lost, waiting", 1, false)]);
-    board.seen(0, Seen::Left(member(1)));
+    board.seen(0, MemberChange::Left(member(1)));
     assert_eq!(rows(&board), [row("a:1", "lost, waiting", 0, false)]);
     told.extend(board.session(0, SessionState::Connected));
     told.extend(board.standing(0, MembershipState::Serving));
-    board.seen(0, Seen::Joined(member(1)));
+    board.seen(0, MemberChange::Joined(member(1)));
     assert_eq!(rows(&board), [row("a:1", "connected", 1, true)]);
     let told: Vec<_> = told.iter().map(|change| change.what).collect();
     assert_eq!(told, ["suspended", "lost", "waiting", "connected", "serving"]);
@@ -74,9 +74,9 @@ fn an_abandoned_server_says_nothing_more_and_is_shown_as_long_as_others_see_it()
     let mut board = board(3);
     assert_eq!(board.abandoned("a:3").members, 3);
     assert!(board.session(2, SessionState::Closed).is_none());
-    assert!(board.seen(2, Seen::Left(member(1))).is_none());
+    assert!(board.seen(2, MemberChange::Left(member(1))).is_none());
     assert_eq!((board.alive(), rows(&board).last()), (2, Some(&row("a:3", "abandoned", 2, false))));
-    board.seen(0, Seen::Left(member(3)));
+    board.seen(0, MemberChange::Left(member(3)));
     assert_eq!(board.rows().count(), 2);
     for number in [0, 1] {
         board.standing(number, MembershipState::Stopped(Arc::new(Stop::DeclaredDead)));
@@ -100,7 +100,7 @@ fn that_a_server_is_not_normal_is_told_with_the_cause_and_that_it_is_again() {
             ..Heartbeat::default()
         };
         let entry = Entry::new("/nodes/worker/default/a:2", value.write(), 2.into(), 1.into(), Some(SessionId(1)));
-        Seen::Changed(Arc::new(Member::of(&entry).unwrap()))
+        MemberChange::Changed(Arc::new(Member::of(&entry).unwrap()))
     };
     assert!(board.seen(0, beat(1.0)).is_none(), "a mere beat");
     let told = board.seen(0, beat(9.1)).unwrap();
@@ -115,8 +115,8 @@ fn another_process_at_a_servers_address_is_another_server() {
     let mut board = board(1);
     let other = Heartbeat { startup_time: 9, process_id: 9, ..Heartbeat::default() }.write();
     let other = Entry::new("/nodes/worker/default/a:1", other, 2.into(), 1.into(), Some(SessionId(2)));
-    board.seen(0, Seen::Left(member(1)));
-    board.seen(0, Seen::Joined(Arc::new(Member::of(&other).unwrap())));
+    board.seen(0, MemberChange::Left(member(1)));
+    board.seen(0, MemberChange::Joined(Arc::new(Member::of(&other).unwrap())));
     let replaced = Stop::Replaced { key: other.key.clone(), by: None };
     board.standing(0, MembershipState::Stopped(Arc::new(replaced)));
     assert_eq!(rows(&board), [row("a:1", "elsewhere", 1, true), row("a:1", "stopped", 0, false)]);

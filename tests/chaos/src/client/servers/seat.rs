@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::FutureExt as _;
-use registry_chaos::history::{Event, Standing as ServerState};
+use registry_chaos::history::{Event, ServerState};
 use registry_cluster::{Cluster, Membership, MembershipState, Role, Server};
 use registry_host::Result;
 use tokio::{sync::watch, time::sleep};

@@ -1,11 +1,11 @@
 //! Of host servers, and of those who take over for them.
 
 use super::story::{C1, C2, Story};
-use crate::history::{Change, Event, Standing, Who};
+use crate::history::{Change, Event, ServerState, Who};
 
 const W: &str = "worker_c-1:1/100-7";
 
-fn server(story: Story, who: Who, at: u64, server: &str, standing: Standing) -> Story {
+fn server(story: Story, who: Who, at: u64, server: &str, standing: ServerState) -> Story {
     story.line(at, who, Event::Server { server: server.to_owned(), standing })
 }
 
@@ -21,8 +21,8 @@ fn crossed_out(story: Story, at: u64, server: &str) -> Story {
 
 /// The first client's worker serves, from 1,000 on.
 fn serving() -> Story {
-    let story = server(Story::new("etcd"), C1, 900, "worker_c-1:1", Standing::Registers);
-    server(story, C1, 1_000, W, Standing::Serves)
+    let story = server(Story::new("etcd"), C1, 900, "worker_c-1:1", ServerState::Registers);
+    server(story, C1, 1_000, W, ServerState::Serves)
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_server_that_is_over_without_having_been_taken_over_for_is_found() {
     crossed_out(killed(), 8_000, W).breaks("failover", "nobody had taken over");
     let failed = takes(killed(), C2, (8_000, 8_100), W, 5, false);
     crossed_out(failed, 8_110, W).breaks("failover", "nobody had taken over");
-    crossed_out(server(serving(), C1, 2_000, W, Standing::Leaves), 2_100, W).keeps_everything();
+    crossed_out(server(serving(), C1, 2_000, W, ServerState::Leaves), 2_100, W).keeps_everything();
     // One that nobody has told of may have been called off while it registered.
     crossed_out(Story::new("etcd"), 8_000, W).keeps_everything();
     let unfinished = Event::Unfinished { server: W.to_owned() };
@@ -79,11 +79,11 @@ fn two_who_take_over_for_servers_of_one_role_at_once_are_found() {
 fn a_server_that_is_taken_over_for_while_it_serves_is_found() {
     let over = |story: Story| takes(story.lives_until(C1, 30_000), C2, (8_000, 8_100), W, 5, true);
     over(serving()).breaks("failover", "while it served");
-    over(server(serving(), C1, 7_900, W, Standing::Waits)).keeps_everything();
-    over(server(serving(), C1, 7_900, W, Standing::Stops)).keeps_everything();
-    over(server(serving(), C1, 7_900, "worker_c-1:1", Standing::Registers)).keeps_everything();
-    let again = server(serving(), C1, 7_800, W, Standing::Waits);
-    over(server(again, C1, 7_900, W, Standing::Serves)).breaks("failover", "while it served");
+    over(server(serving(), C1, 7_900, W, ServerState::Waits)).keeps_everything();
+    over(server(serving(), C1, 7_900, W, ServerState::Stops)).keeps_everything();
+    over(server(serving(), C1, 7_900, "worker_c-1:1", ServerState::Registers)).keeps_everything();
+    let again = server(serving(), C1, 7_800, W, ServerState::Waits);
+    over(server(again, C1, 7_900, W, ServerState::Serves)).breaks("failover", "while it served");
     over(serving().process(C1, 7_900, Change::Kill)).keeps_everything();
     over(serving().process(C1, 5_000, Change::Stop).process(C1, 7_990, Change::Continue)).keeps_everything();
 }

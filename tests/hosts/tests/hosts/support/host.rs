@@ -3,7 +3,7 @@
 use std::{fmt::Display, process::Stdio};
 
 use registry_cluster::Role;
-use registry_hosts::{Event, Nanos, Place, Request, now};
+use registry_hosts::{Event, Nanos, Request, ServerId, now};
 use registry_suite::{SOON, beside, within};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -11,12 +11,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Book, Site, book::Line};
+use super::{EventLog, Site, event_log::Line};
 
 /// A host that runs; it is killed when this is dropped.
 pub(crate) struct Host {
     pub(crate) name: String,
-    book: Book,
+    log: EventLog,
     child: Child,
     asking: ChildStdin,
     reading: JoinHandle<()>,
@@ -25,7 +25,7 @@ pub(crate) struct Host {
 /// A server of a host.
 #[derive(Clone, Debug)]
 pub(crate) struct Registered {
-    pub(crate) own: Place,
+    pub(crate) own: ServerId,
     pub(crate) session: u64,
 }
 
@@ -40,15 +40,15 @@ impl Host {
         let mut child = command.spawn().expect("a host starts");
         let asking = child.stdin.take().expect("it has an input");
         let told = child.stdout.take().expect("it has an output");
-        let reading = tokio::spawn(read(told, name.to_owned(), site.book.clone()));
-        let host = Host { name: name.to_owned(), book: site.book.clone(), child, asking, reading };
+        let reading = tokio::spawn(read(told, name.to_owned(), site.log.clone()));
+        let host = Host { name: name.to_owned(), log: site.log.clone(), child, asking, reading };
         host.tells("it sees the cluster", |event| matches!(event, Event::Opened).then_some(())).await;
         host
     }
 
     /// Asks for something; what is told of it follows this mark.
     pub(crate) async fn ask(&mut self, request: &Request) -> usize {
-        let mark = self.book.mark();
+        let mark = self.log.mark();
         let line = serde_json::to_string(request).expect("a request can be written") + "\n";
         self.asking.write_all(line.as_bytes()).await.expect("the host reads");
         mark
@@ -76,22 +76,22 @@ impl Host {
             }
             _ => None,
         };
-        self.book.wait_for(mark, &self.name, format!("{address} is registered"), registered).await
+        self.log.wait_for(mark, &self.name, format!("{address} is registered"), registered).await
     }
 
     /// Asks whom it sees.
-    pub(crate) async fn view(&mut self) -> Vec<(String, Place)> {
+    pub(crate) async fn view(&mut self) -> Vec<(String, ServerId)> {
         let asked = self.ask(&Request::View).await;
         let view = |line: &Line| match &line.event {
             Event::View(view) => Some(view.clone()),
             _ => None,
         };
-        self.book.wait_for(asked, &self.name, "it tells whom it sees", view).await
+        self.log.wait_for(asked, &self.name, "it tells whom it sees", view).await
     }
 
     /// Waits until the host has told something.
     pub(crate) async fn tells<T>(&self, what: impl Display, pick: impl Fn(&Event) -> Option<T>) -> T {
-        self.book.wait_for(0, &self.name, what, |line| pick(&line.event)).await
+        self.log.wait_for(0, &self.name, what, |line| pick(&line.event)).await
     }
 
     /// Kills the process, and waits until all that it told is read.
@@ -114,12 +114,12 @@ impl Host {
 }
 
 /// Takes in what a host tells, to its end.
-async fn read(told: ChildStdout, name: String, book: Book) {
+async fn read(told: ChildStdout, name: String, log: EventLog) {
     let mut lines = BufReader::new(told).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         // Only the last line of a process that is killed may be broken off.
         let Ok(told) = serde_json::from_str(&line) else { break };
-        book.add(&name, told);
+        log.add(&name, told);
     }
     let rest = lines.next_line().await;
     assert!(matches!(rest, Ok(None) | Err(_)), "{name} told what is not understood before {rest:?}");

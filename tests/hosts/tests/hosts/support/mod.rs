@@ -1,11 +1,11 @@
 //! Hosts, what they have told, and where they meet.
 
-mod book;
+mod event_log;
 mod host;
 mod site;
 
 pub(crate) use self::{
-    book::Book,
+    event_log::EventLog,
     host::{Host, Registered},
     site::{Site, on_both},
 };

@@ -10,7 +10,7 @@ use registry_host::{ErrorKind, Registry, Settings};
 use registry_suite::{SOON, Server, beside, eventually, unique};
 use registry_test_servers::{Etcd, Member, Proxy, ZooKeeper};
 
-use super::{Book, Host, Registered};
+use super::{EventLog, Host, Registered};
 
 /// A server of one member, whichever kind it is of.
 pub(crate) trait Served: Server {
@@ -38,12 +38,12 @@ impl Served for ZooKeeper {
     }
 }
 
-/// A namespace that nothing else uses, and the book of all who are there.
+/// A namespace that nothing else uses, and the log of all who are there.
 pub(crate) struct Site {
     server: Box<dyn Served>,
     namespace: String,
     session: u32,
-    pub(crate) book: Book,
+    pub(crate) log: EventLog,
 }
 
 /// Plays on both kinds of server at once, as most of the time is spent waiting; sessions outlive hosts by so many
@@ -85,8 +85,8 @@ impl Site {
     }
 
     fn on(server: Box<dyn Served>, session: u32) -> Self {
-        let book = Book::new(server.name());
-        Site { server, namespace: unique("hosts"), session, book }
+        let log = EventLog::new(server.name());
+        Site { server, namespace: unique("hosts"), session, log }
     }
 
     pub(crate) fn server(&self) -> &dyn Served {

@@ -20,12 +20,12 @@ pub(crate) fn built() -> PathBuf {
 }
 
 /// A namespace that nothing else uses.
-pub(crate) struct Place {
+pub(crate) struct Namespace {
     backend: Backend,
     namespace: String,
 }
 
-impl Place {
+impl Namespace {
     pub(crate) fn on(backend: Backend) -> Self {
         Self { backend, namespace: unique("interop") }
     }

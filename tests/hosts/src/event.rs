@@ -14,7 +14,7 @@ pub fn now() -> Nanos {
 
 /// A line from a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Told {
+pub struct TimedEvent {
     /// When it was written: never before what it tells of.
     pub at: Nanos,
     /// What has happened.
@@ -23,7 +23,7 @@ pub struct Told {
 
 /// A server's life, and where it is lived.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Place {
+pub struct ServerId {
     /// What the server is.
     pub role: Role,
     /// Where it is.
@@ -41,53 +41,53 @@ pub enum Event {
     /// A server of its own is registered.
     Registered {
         /// Its life.
-        own: Place,
+        own: ServerId,
         /// The session that its entries go with.
         session: u64,
     },
     /// A server of its own serves, again or still.
     Serving {
         /// Its life.
-        own: Place,
+        own: ServerId,
         /// The session that its entries go with.
         session: u64,
     },
     /// A server of its own waits for another session.
     Waiting {
         /// Its life.
-        own: Place,
+        own: ServerId,
     },
     /// A server of its own is to stop.
     Stopped {
         /// Its life.
-        own: Place,
+        own: ServerId,
         /// The cause, as its `Debug` begins.
         cause: String,
     },
     /// A server of its own has left in order.
     HasLeft {
         /// Its life.
-        own: Place,
+        own: ServerId,
     },
     /// A master of its own has another slot than before, or none.
     Slot {
         /// Its life.
-        own: Place,
+        own: ServerId,
         /// Its number and how many there are.
         slot: Option<(usize, usize)>,
         /// Right before it was last found to have the former slot.
         until: Nanos,
     },
     /// A server has come into view.
-    Came(Place),
+    Came(ServerId),
     /// A server has gone out of view.
-    Went(Place),
+    Went(ServerId),
     /// A master of its own begins to take over for a server that has gone.
     Begins {
         /// The master.
-        by: Place,
+        by: ServerId,
         /// For whom.
-        departed: Place,
+        departed: ServerId,
         /// Whether another process is at the same address.
         restarted: bool,
         /// The lock's.
@@ -96,14 +96,14 @@ pub enum Event {
     /// It has ended that.
     Ends {
         /// For whom.
-        departed: Place,
+        departed: ServerId,
         /// The lock's.
         token: u64,
         /// How.
         end: End,
     },
     /// All servers that it sees, by the keys of their entries.
-    View(Vec<(String, Place)>),
+    View(Vec<(String, ServerId)>),
     /// Something was asked for that could not be done.
     Failed(String),
 }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use registry_plugin::{Error, Key};
 use tokio::sync::Notify;
 
-use super::heard::Heard;
+use super::pending_changes::PendingChanges;
 use crate::session::Link;
 
 /// The watches on one path.
-pub(super) struct Line {
+pub(super) struct WatchedPath {
     path: String,
     watches: Mutex<Watches>,
     over: Notify,
@@ -19,12 +19,12 @@ pub(super) struct Line {
 struct Watches {
     /// The client that the server tells of the path; nothing while it tells none.
     client: Option<Arc<Link>>,
-    heard: Vec<Arc<Heard>>,
+    pending: Vec<Arc<PendingChanges>>,
 }
 
-impl Line {
+impl WatchedPath {
     pub(super) fn new(path: String) -> Self {
-        Line { path, watches: Mutex::default(), over: Notify::new() }
+        WatchedPath { path, watches: Mutex::default(), over: Notify::new() }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -32,48 +32,48 @@ impl Line {
     }
 
     /// Adds a watch.
-    pub(super) fn join(&self, heard: Arc<Heard>) {
+    pub(super) fn join(&self, pending: Arc<PendingChanges>) {
         let mut watches = self.lock();
         if let Some(client) = &watches.client {
-            heard.begin(client.clone());
+            pending.begin(client.clone());
         }
-        watches.heard.push(heard);
+        watches.pending.push(pending);
     }
 
     /// Takes a watch away; whether it was the last one.
-    pub(super) fn leave(&self, heard: &Arc<Heard>) -> bool {
+    pub(super) fn leave(&self, pending: &Arc<PendingChanges>) -> bool {
         let mut watches = self.lock();
-        if let Some(at) = watches.heard.iter().position(|other| Arc::ptr_eq(other, heard)) {
-            watches.heard.swap_remove(at);
+        if let Some(at) = watches.pending.iter().position(|other| Arc::ptr_eq(other, pending)) {
+            watches.pending.swap_remove(at);
         }
-        watches.heard.is_empty()
+        watches.pending.is_empty()
     }
 
     /// The server tells that client of the path from now on.
     pub(super) fn begin(&self, client: &Arc<Link>) {
         let mut watches = self.lock();
         watches.client = Some(client.clone());
-        watches.heard.iter().for_each(|heard| heard.begin(client.clone()));
+        watches.pending.iter().for_each(|pending| pending.begin(client.clone()));
     }
 
     /// The server tells nobody of the path any more.
     pub(super) fn pause(&self) {
         let mut watches = self.lock();
         watches.client = None;
-        watches.heard.iter().for_each(|heard| heard.pause());
+        watches.pending.iter().for_each(|pending| pending.pause());
     }
 
     /// Something has become of a key.
     pub(super) fn change(&self, key: Key<'_>) {
         let mut shared = None;
-        for heard in self.lock().heard.iter().filter(|heard| heard.covers(key)) {
-            heard.change(shared.get_or_insert_with(|| key.as_str().into()));
+        for pending in self.lock().pending.iter().filter(|pending| pending.covers(key)) {
+            pending.change(shared.get_or_insert_with(|| key.as_str().into()));
         }
     }
 
     /// Ends all watches on the path.
     pub(super) fn fail(&self, error: &Error) {
-        self.lock().heard.drain(..).for_each(|heard| heard.fail(error.clone()));
+        self.lock().pending.drain(..).for_each(|pending| pending.fail(error.clone()));
     }
 
     /// There are no watches on the path any more.

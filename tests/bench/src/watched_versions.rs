@@ -11,9 +11,9 @@ use crate::measure::Failure;
 
 /// The newest version of each key that a watch has told of; the same for both sides.
 #[derive(Default)]
-pub(crate) struct Told(Mutex<HashMap<String, watch::Sender<u64>>>);
+pub(crate) struct WatchedVersions(Mutex<HashMap<String, watch::Sender<u64>>>);
 
-impl Told {
+impl WatchedVersions {
     fn of(&self, key: &str) -> watch::Sender<u64> {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match told.get(key) {

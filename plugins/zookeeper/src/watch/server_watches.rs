@@ -17,13 +17,13 @@ use crate::session::Link;
 /// before the server has answered what was asked after the removal: then it has told all that it had to tell of that
 /// watch.
 #[derive(Default)]
-pub(super) struct Gate {
+pub(super) struct ServerWatches {
     order: RwLock<()>,
     /// The clients are not held: a removal that is broken off must not keep a session alive.
     leaving: Mutex<Vec<(Weak<Link>, PersistentWatcher)>>,
 }
 
-impl Gate {
+impl ServerWatches {
     /// Has the server tell the client what happens at a path and below it.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What a watch has heard and not looked at yet.
+//! The changes that a watch was told of and has not read yet.
 
 use std::{
     collections::BTreeSet,
@@ -15,11 +15,11 @@ use crate::session::Link;
 const MOST: usize = 100_000;
 
 /// What one watch is told by the server, each key once, however late the watch looks at it.
-pub(super) struct Heard {
+pub(super) struct PendingChanges {
     key: String,
     scope: Scope,
     state: Mutex<State>,
-    news: Notify,
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -33,16 +33,16 @@ struct State {
 }
 
 /// What is to be read, by that client.
-pub(super) enum News {
+pub(super) enum Changed {
     /// All that the watch covers.
-    All(Arc<Link>),
+    Everything(Arc<Link>),
     /// Some keys, which were put or deleted.
-    Some(Arc<Link>, BTreeSet<Arc<str>>),
+    Keys(Arc<Link>, BTreeSet<Arc<str>>),
 }
 
-impl Heard {
+impl PendingChanges {
     pub(super) fn new(key: Key<'_>, scope: Scope) -> Self {
-        Heard { key: key.as_str().to_owned(), scope, state: Mutex::default(), news: Notify::new() }
+        PendingChanges { key: key.as_str().to_owned(), scope, state: Mutex::default(), changed: Notify::new() }
     }
 
     /// From now on the server tells that client what changes.
@@ -95,18 +95,18 @@ impl Heard {
     /// # Errors
     ///
     /// What [`fail`](Self::fail) was told.
-    pub(super) async fn news(&self) -> Result<News> {
+    pub(super) async fn next(&self) -> Result<Changed> {
         loop {
-            if let Some(news) = self.lock().take() {
-                return news;
+            if let Some(changed) = self.lock().take() {
+                return changed;
             }
-            self.news.notified().await;
+            self.changed.notified().await;
         }
     }
 
     fn tell(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -120,17 +120,17 @@ impl State {
         self.changed.clear();
     }
 
-    fn take(&mut self) -> Option<Result<News>> {
+    fn take(&mut self) -> Option<Result<Changed>> {
         if let Some(error) = self.error.take() {
             return Some(Err(error));
         }
         // Over one that was retired nothing is read: another is about to take its place.
         let client = self.client.clone().filter(|client| !client.is_retired())?;
         if mem::take(&mut self.missed) {
-            return Some(Ok(News::All(client)));
+            return Some(Ok(Changed::Everything(client)));
         }
         let changed = mem::take(&mut self.changed);
-        (!changed.is_empty()).then_some(Ok(News::Some(client, changed)))
+        (!changed.is_empty()).then_some(Ok(Changed::Keys(client, changed)))
     }
 }
 
@@ -138,48 +138,48 @@ impl State {
 mod tests {
     use super::*;
 
-    fn state(heard: &Heard) -> (bool, Vec<String>) {
-        let state = heard.lock();
+    fn state(pending: &PendingChanges) -> (bool, Vec<String>) {
+        let state = pending.lock();
         (state.missed, state.changed.iter().map(|key| key.as_ref().to_owned()).collect())
     }
 
-    fn following() -> Heard {
-        let heard = Heard::new(Key::from_checked("/a"), Scope::Subtree);
-        heard.lock().missed = false;
-        heard
+    fn following() -> PendingChanges {
+        let pending = PendingChanges::new(Key::from_checked("/a"), Scope::Subtree);
+        pending.lock().missed = false;
+        pending
     }
 
     #[test]
     fn each_changed_key_is_remembered_once() {
-        let heard = following();
+        let pending = following();
         for key in ["/a/b", "/a", "/a/b"] {
-            heard.change(&key.into());
+            pending.change(&key.into());
         }
-        assert_eq!(state(&heard), (false, vec!["/a".to_owned(), "/a/b".to_owned()]));
+        assert_eq!(state(&pending), (false, vec!["/a".to_owned(), "/a/b".to_owned()]));
     }
 
     #[test]
     fn what_all_is_read_for_is_not_remembered() {
-        for lose in [Heard::miss, Heard::pause] {
-            let heard = following();
-            heard.change(&"/a/b".into());
-            lose(&heard);
-            heard.change(&"/a/c".into());
-            assert_eq!(state(&heard), (true, Vec::new()));
+        for lose in [PendingChanges::miss, PendingChanges::pause] {
+            let pending = following();
+            pending.change(&"/a/b".into());
+            lose(&pending);
+            pending.change(&"/a/c".into());
+            assert_eq!(state(&pending), (true, Vec::new()));
         }
     }
 
     #[test]
     fn more_than_can_be_remembered_is_read_whole() {
-        let heard = following();
-        (0..=MOST).for_each(|n| heard.change(&format!("/a/{n}").into()));
-        assert_eq!(state(&heard), (true, Vec::new()));
+        let pending = following();
+        (0..=MOST).for_each(|n| pending.change(&format!("/a/{n}").into()));
+        assert_eq!(state(&pending), (true, Vec::new()));
     }
 
     #[test]
     fn the_root_is_no_entry() {
-        let heard = Heard::new(Key::ROOT, Scope::Subtree);
-        assert!(!heard.covers(Key::ROOT));
-        assert!(heard.covers(Key::from_checked("/a")));
+        let pending = PendingChanges::new(Key::ROOT, Scope::Subtree);
+        assert!(!pending.covers(Key::ROOT));
+        assert!(pending.covers(Key::from_checked("/a")));
     }
 }

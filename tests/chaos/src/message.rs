@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A line from a client, in JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Told {
+pub(crate) enum Message {
     /// A line of the history.
     Record(Record),
     /// How far it has come.

@@ -8,12 +8,12 @@ use std::{
 };
 
 use registry_cluster::Role;
-use registry_hosts::{End, Event, Nanos, Place, Told, now};
+use registry_hosts::{End, Event, Nanos, ServerId, TimedEvent, now};
 use registry_suite::{SOON, eventually, wait_until};
 
 /// Lines of all hosts, in the order in which they were read.
 #[derive(Clone)]
-pub(crate) struct Book(Arc<Inner>);
+pub(crate) struct EventLog(Arc<Inner>);
 
 struct Inner {
     title: &'static str,
@@ -33,19 +33,19 @@ pub(crate) struct Line {
 #[derive(Clone, Debug)]
 pub(crate) struct Begun {
     /// The master.
-    pub(crate) by: Place,
+    pub(crate) by: ServerId,
     pub(crate) at: Nanos,
-    pub(crate) departed: Place,
+    pub(crate) departed: ServerId,
     pub(crate) restarted: bool,
     pub(crate) token: u64,
 }
 
-impl Book {
+impl EventLog {
     pub(crate) fn new(title: &'static str) -> Self {
-        Book(Arc::new(Inner { title, opened: now(), lines: Mutex::default() }))
+        EventLog(Arc::new(Inner { title, opened: now(), lines: Mutex::default() }))
     }
 
-    pub(crate) fn add(&self, host: &str, told: Told) {
+    pub(crate) fn add(&self, host: &str, told: TimedEvent) {
         let line = Line { host: host.to_owned(), at: told.at, event: told.event };
         self.lock().push(line);
     }
@@ -90,13 +90,13 @@ impl Book {
     }
 
     /// Waits until a life was taken over for.
-    pub(crate) async fn taken_over(&self, departed: &Place) {
+    pub(crate) async fn taken_over(&self, departed: &ServerId) {
         let what = format!("{departed:?} is taken over for, on {}", self.0.title);
         wait_until(what, SOON * 4, || self.done(departed) > 0).await;
     }
 
     /// Waits until somebody begins to take over for a life.
-    pub(crate) async fn begins(&self, departed: &Place) -> Begun {
+    pub(crate) async fn begins(&self, departed: &ServerId) -> Begun {
         let find = || self.begun().into_iter().find(|begun| begun.departed == *departed);
         wait_until(format!("somebody takes over for {departed:?}, on {}", self.0.title), SOON * 4, || find().is_some())
             .await;
@@ -104,7 +104,7 @@ impl Book {
     }
 
     /// How often a life was taken over for.
-    pub(crate) fn done(&self, incarnation: &Place) -> usize {
+    pub(crate) fn done(&self, incarnation: &ServerId) -> usize {
         let is_done =
             |event: &Event| matches!(event, Event::Ends { departed, end: End::Done, .. } if departed == incarnation);
         self.lock().iter().filter(|line| is_done(&line.event)).count()
@@ -118,7 +118,7 @@ impl Book {
     }
 
     /// As [`judge`](Self::judge), and that these lives and no others were taken over for, each once.
-    pub(crate) fn judge_with_once_each(&self, lives: &[&Place]) {
+    pub(crate) fn judge_with_once_each(&self, lives: &[&ServerId]) {
         self.judge();
         for incarnation in lives {
             assert_eq!(self.done(incarnation), 1, "{incarnation:?} is taken over for once");
