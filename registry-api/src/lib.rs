@@ -24,7 +24,7 @@ pub use entry::Entry;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use key::{InvalidKey, Key, MAX_KEY_BYTES, MAX_SEGMENTS};
 pub use listing::{Cursor, Listing, Page};
-pub use lock::{Held, is_queue_entry, queue_entry};
+pub use lock::Held;
 pub use number::{FencingToken, Revision, Version};
 pub use session::{SessionId, SessionState};
 pub use txn::{Applied, Check, Committed, Mode, Operation, Txn, limits};

@@ -172,12 +172,10 @@ async fn at(instant: Option<Instant>) {
 }
 
 /// What a plugin calls the list of its servers.
-fn servers_key(settings: &Settings) -> Result<&'static str, Failure> {
-    const NAMES: [&str; 3] = ["endpoints", "connect-string", "servers"];
+fn servers_key(settings: &Settings) -> Result<String, Failure> {
     let registry_type = settings.registry_type();
     let plugin = Plugin::named(registry_type, settings.plugin_dirs(), settings.plugin_sha256(registry_type))?;
-    let keys = &plugin.metadata().keys;
-    NAMES.into_iter().find(|name| keys.iter().any(|key| key.name == *name)).ok_or_else(|| {
+    plugin.metadata().servers_key.clone().ok_or_else(|| {
         Failure::Usage(format!(
             "--endpoints says nothing to the backend {registry_type}, which has no key for servers; \
              registry plugins show {registry_type} names its keys"

@@ -52,6 +52,8 @@ impl Backend for Etcd {
     const NAME: &'static str = "etcd";
     /// DolphinScheduler's name for it, beside its other keys for etcd.
     const SESSION_TIMEOUT: Option<&'static str> = Some("ttl");
+
+    const SERVERS: Option<&'static str> = Some("endpoints");
     type Config = Config;
 
     async fn connect(config: Config, context: Context) -> Result<Self> {

@@ -14,7 +14,7 @@ use crate::{
     error::of_read,
     four_letter_word,
     freshness::Freshness,
-    lock::{Numbered, release},
+    lock::{Numbered, QUEUE_ENTRIES, release},
     opening,
     paths::Paths,
     read::{self, Reader, Warned},
@@ -54,6 +54,10 @@ impl Backend for Zookeeper {
     const MARGIN: u32 = 4;
     /// It warns of each attempt to connect that fails, of which there are many until a server is back.
     const QUIETED: &'static [&'static str] = &["zookeeper_client"];
+    const SERVERS: Option<&'static str> = Some("connect-string");
+
+    const QUEUE_ENTRIES: &'static [&'static str] = QUEUE_ENTRIES;
+
     type Config = Config;
 
     fn claims() -> Capabilities {

@@ -36,7 +36,9 @@ pub use crate::entry::RawEntry;
 pub use crate::error::{RawError, RawErrorKind, RawOutcome};
 pub use crate::guard::{Guard, RawGuard, RawGuard_TO};
 pub use crate::host::{DEPENDENCY_FIELD, Host, RawHost, RawHost_TO, RawLevel, RawLog};
-pub use crate::root::{ALIAS, OPENING_TIMEOUT, RawAbout, RawConfigKey, RawOptions, Root, RootRef, construct, header};
+pub use crate::root::{
+    ALIAS, OPENING_TIMEOUT, QUEUE_ENTRY, RawAbout, RawConfigKey, RawOptions, Root, RootRef, SERVERS, construct, header,
+};
 pub use crate::session::{RawSession, RawSessionState};
 pub use crate::txn::{RawApplied, RawCheck, RawCheckKind, RawMode, RawOperation, RawOperationKind, RawTxn};
 pub use crate::watch::{RawEvent, RawEventKind, RawScope, RawWatch, RawWatch_TO, Watch};

@@ -58,6 +58,18 @@ pub struct RawAbout {
 /// as any other, but knows etcd's `ttl`; of an older plugin, a host takes no key for the session timeout but its own.
 pub const ALIAS: &str = "alias";
 
+/// What [`RawAbout::more`] has the name of the key under that lists the servers, such as `endpoints`; since 1.4.
+///
+/// An older host looks for names that it knows. Of an older plugin a newer one doesn't know the key.
+pub const SERVERS: &str = "servers";
+
+/// What [`RawAbout::more`] has once for each form of the names of a lock's queue entries; since 1.4.
+///
+/// In a form, `<session>` is the id of the owner's session in hexadecimal, `<hex>` are lower-case hexadecimal digits,
+/// `<number>` are decimal digits, after a minus or not, and `*` is any text. The rest is itself: `*-lock-<number>`.
+/// An older host goes by forms that it knows. Of an older plugin a newer host knows the entries by their values alone.
+pub const QUEUE_ENTRY: &str = "queue-entry";
+
 /// What a host asks of a connection.
 #[repr(C)]
 #[derive(StableAbi, Clone)]

@@ -17,7 +17,7 @@ const FILE: &str = "tests/layout.txt";
 
 const BUMP: &str = "the layout of the ABI has changed, and its version has not. Plugins that were built with that version \
                     would be refused, or misread. Set another version in registry-api/abi/Cargo.toml: the next minor \
-                    (1.3 -> 1.4) if methods were appended to a trait with a default body, or optional fields to Root; \
+                    (1.4 -> 1.5) if methods were appended to a trait with a default body, or optional fields to Root; \
                     the next major otherwise. Then write the layout down: UPDATE_ABI=1 cargo test --locked --workspace \
                     --test layout";
 

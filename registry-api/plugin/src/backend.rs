@@ -5,7 +5,10 @@ use std::sync::Arc;
 use registry_api::{Capabilities, Committed, Entry, Held, Key, Listing, Page, Result, Scope, Txn};
 use registry_config::Section;
 
-use crate::{Context, LockRequest, WatchSink, lock::recipe};
+use crate::{
+    Context, LockRequest, WatchSink,
+    lock::{FORMS, recipe},
+};
 
 /// A connection to a coordination registry.
 ///
@@ -30,6 +33,14 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// What the session timeout is called in the backend's section, beside `session-timeout`; the host reads both, and
     /// what comes of it is [`Context::session_timeout`].
     const SESSION_TIMEOUT: Option<&'static str> = None;
+
+    /// What the list of servers is called in the backend's section: there a command line writes the servers that it is
+    /// given. `None` if the backend has no servers.
+    const SERVERS: Option<&'static str> = None;
+
+    /// The forms that the names of a lock's queue entries have, for whoever shows locks. The parts of a form are
+    /// explained at [`registry_abi::QUEUE_ENTRY`]. The default is that of [the default queue](Backend::lock).
+    const QUEUE_ENTRIES: &'static [&'static str] = FORMS;
 
     /// The backend's own configuration: what stands under `registry.<name>`, declared by
     /// [`config!`](macro@crate::config::config). Its keys are shown by `registry plugins show`, and which are secret.

@@ -30,7 +30,7 @@ const EXIT_POLL: Duration = Duration::from_millis(2);
 
 #[derive(Serialize, Deserialize)]
 enum Answer {
-    Loaded(Metadata),
+    Loaded(Box<Metadata>),
     Refused(String),
 }
 
@@ -89,7 +89,7 @@ pub fn verify_in_child(
     let answer = output.lines().rev().find_map(|line| serde_json::from_str(line.strip_prefix(MARK)?).ok());
     match answer {
         Some(Answer::Refused(reason)) => Err(rejected(file, reason)),
-        Some(Answer::Loaded(metadata)) if status.success() => Ok(metadata),
+        Some(Answer::Loaded(metadata)) if status.success() => Ok(*metadata),
         Some(Answer::Loaded(_)) => Err(rejected(
             file,
             format_args!("it loads, but {} when its process ends: copy or build it again", how(status)),
@@ -148,7 +148,7 @@ pub fn verify_child_main(file: impl AsRef<Path>) -> ExitCode {
     let file = file.as_ref();
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let answer = match Plugin::load(file, None) {
-        Ok(plugin) => Answer::Loaded(plugin.metadata().clone()),
+        Ok(plugin) => Answer::Loaded(Box::new(plugin.metadata().clone())),
         Err(error) => {
             let named = format!("{}: ", file.display());
             let text = error.to_string();

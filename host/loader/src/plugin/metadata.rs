@@ -1,10 +1,11 @@
 //! What a plugin says of itself.
 
-use registry_abi::{ALIAS, RawAbout};
+use registry_abi::{ALIAS, QUEUE_ENTRY, RawAbout, SERVERS};
+use registry_api::Entry;
 use registry_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 
-use super::{reject::one_line, search::is_name};
+use super::{queue_entry::has_form, reject::one_line, search::is_name};
 
 /// What a plugin says of itself before it is connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,10 @@ pub struct Metadata {
     pub lacking: Vec<(String, String)>,
     /// Its configuration keys.
     pub keys: Vec<ConfigKey>,
+    /// Which of its keys lists the servers; none if it has none, or was built before plugins told it.
+    pub servers_key: Option<String>,
+    /// The forms that the names of a lock's queue entries have.
+    pub queue_entries: Vec<String>,
 }
 
 impl Metadata {
@@ -33,11 +38,13 @@ impl Metadata {
     ///
     /// What is wrong and what to do.
     pub(crate) fn new(about: RawAbout, api_version: String) -> Result<Self, String> {
-        let aliases: Vec<(&str, &str)> =
-            about.more.iter().filter(|more| more.0 == ALIAS).filter_map(|more| more.1.split_once('=')).collect();
+        let more = |name| about.more.iter().filter(move |more| more.0 == name).map(|more| more.1.as_str());
+        let aliases: Vec<(&str, &str)> = more(ALIAS).filter_map(|alias| alias.split_once('=')).collect();
         let alias_of =
             |name: &str| aliases.iter().find(|(alias, _)| *alias == name).map(|(_, of)| (*of).to_owned().into());
         let metadata = Metadata {
+            servers_key: more(SERVERS).next().map(str::to_owned),
+            queue_entries: more(QUEUE_ENTRY).map(str::to_owned).collect(),
             name: about.name.into(),
             version: about.version.into(),
             api_version,
@@ -65,5 +72,11 @@ impl Metadata {
             ));
         }
         Ok(metadata)
+    }
+
+    /// Whether an entry stands in a lock's queue, as far as its owner and its name tell.
+    pub fn is_queue_entry(&self, entry: &Entry) -> bool {
+        let Some(session) = entry.ephemeral.map(|session| session.to_string()) else { return false };
+        self.queue_entries.iter().any(|form| has_form(entry.key().name(), form, &session))
     }
 }

@@ -17,6 +17,7 @@ mod elf;
 #[allow(unsafe_code, reason = "a library can't be loaded otherwise")]
 mod library;
 mod metadata;
+mod queue_entry;
 mod reject;
 mod search;
 mod trust;

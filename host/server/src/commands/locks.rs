@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use registry_api::is_queue_entry;
-use registry_host::Entry;
+use registry_host::{Entry, plugin::Metadata};
 use serde_json::json;
 
 use super::below;
@@ -36,7 +35,8 @@ impl Locks {
         check_key("locks", &self.key)?;
         let work = context.session(async |registry, output| {
             let mut rows = Vec::new();
-            for (lock, queue) in queues(below(registry, &self.key).await?) {
+            let entries = below(registry, &self.key).await?;
+            for (lock, queue) in queues(entries, registry.plugin().metadata()) {
                 for (place, entry) in queue.iter().enumerate() {
                     let state = if place == 0 { "held" } else { "waiting" };
                     let session = entry.ephemeral.map(|session| session.to_string());
@@ -74,9 +74,9 @@ impl Locks {
 }
 
 /// The queues of all locks, each in its order.
-fn queues(entries: Vec<Entry>) -> BTreeMap<String, Vec<Entry>> {
+fn queues(entries: Vec<Entry>, plugin: &Metadata) -> BTreeMap<String, Vec<Entry>> {
     let mut queues: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for entry in entries.into_iter().filter(is_queued) {
+    for entry in entries.into_iter().filter(|entry| is_queued(entry, plugin)) {
         let lock = entry.key().parent().map(|lock| lock.as_str().to_owned());
         if let Some(lock) = lock.filter(|lock| lock != "/") {
             queues.entry(lock).or_default().push(entry);
@@ -86,34 +86,7 @@ fn queues(entries: Vec<Entry>) -> BTreeMap<String, Vec<Entry>> {
     queues
 }
 
-/// Whether an entry stands in a lock's queue, as far as its name tells, or its value if this program has put it.
-fn is_queued(entry: &Entry) -> bool {
-    let Some(session) = entry.ephemeral.map(|session| session.to_string()) else { return false };
-    let name = entry.key.rsplit('/').next().unwrap_or_default();
-    // A name of a session's digits alone must be its owner's: other names may be made of such letters as well.
-    let own = is_queue_entry(name) && (name.contains('-') || name == session);
-    // Curator's, and kazoo's in its form.
-    let numbered = name
-        .rsplit_once("-lock-")
-        .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()));
-    own || numbered || said_since(&entry.value).is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use registry_host::SessionId;
-
-    use super::*;
-
-    #[test]
-    fn queue_entries_are_told_from_other_ephemerals() {
-        let of = |key: &str, session: Option<u64>| Entry::new(key, "", 1.into(), 1.into(), session.map(SessionId));
-        for queued in ["/l/ab-1", "/l/ab", "/l/_c_0b8f-lock-0000000001", "/l/u-lock-1"] {
-            assert!(is_queued(&of(queued, Some(0xab))), "{queued}");
-            assert!(!is_queued(&of(queued, None)), "{queued}");
-        }
-        for other in ["/nodes/10.0.0.7:1234", "/nodes/cafe", "/nodes/wed-lock-", "/nodes/a-lock-b"] {
-            assert!(!is_queued(&of(other, Some(0xab))), "{other}");
-        }
-    }
+/// Whether an entry stands in a lock's queue: its name tells, or its value if this program has put it.
+fn is_queued(entry: &Entry, plugin: &Metadata) -> bool {
+    plugin.is_queue_entry(entry) || (entry.is_ephemeral() && said_since(&entry.value).is_some())
 }

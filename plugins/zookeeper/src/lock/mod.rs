@@ -10,5 +10,6 @@ mod place;
 mod queue;
 mod release;
 
+pub(crate) use name::QUEUE_ENTRIES;
 pub(crate) use place::Numbered;
 pub(crate) use release::release;

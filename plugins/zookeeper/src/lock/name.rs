@@ -6,6 +6,9 @@ use uuid::Uuid;
 /// kazoo's locks whose `_NODE_NAME` is `-lock-`.
 const LOCK: &str = "-lock-";
 
+/// The form of the names of queue entries, for whoever shows locks.
+pub(crate) const QUEUE_ENTRIES: &[&str] = &["*-lock-<number>"];
+
 /// The beginning of an entry's name that is one request's alone.
 ///
 /// # Behavior

@@ -1,8 +1,8 @@
 //! What [`export_plugin!`](crate::export_plugin) expands to.
 
 use registry_abi::{
-    ALIAS, Connection, FfiFuture, Host, RResult, RSlice, RString, RawCheckKind, RawConfigKey, RawError,
-    RawOperationKind, RawOptions, Root, Tuple2,
+    ALIAS, Connection, FfiFuture, Host, QUEUE_ENTRY, RResult, RSlice, RString, RawCheckKind, RawConfigKey, RawError,
+    RawOperationKind, RawOptions, Root, SERVERS, Tuple2,
 };
 pub use registry_abi::{LibHeader, RawAbout, RootModuleResult, RootRef, construct, header};
 
@@ -43,6 +43,9 @@ pub fn about<B: Backend>(package: Package) -> RawAbout {
     let mut keys = B::Config::keys();
     keys.push(WORKER_THREADS);
     keys.extend(B::SESSION_TIMEOUT.map(session_timeout));
+    let aliases = keys.iter().filter_map(alias);
+    let servers = B::SERVERS.map(|key| Tuple2(SERVERS.into(), key.into()));
+    let queue_entries = B::QUEUE_ENTRIES.iter().map(|form| Tuple2(QUEUE_ENTRY.into(), (*form).into()));
     RawAbout {
         name: B::NAME.into(),
         version: package.version.into(),
@@ -50,7 +53,7 @@ pub fn about<B: Backend>(package: Package) -> RawAbout {
         homepage: package.homepage.into(),
         rustc: env!("REGISTRY_RUSTC").into(),
         lacking: lacking(&claimed(B::claims)),
-        more: keys.iter().filter_map(alias).collect(),
+        more: aliases.chain(servers).chain(queue_entries).collect(),
         keys: keys.iter().map(raw).collect(),
     }
 }

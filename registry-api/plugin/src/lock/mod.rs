@@ -2,6 +2,7 @@
 
 mod guard;
 mod leave;
+mod name;
 mod named;
 mod place;
 mod queue;
@@ -22,6 +23,7 @@ use crate::{
 pub(crate) use guard::LockGuard;
 pub use leave::Leaving;
 pub(crate) use leave::pauses;
+pub(crate) use name::FORMS;
 pub use place::{QueuePlace, Turn};
 pub use request::LockRequest;
 

@@ -5,14 +5,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use registry_api::{
-    Check, Error, ErrorKind, FencingToken, Held, Key, Mode, Operation, Outcome, Result, Txn, queue_entry,
-};
+use registry_api::{Check, Error, ErrorKind, FencingToken, Held, Key, Mode, Operation, Outcome, Result, Txn};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
     LockRequest,
     leave::{Leaving, insist},
+    name::queue_entry,
     place::{QueuePlace, Turn},
     queue::{Queue, QueuedRequest},
 };

@@ -1,7 +1,8 @@
 //! A lock's queue as it was at one look.
 
-use registry_api::{Entry, Error, ErrorKind, Key, Listing, Page, Result, Revision, SessionId, is_queue_entry};
+use registry_api::{Entry, Error, ErrorKind, Key, Listing, Page, Result, Revision, SessionId};
 
+use super::name::is_queue_entry;
 use crate::{
     Backend, Context,
     call::{Effect, call},

@@ -89,7 +89,7 @@ fn a_plugin_of_the_configured_digest_is_loaded() {
 #[tokio::test]
 async fn a_plugin_of_a_newer_minor_is_loaded_and_called() {
     let plugin = Plugin::load(fixture("newer_minor"), None).unwrap();
-    assert_eq!((plugin.name(), plugin.api_version()), ("newer-minor", "1.4.0"));
+    assert_eq!((plugin.name(), plugin.api_version()), ("newer-minor", "1.5.0"));
     let settings = Settings::builder().set("registry.type=newer-minor").build().unwrap();
     let error = Registry::connect(plugin, settings).await.unwrap_err();
     assert!(error.to_string().contains("there is nothing to connect to"), "{error}");

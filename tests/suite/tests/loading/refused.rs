@@ -87,14 +87,14 @@ fn a_plugin_of_another_major_is_refused() {
     let text = refusal(&fixture("other_major"));
     assert_eq!(
         text,
-        "it speaks version 2.0.0 of the plugin interface, this host 1.3.0: take a build of it for version 1"
+        "it speaks version 2.0.0 of the plugin interface, this host 1.4.0: take a build of it for version 1"
     );
 }
 
 #[test]
 fn a_changed_layout_is_refused_with_its_first_difference() {
     let text = refusal(&fixture("changed_layout"));
-    assert!(text.starts_with("its types (1.3.0) differ from this host's (1.3.0): Root."), "{text}");
+    assert!(text.starts_with("its types (1.4.0) differ from this host's (1.4.0): Root."), "{text}");
     assert!(text.ends_with(".version is u64 there, RString here: build it again"), "{text}");
     assert!(text.chars().count() <= 300, "{text}");
 }

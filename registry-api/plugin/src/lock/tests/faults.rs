@@ -1,6 +1,6 @@
 use registry_api::SessionId;
 
-use super::*;
+use super::{super::name::queue_entry, *};
 use crate::Contact;
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use registry_api::{Error, ErrorKind, Result, queue_entry};
+use registry_api::{Error, ErrorKind, Result};
 use tokio::{
     runtime::Handle,
     task::yield_now,
