@@ -13,6 +13,7 @@ use crate::{
     keys::{DEAD_SERVERS, NODES, group_name, mark_key, mark_name, marked},
     membership::Membership,
     pulse::Pulse,
+    record::Record,
     task::Task,
     view::{self, Board},
 };
@@ -180,6 +181,18 @@ impl Cluster {
         let (role, address) = (server.role(), server.address());
         let marked = self.0.registry.put(&mark_key(role, address), mark_name(role, address)).await;
         marked.map(drop)
+    }
+
+    /// Whether an incarnation is over for good: it has left in order, or somebody has taken over for it.
+    ///
+    /// Only of those that keep records, as the servers of this crate do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::get`].
+    pub async fn is_over(&self, server: &Server, incarnation: Incarnation) -> Result<bool> {
+        let record = Record::new(server.role(), server.address(), Vec::new(), incarnation);
+        Ok(self.0.registry.get(&record.key()).await?.is_none())
     }
 
     /// The servers that are marked as dead: role and address, sorted.

@@ -140,7 +140,13 @@ pub(crate) fn definition() -> clap::Command {
 
 // Clap's own `global` would let a `--set` after the command's name silently replace those before it.
 fn with_options(command: clap::Command) -> clap::Command {
-    Options::augment_args(command).mut_subcommands(with_options)
+    // After 'submit' --timeout is the task's.
+    let is_taken = command.get_arguments().any(|argument| argument.get_long() == Some("timeout"));
+    let command = Options::augment_args(command).mut_subcommands(with_options);
+    match is_taken {
+        true => command.mut_arg("timeout", |argument| argument.long("give-up-after")),
+        false => command,
+    }
 }
 
 /// A command line that has been read.

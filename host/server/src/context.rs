@@ -34,7 +34,7 @@ impl Context {
     /// As [`settings`](Context::settings), and `PluginRejected`: the servers' key is the plugin's own.
     pub(crate) fn layers(&self) -> Result<SettingsBuilder, Failure> {
         let options = &self.options;
-        let layers = Settings::builder().section(SECTION).process_environment();
+        let layers = registry_tasks::settings::register(Settings::builder().section(SECTION)).process_environment();
         let layers = options.config.iter().fold(layers, |layers, file| layers.file(file));
         let layers = options.target.iter().fold(layers, |layers, target| layers.target(target));
         let layers = options.plugin_dir.iter().fold(layers, |layers, folder| layers.plugin_dir(folder));

@@ -143,7 +143,7 @@ impl Store {
         Ok(committed.map(|committed| Stored { record, version: put_at(&committed) }))
     }
 
-    /// Changes a record, again if others are faster.
+    /// Changes a record, again if others are faster; what is known of it already need not be read.
     ///
     /// # Errors
     ///
@@ -152,13 +152,22 @@ impl Store {
     pub async fn change(
         &self,
         id: &TaskId,
+        mut known: Option<Stored>,
         mut change: impl FnMut(&Record) -> std::result::Result<Option<Record>, Refused>,
     ) -> Result<Changed> {
         for _ in 0..TRIES {
-            let Some(stored) = self.get(id).await? else { return Err(no_such_task(id)) };
-            let changed = change(&stored.record)
-                .map_err(|Refused(why)| Error::new(ErrorKind::ConditionFailed, why).with_key(id.key()))?;
-            let Some(record) = changed else { return Ok(Changed::AsItWas(stored)) };
+            let is_fresh = known.is_none();
+            let stored = match known.take() {
+                Some(stored) => stored,
+                None => self.get(id).await?.ok_or_else(|| no_such_task(id))?,
+            };
+            let record = match change(&stored.record) {
+                Ok(Some(record)) => record,
+                // What is known may be old.
+                _ if !is_fresh => continue,
+                Ok(None) => return Ok(Changed::AsItWas(stored)),
+                Err(Refused(why)) => return Err(Error::new(ErrorKind::ConditionFailed, why).with_key(id.key())),
+            };
             if let Some(stored) = self.replace(record, stored.version).await? {
                 return Ok(Changed::Written(stored));
             }

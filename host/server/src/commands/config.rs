@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use futures_util::FutureExt as _;
 use registry_host::{ErrorKind, Plugin, Registry, Settings, Source};
+use registry_tasks::settings::{SECTIONS, unknown};
 use serde_json::json;
 
 use crate::context::Context;
@@ -46,6 +47,13 @@ async fn check(context: &mut Context) -> Done {
     for section in settings.host_sections() {
         merged.extend((section.check)(&settings)?);
     }
+    for setting in registry_tasks::settings::written(&settings)? {
+        // What a server's part in its cluster is made of is among them already.
+        if !merged.iter().any(|other| other.key == setting.key) {
+            merged.push(setting);
+        }
+    }
+    unknown(&settings, &SECTIONS)?.iter().for_each(|unknown| tracing::warn!("{unknown}"));
     let widest = merged.iter().map(|setting| setting.key.chars().count() + setting.value.chars().count()).max();
     let widest = widest.unwrap_or_default().min(WIDEST);
     for setting in &merged {

@@ -14,12 +14,14 @@ mod list;
 pub(crate) mod lock;
 mod locks;
 mod man;
+mod master;
 pub(crate) mod plugins;
 mod put;
 mod servers;
 mod sessions;
 mod stat;
 mod status;
+mod tasks;
 mod tree;
 mod txn;
 mod watch;
@@ -60,6 +62,13 @@ pub(crate) enum Command {
     Config(config::Config),
     Conformance(conformance::Conformance),
     Standalone(standalone::Standalone),
+    Master(master::Master),
+    Submit(tasks::Submit),
+    Tasks(tasks::Tasks),
+    Logs(tasks::Logs),
+    Cancel(tasks::Cancel),
+    Retry(tasks::Retry),
+    Drain(tasks::Drain),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -89,6 +98,13 @@ impl Command {
             Command::Config(config) => config.run(context).await,
             Command::Conformance(conformance) => conformance.run(context).await,
             Command::Standalone(standalone) => standalone.run(context).await,
+            Command::Master(master) => master.run(context).await,
+            Command::Submit(submit) => submit.run(context).await,
+            Command::Tasks(tasks) => tasks.run(context).await,
+            Command::Logs(logs) => logs.run(context).await,
+            Command::Cancel(cancel) => cancel.run(context).await,
+            Command::Retry(retry) => retry.run(context).await,
+            Command::Drain(drain) => drain.run(context).await,
             Command::Completions(completions) => completions.run(context).await,
             Command::Man(man) => man.run(context).await,
         }

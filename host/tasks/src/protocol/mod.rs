@@ -29,4 +29,4 @@ pub const VERSION: &str = "1.0";
 const VERSION_KEY: &str = "registry-tasks-version";
 
 /// How large a message may be: a record and something beside it.
-const LARGEST: usize = 2 * 1024 * 1024;
+pub(crate) const LARGEST: usize = 2 * 1024 * 1024;

@@ -1,0 +1,51 @@
+//! Taking over for workers that have gone.
+
+use std::error;
+
+use registry_cluster::{Departed, Role, TakeOver};
+use registry_host::{Error, ErrorKind, Guard};
+
+use crate::record::now;
+use crate::store::Store;
+
+/// How often the records are looked through, while they change.
+const TRIES: usize = 10;
+
+/// Queues again what a worker had, or says that it is not known how it ended.
+#[derive(Debug)]
+pub(super) struct Heir {
+    store: Store,
+}
+
+impl Heir {
+    pub(super) fn new(store: Store) -> Self {
+        Heir { store }
+    }
+}
+
+impl TakeOver for Heir {
+    async fn take_over(&self, departed: &Departed, guard: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+        if departed.role != Role::Worker {
+            // A master has nothing that its records don't say.
+            return Ok(());
+        }
+        for _ in 0..TRIES {
+            let mut has_all = true;
+            for stored in self.store.list().await?.into_iter().flatten() {
+                let bereft = stored.record.bereft(&departed.address, departed.incarnation, now());
+                let Ok(bereft) = bereft else { continue };
+                let (id, state) = (bereft.id.clone(), bereft.state);
+                match self.store.replace_under(bereft, stored.version, guard).await? {
+                    Some(_) => tracing::info!(task = %id, %state, worker = departed.address, "the worker is gone"),
+                    // Somebody was faster: a result, say. It is looked at again.
+                    None => has_all = false,
+                }
+            }
+            if has_all {
+                return Ok(());
+            }
+        }
+        let message = format!("the tasks of the worker {} are changed all the time", departed.address);
+        Err(Error::new(ErrorKind::ConditionFailed, message).with_retryable(true).into())
+    }
+}
