@@ -63,7 +63,7 @@ impl Client {
             let which = attempt.map_or("none was begun".to_owned(), |attempt| format!("there is no attempt {attempt}"));
             Error::new(ErrorKind::NotFound, format!("the task {id} has no output: {which}"))
         })?;
-        let failed = match self.from_worker(id, attempt, &worker, tail, follow).await {
+        let failed = match self.read_at(id, attempt, &worker, tail, follow).await {
             Ok(followed) => return Ok(Output::Worker(Box::new(followed))),
             Err(error) => error,
         };
@@ -79,7 +79,7 @@ impl Client {
         }
     }
 
-    async fn from_worker(
+    async fn read_at(
         &self,
         id: &TaskId,
         attempt: u32,
