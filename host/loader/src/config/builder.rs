@@ -1,12 +1,11 @@
 //! The layers, laid over each other.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use registry_config::{ConfigError, Source, kebab};
+use registry_config::{ConfigError, Source};
 
 use super::Result;
 use super::Settings;
@@ -16,6 +15,7 @@ use super::host_keys::{self, HostKeys};
 use super::host_section::HostSection;
 use super::keys;
 use super::placeholder::Placeholders;
+use super::set::{Layers, Set};
 use super::tree::{Map, Tree};
 use crate::compat::dolphinscheduler;
 
@@ -36,17 +36,11 @@ pub struct SettingsBuilder {
     profiles: Vec<String>,
     target: Option<String>,
     environment: Vec<(OsString, OsString)>,
-    set: Vec<Set>,
+    pub(super) set: Vec<Set>,
     plugin_dirs: Vec<PathBuf>,
     default_type: Option<String>,
     sections: Vec<HostSection>,
     beside: Vec<&'static str>,
-}
-
-#[derive(Clone)]
-enum Set {
-    Assignment(String),
-    Value(String, String),
 }
 
 impl SettingsBuilder {
@@ -145,14 +139,7 @@ impl SettingsBuilder {
             }
         };
         warnings.extend(Environment::strangers(&self.environment));
-        let (mut set, mut set_beside) = (Map::default(), BTreeMap::<String, Map>::new());
-        for assignment in &self.set {
-            let (section, layer) = assignment.layer(&self.beside)?;
-            match &*section {
-                keys::ROOT => set.overlay(layer),
-                _ => set_beside.entry(section).or_default().overlay(layer),
-            }
-        }
+        let set = Set::layers(&self.set, &self.beside, None)?.registry;
         let placeholders = Placeholders::new(&self.environment, documents);
         let environment = Environment::read(&self.environment)?;
         let from_environment = environment.registry_type();
@@ -178,6 +165,7 @@ impl SettingsBuilder {
                 }
             },
         };
+        let Layers { registry: set, beside: set_beside } = Set::layers(&self.set, &self.beside, Some(&registry_type))?;
         let (environment, variables) = environment.layer(&registry_type, &self.sections);
         let environment_dirs = environment.find("plugin-dirs").is_some();
         let default_dirs = registry.find("plugin-dirs").is_none() && set.find("plugin-dirs").is_none();
@@ -245,37 +233,6 @@ impl fmt::Debug for SettingsBuilder {
             .field("set", &self.set.iter().map(Set::key).collect::<Vec<_>>())
             .field("plugin_dirs", &self.plugin_dirs)
             .finish_non_exhaustive()
-    }
-}
-
-impl Set {
-    fn key(&self) -> &str {
-        match self {
-            Set::Value(key, _) => key,
-            Set::Assignment(assignment) => assignment.split_once('=').map_or("", |(key, _)| key),
-        }
-    }
-
-    /// The section that it sets a key of, and that key.
-    fn layer(&self, beside: &[&str]) -> Result<(String, Map)> {
-        let (key, value) = match self {
-            Set::Value(key, value) => (key.as_str(), value.as_str()),
-            // What has no `=` may still be a secret, so it is not repeated.
-            Set::Assignment(assignment) => assignment
-                .split_once('=')
-                .ok_or_else(|| ConfigError::new("--set takes KEY=VALUE, such as registry.type=etcd"))?,
-        };
-        let mut path: Vec<&str> = key.trim().split('.').collect();
-        let section = kebab(path.remove(0));
-        let is_known = section == keys::ROOT || beside.contains(&&*section);
-        if !is_known || path.is_empty() || path.iter().any(|name| name.is_empty()) {
-            let or = if beside.is_empty() { String::new() } else { format!(", or below {}", beside.join(", ")) };
-            let problem = format!("can't be set; accepted: keys below {}, such as registry.type=etcd{or}", keys::ROOT);
-            return Err(ConfigError::at(key, problem));
-        }
-        let source = Source::Set("--set");
-        keys::check_depth(1 + path.len(), &source)?;
-        Ok((section, keys::single(&path, Tree::scalar(source, value))))
     }
 }
 

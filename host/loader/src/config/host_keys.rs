@@ -14,12 +14,12 @@ use crate::compat::dolphinscheduler;
 pub(crate) const TYPE: &str = "type";
 pub(crate) const NAMESPACE: &str = "namespace";
 pub(crate) const SESSION_TIMEOUT: &str = "session-timeout";
-const DISCONNECT_STRATEGY: &str = "disconnect-strategy";
-const DISCONNECT_GRACE: &str = "disconnect-grace";
-const DISCONNECT_MAX_WAIT: &str = "disconnect-max-wait";
+pub(crate) const DISCONNECT_STRATEGY: &str = "disconnect-strategy";
+pub(crate) const DISCONNECT_GRACE: &str = "disconnect-grace";
+pub(crate) const DISCONNECT_MAX_WAIT: &str = "disconnect-max-wait";
 pub(crate) const PLUGIN_DIRS: &str = "plugin-dirs";
 const PLUGIN_SHA256: &str = "plugin-sha256";
-const OPERATION_TIMEOUT: &str = "operation-timeout";
+pub(crate) const OPERATION_TIMEOUT: &str = "operation-timeout";
 
 /// Every key directly below `registry` that is the host's own.
 pub(crate) const HOST_KEYS: [&str; 9] = [

@@ -25,6 +25,7 @@ mod profile;
 mod properties;
 mod section;
 mod service_link;
+mod set;
 mod target;
 #[cfg(test)]
 mod tests;

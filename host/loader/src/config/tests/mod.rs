@@ -14,6 +14,7 @@ mod placeholders;
 mod profiles;
 mod properties;
 mod section;
+mod set;
 mod targets;
 mod warnings;
 
