@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use registry_host::{Entry, ErrorKind, Registry, Result, TxnBuilder, Version};
+use registry_host::{Entry, ErrorKind, Registry, Result, Txn, Version};
 
 use crate::{Role, keys::mark_name, record::RECORDS};
 
@@ -53,10 +53,10 @@ impl Registered {
     }
 
     /// The Txn is refused if anybody has registered since.
-    pub(crate) fn check<'a>(&'a self, txn: TxnBuilder<'a>) -> TxnBuilder<'a> {
+    pub(crate) fn check(&self, txn: &mut Txn) {
         match &self.seen {
             Some((version, record)) => txn.check_version(&self.folder, *version).check_present(record),
             None => txn.check_absent(&self.folder),
-        }
+        };
     }
 }

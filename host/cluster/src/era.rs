@@ -24,10 +24,11 @@ impl Era {
         let mut tries = 0;
         loop {
             let there = registry.get(RECORDS).await?;
-            let txn = match &there {
+            let mut txn = registry.txn();
+            match &there {
                 Some(entry) if !entry.value.is_empty() => return Ok((Era(entry.value.to_vec()), entry.version)),
-                Some(entry) => registry.txn().check_version(RECORDS, entry.version),
-                None => registry.txn().check_absent(RECORDS),
+                Some(entry) => txn.check_version(RECORDS, entry.version),
+                None => txn.check_absent(RECORDS),
             };
             let era = format!("{}-{}", now(), std::process::id());
             match txn.put(RECORDS, &era).commit().await {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use registry_host::{Error, ErrorKind, Result, TxnBuilder};
+use registry_host::{Error, ErrorKind, Result};
 
 use crate::{
     Cluster, MemberFilter, Role,
@@ -70,12 +70,14 @@ impl Cluster {
         if marked.is_none() && records.is_empty() {
             return Ok(false);
         }
-        let mut txn: TxnBuilder<'_> = registered.check(registry.txn()).check_absent(&witness);
+        let mut txn = registry.txn();
+        registered.check(&mut txn);
+        txn.check_absent(&witness);
         for record in &records {
-            txn = txn.check_version(&record.key, record.version).delete(&record.key);
+            txn.check_version(&record.key, record.version).delete(&record.key);
         }
         if let Some(marked) = &marked {
-            txn = txn.check_version(&mark, marked.version).delete(&mark);
+            txn.check_version(&mark, marked.version).delete(&mark);
         }
         txn.commit().await?;
         forgotten.lives += records.len();

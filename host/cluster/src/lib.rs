@@ -1,11 +1,111 @@
 //! Registration, heartbeats, membership, balancing and failover for host servers.
 //!
-//! A [`Cluster`] is the servers that share a registry, seen through one watch. A server [registers](Cluster::register)
-//! and is a [`Membership`] from then on, which beats until it [leaves](Membership::leave) or is told to
-//! [stop](Membership::stopped). A master can take over for [those who have gone](Membership::fail_over). Keys and
-//! values are DolphinScheduler's, so that its servers and these see each other.
+//! A [`Cluster`] is the servers that share a registry, seen through one watch. Keys and values are DolphinScheduler's,
+//! so that its servers and these see each other.
 //!
-//! # A host server
+//! # Open a cluster
+//!
+//! ```no_run
+//! use registry_cluster::{Cluster, Options};
+//! use registry_host::Registry;
+//!
+//! # async fn example() -> registry_host::Result<()> {
+//! // As `Settings::load`, with the section `registry.cluster`.
+//! let settings = registry_cluster::load("registry.yaml")?;
+//! let options = Options::of(&settings)?;
+//! let cluster = Cluster::open(Registry::open(settings).await?, options).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Register a server
+//!
+//! From then on it is a member, and beats until it [leaves](Membership::leave) or is told to
+//! [stop](Membership::stopped): as its session is lost, another has taken its address, or somebody has declared it
+//! dead.
+//!
+//! ```no_run
+//! use registry_cluster::{Cluster, Server};
+//!
+//! # async fn example(cluster: Cluster) -> registry_host::Result<()> {
+//! let worker = cluster.register(Server::worker("10.0.0.7:1234", ["default", "gpu"])?).await?;
+//! let stop = worker.stopped().await;
+//! println!("stops: {stop}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # See the others
+//!
+//! ```no_run
+//! use registry_cluster::{Change, Cluster};
+//!
+//! # async fn example(cluster: Cluster) {
+//! for worker in cluster.workers("default").now() {
+//!     println!("{}: {:?}", worker.address, worker.status());
+//! }
+//! let mut changes = cluster.masters().changes();
+//! while let Some(change) = changes.next().await {
+//!     match change {
+//!         Change::Joined(master) => println!("{} joined", master.address),
+//!         Change::Left(master) => println!("{} left", master.address),
+//!         _ => {}
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # Divide the work
+//!
+//! [`choose`](Cluster::choose) picks a worker of a group by the configured balancing. A [slot](Membership::slot) says
+//! which share of all work is a master's own.
+//!
+//! ```no_run
+//! use registry_cluster::{Cluster, Membership};
+//!
+//! # async fn example(cluster: Cluster, master: Membership, task: u64) -> registry_host::Result<()> {
+//! if master.slot().is_ok_and(|slot| slot.covers(task)) {
+//!     println!("task {task} is for {}", cluster.choose("default")?.address);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Take over for those who have gone
+//!
+//! [`fail_over`](Membership::fail_over) has a master take over. One does so at a time, under a lock whose guard fences
+//! what it writes.
+//!
+//! ```no_run
+//! use std::error;
+//!
+//! use registry_cluster::{Departed, Membership, TakeOver};
+//! use registry_host::{Guard, Registry};
+//!
+//! struct Scheduler {
+//!     registry: Registry,
+//! }
+//!
+//! impl TakeOver for Scheduler {
+//!     async fn take_over(
+//!         &self,
+//!         departed: &Departed,
+//!         guard: &Guard,
+//!     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+//!         // Refused if another has the lock by now; writing it twice is the same as writing it once.
+//!         let key = format!("/tasks/of/{}", departed.address);
+//!         self.registry.txn().check_held(guard).put(&key, "to be done again").commit().await?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # async fn example(registry: Registry, master: Membership) -> registry_host::Result<()> {
+//! let failover = master.fail_over(Scheduler { registry }).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A whole host server
 //!
 //! ```no_run
 //! use std::error;
@@ -147,7 +247,6 @@ mod keys;
 mod member;
 mod membership;
 mod options;
-mod presence;
 mod pulse;
 mod record;
 mod roles;

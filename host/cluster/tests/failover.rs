@@ -443,8 +443,10 @@ async fn a_life_that_was_taken_over_for_and_shows_up_again_is_not_taken_over_for
         // As a session does that has followed a lost one, until its server knows better; beside it one that is looked
         // at, too.
         let other = registry_suite::open(settings.clone()).await.expect("a registry");
-        let again = other.txn().put_ephemeral("/nodes/worker/a/w:1", &value);
-        again.put_ephemeral("/nodes/worker/a/w:2", r#"{"startupTime":7,"processId":7}"#).commit().await.expect("a Txn");
+        let mut again = other.txn();
+        again.put("/nodes/worker/a/w:1", &value).ephemeral();
+        again.put("/nodes/worker/a/w:2", r#"{"startupTime":7,"processId":7}"#).ephemeral();
+        again.commit().await.expect("a Txn");
         let known = async || (keys_below(registry, "/cluster/lives").await.len() == 2).then_some(());
         eventually("the other is written down", SOON, known).await;
         other.close().await.expect("a close");

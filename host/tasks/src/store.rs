@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use registry_host::{Committed, Entry, Error, ErrorKind, Guard, Registry, Result, Scope, Version, Watch};
+use registry_host::{Entry, Error, ErrorKind, Guard, Registry, Result, Scope, Version, Watch};
 
 use crate::record::{Record, Refused, TASKS, TaskId, Unreadable, WorkerRef, now};
 
@@ -111,12 +111,13 @@ impl Store {
     /// As [`replace`](Store::replace); the guard's own error if it is lost.
     pub async fn replace_under(&self, record: Record, version: Version, guard: &Guard) -> Result<Option<Stored>> {
         let (key, value) = (record.id.key(), record.write());
-        let txn = self.registry.txn().check_held(guard).check_version(&key, version).put(&key, &value);
+        let mut txn = self.registry.txn();
+        let put = txn.check_held(guard).check_version(&key, version).put(&key, &value).handle();
         let committed = conditional(txn.commit().await)?;
         if committed.is_none() && guard.is_lost() {
             return Err(Error::new(ErrorKind::LockLost, "the lock of the take-over is lost").with_retryable(true));
         }
-        Ok(committed.map(|committed| Stored { record, version: put_at(&committed) }))
+        Ok(committed.map(|committed| Stored { record, version: committed.version_of(put) }))
     }
 
     /// Writes that a worker has accepted a task that was sent to it; `None` if the record is another by now, or the
@@ -134,13 +135,17 @@ impl Store {
     ) -> Result<Option<Stored>> {
         let Ok(record) = record.accepted(worker, now()) else { return Ok(None) };
         let (key, value) = (record.id.key(), record.write());
-        let txn = self.registry.txn().check_version(&key, version);
-        let txn = fence.0.iter().fold(txn, |txn, (key, version)| match version {
-            Some(version) => txn.check_version(key, *version),
-            None => txn.check_present(key),
-        });
-        let committed = conditional(txn.put(&key, &value).commit().await)?;
-        Ok(committed.map(|committed| Stored { record, version: put_at(&committed) }))
+        let mut txn = self.registry.txn();
+        txn.check_version(&key, version);
+        for (key, version) in &fence.0 {
+            match version {
+                Some(version) => txn.check_version(key, *version),
+                None => txn.check_present(key),
+            };
+        }
+        let put = txn.put(&key, &value).handle();
+        let committed = conditional(txn.commit().await)?;
+        Ok(committed.map(|committed| Stored { record, version: committed.version_of(put) }))
     }
 
     /// Changes a record, again if others are faster; what is known of it already need not be read.
@@ -183,8 +188,8 @@ impl Store {
     /// As [`Registry::delete`].
     pub async fn remove(&self, id: &TaskId, version: Version) -> Result<bool> {
         let key = id.key();
-        let txn = self.registry.txn().check_version(&key, version).delete(&key);
-        Ok(conditional(txn.commit().await)?.is_some())
+        let deletion = self.registry.txn().check_version(&key, version).delete(&key).commit();
+        Ok(conditional(deletion.await)?.is_some())
     }
 }
 
@@ -213,11 +218,6 @@ pub fn no_such_task(id: &TaskId) -> Error {
 
 fn unreadable(key: &str, why: String) -> Error {
     Error::new(ErrorKind::Other, why).with_key(key).with_key_in_message()
-}
-
-/// The version that the only put of a Txn has given.
-fn put_at(committed: &Committed) -> Version {
-    committed.version(0).unwrap_or(Version::new(0))
 }
 
 /// `None` if a condition failed.

@@ -29,7 +29,7 @@ impl TakeOver for Taking {
         }
         let ServerId { role, address, incarnation } = &telling.departed;
         let key = format!("/taken-over/{role}_{address}/{}-{}", incarnation.startup_time, incarnation.process_id);
-        let written = self.registry.txn().check_held(guard).put(&key, &token.to_string()).commit().await;
+        let written = self.registry.txn().check_held(guard).put(&key, token.to_string()).commit().await;
         telling.end = if written.is_ok() { End::Done } else { End::Refused };
         Ok(written.map(drop)?)
     }

@@ -57,7 +57,7 @@ async fn what_a_lost_session_owned_is_recreated_in_the_next_one() {
     for (registry, other, ending) in each().await {
         let mut events = registry.ephemerals();
         registry.put("/a/e", "value").ephemeral().await.expect("a put");
-        registry.txn().put_ephemeral("/a/f", "one").put("/a/p", "").commit().await.expect("a Txn");
+        registry.txn().put("/a/f", "one").ephemeral().put("/a/p", "").commit().await.expect("a Txn");
         registry.put("/a/f", "two").ephemeral().await.expect("a put");
         for _ in 0..2 {
             ending.of(&registry).await;
@@ -169,5 +169,27 @@ async fn what_another_has_deleted_is_told_and_comes_back_only_if_it_is_kept() {
         other.delete("/given").await.expect("a delete");
         assert!(matches!(next(&mut events).await, EphemeralEvent::Deleted { key } if key == "/given"));
         assert_eq!(get(&other, "/given").await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_txns_entries_come_back_as_each_of_its_puts_says() {
+    for (registry, other) in every().await {
+        let mut events = registry.ephemerals();
+        let mut txn = registry.txn();
+        txn.put("/kept", "value").ephemeral().recreate_if_deleted().put("/given", "value").ephemeral();
+        txn.commit().await.expect("a Txn");
+        other.delete("/kept").await.expect("a delete");
+        assert!(matches!(next(&mut events).await, EphemeralEvent::Deleted { key } if key == "/kept"));
+        assert!(matches!(next(&mut events).await, EphemeralEvent::Renewed { key, .. } if key == "/kept"));
+        assert_eq!(get(&other, "/kept").await.expect("it is back").value, "value");
+        other.delete("/given").await.expect("a delete");
+        assert!(matches!(next(&mut events).await, EphemeralEvent::Deleted { key } if key == "/given"));
+        assert_eq!(get(&other, "/given").await, None);
+        // The next put of a key decides again.
+        registry.txn().put("/kept", "value").ephemeral().commit().await.expect("a Txn");
+        other.delete("/kept").await.expect("a delete");
+        assert!(matches!(next(&mut events).await, EphemeralEvent::Deleted { key } if key == "/kept"));
+        assert_eq!(get(&other, "/kept").await, None);
     }
 }

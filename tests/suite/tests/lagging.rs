@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry_host::{ErrorKind, Registry, Result, TxnBuilder};
+use registry_host::{ErrorKind, Registry, Result, Txn};
 use registry_suite::{open, settings};
 use registry_test_servers::ZooKeeper;
 
@@ -13,9 +13,7 @@ const LAG: Duration = Duration::from_millis(700);
 const ROUNDS: u64 = 20;
 
 /// Entries are deleted and recreated at one server, and a Txn at another still takes them for what they were.
-async fn recreated(
-    check: impl for<'a> Fn(TxnBuilder<'a>, &'a str, &registry_host::Entry) -> TxnBuilder<'a>,
-) -> Result<()> {
+async fn recreated(check: impl Fn(&mut Txn, &str, &registry_host::Entry)) -> Result<()> {
     let servers = ZooKeeper::builder().members(3).network().start().expect("an ensemble");
     let leader = servers.leader().expect("a leader");
     let late = servers.members().iter().find(|member| member.number() != leader.number()).expect("a follower");
@@ -32,12 +30,14 @@ async fn recreated(
         let key = format!("/fence/{round}");
         ahead.put(&key, "").ephemeral().await?;
         let first = seen(&behind, &key).await?;
-        check(behind.txn(), &key, &first).put("/task", "in time").commit().await?;
+        let mut txn = behind.txn();
+        check(&mut txn, &key, &first);
+        txn.put("/task", "too late, if the entry is another");
+        txn.commit().await?;
         ahead.delete(&key).await?;
         ahead.put(&key, "").ephemeral().await?;
         lagged |= behind.get(&key).await?.is_some_and(|entry| entry.created == first.created);
-        let error = check(behind.txn(), &key, &first).put("/task", "too late").commit().await;
-        assert_eq!(error.expect_err("it is another entry").kind(), ErrorKind::ConditionFailed);
+        assert_eq!(txn.commit().await.expect_err("it is another entry").kind(), ErrorKind::ConditionFailed);
         if lagged {
             return ahead.close().await;
         }
@@ -54,10 +54,10 @@ async fn seen(registry: &Registry, key: &str) -> Result<registry_host::Entry> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_whose_entry_was_recreated_is_not_held() {
-    recreated(|txn, key, first| txn.check_held_entry(key, first.created.into())).await.unwrap();
+    recreated(|txn, key, first| _ = txn.check_held_entry(key, first.created.into())).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_of_a_former_life_is_refused() {
-    recreated(|txn, key, first| txn.check_version(key, first.version)).await.unwrap();
+    recreated(|txn, key, first| _ = txn.check_version(key, first.version)).await.unwrap();
 }

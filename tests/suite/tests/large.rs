@@ -15,7 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn fill(registry: &Registry, keys: &[String]) {
     registry.put("/many", "").await.expect("the parent is put");
     let txns = keys.chunks(32).map(|chunk| async move {
-        chunk.iter().fold(registry.txn(), |txn, key| txn.put(key, "value")).commit().await.map(drop)
+        let mut txn = registry.txn();
+        chunk.iter().for_each(|key| _ = txn.put(key, "value"));
+        txn.commit().await.map(drop)
     });
     let txns: Vec<_> = txns.collect();
     stream::iter(txns).buffer_unordered(32).try_collect::<()>().await.expect("all are put");

@@ -307,6 +307,10 @@ async fn a_check_of_it_never_holds_by_mistake() {
         denied(registry.txn().check_present("/t/x").put("/t/done", "").commit().await, "/t/x");
         denied(registry.txn().check_version("/t/x", version).put("/t/done", "").commit().await, "/t/x");
         assert_eq!(registry.get("/t/done").await.unwrap(), None);
+        match registry.exists("/t/x").await {
+            Err(error) => assert_eq!((error.kind(), absent.kind()), (ErrorKind::PermissionDenied, error.kind())),
+            exists => assert!(exists.unwrap(), "it is there"),
+        }
     }
 }
 

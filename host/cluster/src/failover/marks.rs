@@ -109,12 +109,17 @@ impl<T> Shared<T> {
             return Ok(());
         }
         let value = serde_json::to_vec(&seen).unwrap_or_default();
-        let txn = match &written {
-            Some(entry) => registry.txn().check_version(SINCE, entry.version),
-            None => registry.txn().check_absent(SINCE),
+        let mut txn = registry.txn();
+        match &written {
+            Some(entry) => txn.check_version(SINCE, entry.version),
+            None => txn.check_absent(SINCE),
         };
-        let put = if seen.is_empty() { txn.delete(SINCE) } else { txn.put(SINCE, &value) };
-        match put.commit().await {
+        if seen.is_empty() {
+            txn.delete(SINCE);
+        } else {
+            txn.put(SINCE, &value);
+        }
+        match txn.commit().await {
             // Another takes itself for the first, too.
             Err(error) if matches!(error.kind(), ErrorKind::ConditionFailed | ErrorKind::VersionRace) => Ok(()),
             put => put.map(drop),

@@ -40,7 +40,7 @@ pub trait TakeOver: Send + Sync + 'static {
     /// # Behavior
     ///
     /// At most one master at a time runs this for servers of one role; the guard's token says which. What is written
-    /// goes through [`check_held`](registry_host::TxnBuilder::check_held), or carries the token to where it is checked.
+    /// goes through [`check_held`](registry_host::Txn::check_held), or carries the token to where it is checked.
     /// It must do the same when it is run again: it is, here or on another master, if it fails, or its master dies
     /// before it is recorded that it is done.
     ///

@@ -13,7 +13,6 @@ use crate::{
     address::{Registered, folder, remove_if_empty},
     counts,
     keys::{mark_key, mark_name},
-    presence::is_there,
     record::{Record, TakenOver, now},
     witness,
 };
@@ -65,19 +64,20 @@ impl<T: TakeOver> Shared<T> {
             let Some(entry) = registry.get(key).await? else { return Ok(None) };
             let Some(mut record) = Record::of(&entry) else { return Ok(None) };
             let witness = witness::key(record.role, &record.address);
-            let mut txn = registry.txn().check_held(guard).check_version(key, entry.version);
+            let mut txn = registry.txn();
+            txn.check_held(guard).check_version(key, entry.version);
             // It may be there in other groups.
             let registered = Registered::look(registry, folder(record.role, &record.address)).await?;
-            txn = registered.check(txn);
+            registered.check(&mut txn);
             // What is missing here may be missing because all is deleted.
-            txn = txn.check_present(&own_record).check_present(&own_node);
+            txn.check_present(&own_record).check_present(&own_node);
             let mut restarted = is_lived_anew(&registered, &entry) || self.is_elsewhere(&record);
             for node in &record.keys {
                 let there = match registry.get(node).await {
                     // Another process's, if its incarnation says so; else it may be this very incarnation's, which is
                     // then left to who may read it.
                     Err(error) if error.kind() == ErrorKind::PermissionDenied && record.replaced_by.is_some() => {
-                        if is_there(registry, node).await? {
+                        if registry.exists(node).await? {
                             restarted = true;
                             continue;
                         }
@@ -86,7 +86,7 @@ impl<T: TakeOver> Shared<T> {
                     there => there?,
                 };
                 match there {
-                    None => txn = txn.check_absent(node),
+                    None => _ = txn.check_absent(node),
                     // An entry that can't be read is nobody's else.
                     Some(there) if life_of(&there) == record.incarnation() => return Ok(None),
                     // One that has not told who it is yet may be the same; what it tells brings this about again.
@@ -96,7 +96,7 @@ impl<T: TakeOver> Shared<T> {
                 }
             }
             if !restarted && record.taken_over.is_none() {
-                txn = match registry.get(&witness).await? {
+                match registry.get(&witness).await? {
                     Some(entry) if witness::tells_of(&entry, record.incarnation()) => return Ok(None),
                     Some(entry) => txn.check_version(&witness, entry.version),
                     None => txn.check_absent(&witness),
@@ -106,16 +106,15 @@ impl<T: TakeOver> Shared<T> {
             record.taken_over = Some(TakenOver { by, token: guard.token().get(), at: now() });
             let (value, mark) = (record.write(), mark_key(record.role, &record.address));
             let name = mark_name(record.role, &record.address);
-            txn = txn.put(key, &value);
+            let put = txn.put(key, &value).handle();
             if !restarted {
-                txn = txn.put(&mark, &name);
+                txn.put(&mark, &name);
             }
             match txn.commit().await {
                 Ok(committed) => {
                     let (role, incarnation) = (record.role, record.incarnation());
                     let departed = Departed { role, address: record.address.clone(), incarnation, restarted };
-                    let version = committed.version(0).unwrap_or(Version::new(0));
-                    return Ok(Some((departed, version)));
+                    return Ok(Some((departed, committed.version_of(put))));
                 }
                 // The lock is lost, or somebody has beaten or come back.
                 Err(error) if error.kind() == ErrorKind::ConditionFailed && !guard.is_lost() => {
@@ -208,10 +207,13 @@ impl<T: TakeOver> Shared<T> {
 
     async fn write_one_down(&self, registry: &Registry, key: &str, record: &Record) -> Result<()> {
         let value = record.write();
-        let mut txn = registry.txn().check_absent(key);
+        let mut txn = registry.txn();
+        txn.check_absent(key);
         for node in &record.keys {
             match registry.get(node).await? {
-                Some(there) if life_of(&there) == record.incarnation() => txn = txn.check_version(node, there.version),
+                Some(there) if life_of(&there) == record.incarnation() => {
+                    txn.check_version(node, there.version);
+                }
                 // It has changed or gone since; the view will say so.
                 _ => return Ok(()),
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry_host::{Error, ErrorKind, Registry, Result, SessionId, TxnBuilder, Version};
+use registry_host::{Error, ErrorKind, Registry, Result, SessionId, Txn, Version};
 
 use super::{Stop, looking::Ownership};
 use crate::{
@@ -10,7 +10,6 @@ use crate::{
     address::{Registered, folder, remove_if_empty},
     era::Era,
     keys::mark_key,
-    presence::is_there,
     record::{RECORDS, Record},
     witness,
 };
@@ -99,34 +98,34 @@ impl Entries {
             let registered = Registered::look(registry, folder.clone()).await?;
             let former = former(&registered, incarnation);
             let session = registry.session().id();
-            let mut txn = registry.txn().timeout(timeout).check_version(RECORDS, version);
+            let mut txn = registry.txn();
+            txn.timeout(timeout).check_version(RECORDS, version);
             if on_mark == Mark::Heed {
-                if is_there(registry, &mark).await? {
+                if registry.exists(&mark).await? {
                     return Ok(Err(Stop::DeclaredDead));
                 }
                 match own_record(&registered, incarnation, &keys[0]) {
-                    Ok(Some(version)) => txn = txn.check_version(&record_key, version),
-                    Ok(None) => txn = txn.check_absent(&record_key),
+                    Ok(Some(version)) => txn.check_version(&record_key, version),
+                    Ok(None) => txn.check_absent(&record_key),
                     Err(stop) => return Ok(Err(stop)),
-                }
-                txn = txn.check_absent(&mark);
+                };
+                txn.check_absent(&mark);
             }
-            txn = txn.put(&record_key, &record_value).put(&folder, "");
+            let record = txn.put(&record_key, &record_value).handle();
+            txn.put(&folder, "");
             // Nobody else has registered since the look. That a former process beats is no reason to look again.
-            let mut txn = registered.check(txn);
+            registered.check(&mut txn);
             if let Some(held) = held {
-                txn = txn.check_held(held);
+                txn.check_held(held);
             }
-            for key in &keys {
-                txn = txn.put_ephemeral(key, &value);
-            }
+            let nodes: Vec<_> = keys.iter().map(|key| txn.put(key, &value).ephemeral().handle()).collect();
             // It checks its record with each beat: one that is just on its way is refused.
             for (key, version, value) in &former {
-                txn = txn.check_version(key, *version).put(key, value);
+                txn.check_version(key, *version).put(key, value);
             }
-            txn = txn.put_ephemeral(&witness, &told);
+            txn.put(&witness, &told).ephemeral();
             if on_mark == Mark::Clear {
-                txn = txn.delete(&mark);
+                txn.delete(&mark);
             }
             let committed = match txn.commit().await {
                 Ok(committed) => committed,
@@ -135,9 +134,9 @@ impl Entries {
                 }
                 Err(error) => return Err(error),
             };
-            let nodes = keys.iter().enumerate();
-            let nodes = nodes.map(|(at, key)| At { key: key.clone(), version: committed.version(2 + at) }).collect();
-            let record = At { version: committed.version(0), key: record_key };
+            let put = |key, put| At { key, version: Some(committed.version_of(put)) };
+            let record = put(record_key, record);
+            let nodes = keys.into_iter().zip(nodes).map(|(key, node)| put(key, node)).collect();
             let (registry, server) = (registry.clone(), server.clone());
             return Ok(Ok(Entries { registry, server, incarnation, mark, era, record, nodes, witness, session }));
         }
@@ -158,7 +157,7 @@ impl Entries {
             match self.write(&value).await {
                 Ok(versions) => {
                     self.session = session;
-                    self.nodes.iter_mut().zip(versions).for_each(|(node, version)| node.version = version);
+                    self.nodes.iter_mut().zip(versions).for_each(|(node, version)| node.version = Some(version));
                     return Ok(Ownership::Own);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::ConditionFailed | ErrorKind::VersionRace) => {}
@@ -173,25 +172,28 @@ impl Entries {
         Err(restless(&self.server))
     }
 
-    async fn write(&self, value: &[u8]) -> Result<Vec<Option<Version>>> {
-        let mut txn = self.check_record(self.registry.txn().check_absent(&self.mark));
-        for node in &self.nodes {
-            txn = match node.version {
-                Some(version) => txn.check_version(&node.key, version),
-                None => txn.check_absent(&node.key),
-            };
-            txn = txn.put_ephemeral(&node.key, value);
-        }
+    async fn write(&self, value: &[u8]) -> Result<Vec<Version>> {
+        let mut txn = self.registry.txn();
+        txn.check_absent(&self.mark);
+        self.check_record(&mut txn);
+        let puts: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| {
+                node.check(&mut txn);
+                txn.put(&node.key, value).ephemeral().handle()
+            })
+            .collect();
         let committed = txn.commit().await?;
-        Ok((0..self.nodes.len()).map(|at| committed.version(at)).collect())
+        Ok(puts.into_iter().map(|put| committed.version_of(put)).collect())
     }
 
     /// Nobody who has registered since has told this server that it is replaced: its entries are its own.
-    pub(super) fn check_record<'a>(&'a self, txn: TxnBuilder<'a>) -> TxnBuilder<'a> {
+    pub(super) fn check_record(&self, txn: &mut Txn) {
         match self.record.version {
             Some(version) => txn.check_version(&self.record.key, version),
             None => txn.check_present(&self.record.key),
-        }
+        };
     }
 
     /// Removes the entries that are the server's own, so that they don't come back with the next session either.
@@ -208,9 +210,10 @@ impl Entries {
 
     async fn release_once(&self) -> Result<()> {
         let registered = Registered::look(&self.registry, folder(self.server.role(), self.server.address())).await?;
-        let (mut txn, mut owns) = (registered.check(self.registry.txn()), false);
+        let (mut txn, mut owns) = (self.registry.txn(), false);
+        registered.check(&mut txn);
         for key in self.keys() {
-            txn = match self.registry.get(key).await? {
+            match self.registry.get(key).await? {
                 None => txn.check_absent(key),
                 Some(entry)
                     if Member::of(&entry).and_then(|member| member.incarnation()) == Some(self.incarnation)
@@ -221,7 +224,8 @@ impl Entries {
                 Some(_) => continue,
             };
             // Also one that is missing: nor is it recreated then.
-            (txn, owns) = (txn.delete(key), true);
+            txn.delete(key);
+            owns = true;
         }
         if owns { txn.commit().await.map(drop) } else { Ok(()) }
     }
@@ -253,15 +257,24 @@ impl Entries {
     async fn remove(&self) -> Result<()> {
         // Whoever has registered since has changed the record, so that what tells of the session is this incarnation's
         // own.
-        let mut txn = self.check_record(self.registry.txn()).delete(&self.record.key).delete(&self.witness);
+        let mut txn = self.registry.txn();
+        self.check_record(&mut txn);
+        txn.delete(&self.record.key).delete(&self.witness);
         for node in &self.nodes {
-            txn = match node.version {
-                Some(version) => txn.check_version(&node.key, version),
-                None => txn.check_absent(&node.key),
-            };
-            txn = txn.delete(&node.key);
+            node.check(&mut txn);
+            txn.delete(&node.key);
         }
         txn.commit().await.map(drop)
+    }
+}
+
+impl At {
+    /// The Txn is refused if it is not there as it was last known.
+    fn check(&self, txn: &mut Txn) {
+        match self.version {
+            Some(version) => txn.check_version(&self.key, version),
+            None => txn.check_absent(&self.key),
+        };
     }
 }
 

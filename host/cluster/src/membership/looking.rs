@@ -9,7 +9,6 @@ use super::{Entries, Stop};
 use crate::{
     Member,
     era::Era,
-    presence::is_there,
     record::{RECORDS, Record},
     witness,
 };
@@ -65,7 +64,7 @@ impl Entries {
 
     async fn see(&mut self) -> Result<Seen> {
         // Also a mark that this user may not read.
-        if is_there(&self.registry, &self.mark).await? {
+        if self.registry.exists(&self.mark).await? {
             return Ok(Seen::Stop(Stop::DeclaredDead));
         }
         let record = self.registry.get(&self.record.key).await?;
@@ -86,7 +85,7 @@ impl Entries {
             let session = self.registry.session().id();
             let found = match self.registry.get(&key).await {
                 // Its own it could read.
-                Err(error) if error.kind() == ErrorKind::PermissionDenied && is_there(&self.registry, &key).await? => {
+                Err(error) if error.kind() == ErrorKind::PermissionDenied && self.registry.exists(&key).await? => {
                     return Ok(Seen::Stop(Stop::Replaced { key, by: None }));
                 }
                 found => found?,
@@ -156,7 +155,7 @@ impl Entries {
     /// Whether a session still lives: it does if something can be put in it.
     async fn lives(&self, session: SessionId) -> Result<bool> {
         let probe = format!("{}/session", self.record.key);
-        self.registry.txn().check_present(&self.record.key).put_ephemeral(&probe, "").commit().await?;
+        self.registry.txn().check_present(&self.record.key).put(&probe, "").ephemeral().commit().await?;
         let lives = self.registry.session().id() == session;
         self.registry.delete(&probe).await?;
         Ok(lives)
@@ -169,8 +168,9 @@ impl Entries {
             return Ok(());
         }
         let value = witness::value(self.incarnation);
-        let txn = self.check_record(self.registry.txn()).check_absent(&self.witness);
-        match txn.put_ephemeral(&self.witness, &value).commit().await {
+        let mut txn = self.registry.txn();
+        self.check_record(&mut txn);
+        match txn.check_absent(&self.witness).put(&self.witness, &value).ephemeral().commit().await {
             Err(error) if error.kind() != ErrorKind::ConditionFailed => Err(error),
             // Whoever was faster is seen with the next beat.
             _ => Ok(()),

@@ -72,6 +72,15 @@ impl Registry {
         self.wait(self.registry.get(key))
     }
 
+    /// Whether there is an entry, also if this user may not read it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::exists`](crate::Registry::exists).
+    pub fn exists(&self, key: &str) -> Result<bool> {
+        self.wait(self.registry.exists(key))
+    }
+
     /// Names the direct children of a key, sorted by bytes.
     ///
     /// # Errors

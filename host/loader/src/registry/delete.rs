@@ -41,7 +41,7 @@ pub struct Delete<'a> {
 
 impl Delete<'_> {
     /// Deletes only if the entry is at this version, with the same reservation as
-    /// [`check_version`](super::TxnBuilder::check_version).
+    /// [`check_version`](super::Txn::check_version).
     pub fn if_version(mut self, version: Version) -> Self {
         self.version = Some(version);
         self
@@ -65,7 +65,7 @@ impl<'a> IntoFuture for Delete<'a> {
             let write = if self.recursive { Write::DeleteRecursive(key) } else { Write::Delete(key) };
             let check = self.version.map(|version| Check::Version(key, version));
             let txn = Txn::new(check.as_slice(), std::slice::from_ref(&write));
-            Ok(self.registry.0.commit(operation, Some(key), txn, self.timeout).await?.deleted())
+            Ok(self.registry.0.commit(operation, Some(key), txn, self.timeout, |_| false).await?.deleted())
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::layers::{Layers, Operation, failed};
 ///
 /// The lock is lost when the session ends, the registry is closed, or somebody deletes the queue entry;
 /// [`lost`](Guard::lost) tells. A write that must not come from a former holder goes through
-/// [`check_held`](super::TxnBuilder::check_held).
+/// [`check_held`](super::Txn::check_held).
 #[must_use = "a lock is released when its guard is dropped"]
 pub struct Guard {
     raw: registry_abi::Guard,

@@ -3,6 +3,8 @@
 mod delete;
 mod ephemerals;
 mod guard;
+#[cfg(feature = "json")]
+mod json;
 mod leader;
 mod lock;
 mod opening;
@@ -31,7 +33,7 @@ pub use self::{
     opening::{Attempt, Opening, Progress},
     put::Put,
     session::{Session, States},
-    txn::TxnBuilder,
+    txn::{Added, Committed, DeleteHandle, PutHandle, Txn},
     watch::Watch,
 };
 use self::{ephemerals::Upkeep, opening::Tried, session::Hearing};

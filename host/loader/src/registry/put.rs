@@ -2,9 +2,9 @@
 
 use std::{future::IntoFuture, pin::Pin, time::Duration};
 
-use registry_api::{Check, Key, Mode, Operation as Write, Result, Txn, Version};
+use registry_api::{Check, Error, Mode, Operation as Write, Result, Txn, Version};
 
-use super::{Inner, Registry};
+use super::Registry;
 use crate::layers::Operation;
 
 impl Registry {
@@ -23,6 +23,7 @@ impl Registry {
             recreates: false,
             condition: Condition::None,
             timeout: None,
+            refused: None,
         }
     }
 }
@@ -38,6 +39,8 @@ pub struct Put<'a, V> {
     recreates: bool,
     condition: Condition,
     timeout: Option<Duration>,
+    /// Why it is not to be sent.
+    refused: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +82,13 @@ impl<V> Put<'_, V> {
         self.timeout = Some(timeout);
         self
     }
+
+    /// Has it fail before anything is sent.
+    #[cfg(feature = "json")]
+    pub(super) fn refused(mut self, error: Error) -> Self {
+        self.refused = Some(error);
+        self
+    }
 }
 
 impl<'a, V: AsRef<[u8]> + Send + Sync + 'a> IntoFuture for Put<'a, V> {
@@ -88,30 +98,19 @@ impl<'a, V: AsRef<[u8]> + Send + Sync + 'a> IntoFuture for Put<'a, V> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let key = self.registry.entry_key(Operation::Put, self.key)?;
+            if let Some(refused) = self.refused {
+                return Err(refused);
+            }
             let operations = [Write::Put { key, value: self.value.as_ref(), mode: self.mode }];
             let inner = &*self.registry.0;
-            let version = one(inner, Operation::Put, key, self.condition, &operations, self.timeout).await?;
-            if self.mode == Mode::Ephemeral {
-                inner.upkeep.keep(key, self.recreates);
-            }
-            Ok(version)
+            let check = match self.condition {
+                Condition::None => None,
+                Condition::Absent => Some(Check::Absent(key)),
+                Condition::Version(version) => Some(Check::Version(key, version)),
+            };
+            let txn = Txn::new(check.as_slice(), &operations);
+            let committed = inner.commit(Operation::Put, Some(key), txn, self.timeout, |_| self.recreates).await?;
+            inner.answer(Operation::Put, key, committed.version(0))
         })
     }
-}
-
-async fn one(
-    inner: &Inner,
-    operation: Operation,
-    key: Key<'_>,
-    condition: Condition,
-    operations: &[Write<'_>],
-    timeout: Option<Duration>,
-) -> Result<Version> {
-    let check = match condition {
-        Condition::None => None,
-        Condition::Absent => Some(Check::Absent(key)),
-        Condition::Version(version) => Some(Check::Version(key, version)),
-    };
-    let committed = inner.commit(operation, Some(key), Txn::new(check.as_slice(), operations), timeout).await?;
-    inner.answer(operation, key, committed.version(0))
 }

@@ -1,6 +1,6 @@
 //! Reading: get, children, list (contract 2).
 
-use registry_api::{Entry, Key, Result};
+use registry_api::{Check, Entry, ErrorKind, Key, Result, Txn};
 
 use super::{Registry, is_reserved};
 use crate::layers::Operation;
@@ -29,6 +29,26 @@ impl Registry {
         };
         // The key is known here, so that it needn't cross.
         Ok(found.into_option().map(|raw| raw.named(key.as_str())))
+    }
+
+    /// Whether there is an entry, also if this user may not read it.
+    ///
+    /// # Errors
+    ///
+    /// `PermissionDenied` if the user may not even know that; `InvalidKey`, `Timeout`, `Unavailable`, `Closed`.
+    pub async fn exists(&self, key: &str) -> Result<bool> {
+        match self.get(key).await {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let key = self.entry_key(Operation::Get, key)?;
+                let absent = [Check::Absent(key)];
+                match self.0.send(Operation::Get, Some(key), Txn::new(&absent, &[]), None).await {
+                    Ok(_) => Ok(false),
+                    Err(error) if error.kind() == ErrorKind::ConditionFailed => Ok(true),
+                    Err(error) => Err(error),
+                }
+            }
+            found => found.map(|found| found.is_some()),
+        }
     }
 
     /// Names the direct children, sorted by bytes. The root's are asked for with `/`.

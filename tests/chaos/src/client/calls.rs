@@ -51,8 +51,9 @@ impl Calls {
     /// Writes what only the holder of a lock may, who is known by his entry in the queue and his token.
     pub(crate) async fn fenced(&self, lock: &str, entry: &str, token: FencingToken, key: &str) -> Result<Version> {
         let value = format!("{}/{token}/{}", self.name, self.number());
-        let txn = self.registry.txn().check_held_entry(entry, token).put(key, &value);
-        let committed = async { Ok(txn.commit().await?.version(0).unwrap_or(Version::new(0))) };
+        let mut txn = self.registry.txn();
+        let put = txn.check_held_entry(entry, token).put(key, &value).handle();
+        let committed = async { Ok(txn.commit().await?.version_of(put)) };
         let action =
             Action::Fenced { lock: lock.to_owned(), token: token.get(), key: key.to_owned(), value: value.clone() };
         self.log.call(action, self.limit(), committed, written).await

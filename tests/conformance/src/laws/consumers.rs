@@ -27,7 +27,10 @@ async fn write_ten_thousand(registry: &Registry, above: &str) -> Verdict<Vec<reg
     let keys = numbered(above, 20);
     for number in 0..500 {
         let value = number.to_string();
-        let txn = keys.iter().fold(registry.txn(), |txn, key| txn.put(key, &value));
+        let mut txn = registry.txn();
+        for key in &keys {
+            txn.put(key, &value);
+        }
         txn.commit().await?;
     }
     Ok(registry.list(above).await?)
@@ -80,7 +83,9 @@ async fn what_came_and_went_unread_is_not_told(case: &Case) -> Verdict {
     for round in 0..3 {
         put_all(&registry, &many, "", round % 2 == 0).await?;
         for chunk in many.chunks(32) {
-            chunk.iter().fold(registry.txn(), |txn, key| txn.delete(key)).commit().await?;
+            let mut txn = registry.txn();
+            chunk.iter().for_each(|key| _ = txn.delete(key));
+            txn.commit().await?;
         }
     }
     registry.put(&above, "end").await?;

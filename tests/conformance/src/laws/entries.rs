@@ -25,6 +25,12 @@ async fn version(registry: &Registry, key: &str) -> Verdict<Version> {
     Ok(there(key, registry.get(key).await?)?.version)
 }
 
+async fn in_a_txn(registry: &Registry, key: &str) -> Verdict<Version> {
+    let mut txn = registry.txn();
+    let put = txn.put(key, "a").handle();
+    Ok(txn.commit().await?.version_of(put))
+}
+
 async fn created(registry: &Registry, key: &str) -> Verdict<Revision> {
     Ok(there(key, registry.get(key).await?)?.created)
 }
@@ -37,7 +43,7 @@ async fn a_version_grows_with_every_write_of_its_key(case: &Case) -> Verdict {
         let mut told = vec![
             registry.put(key, "a").await?,
             registry.put(key, "a").await?,
-            there("a version", registry.txn().put(key, "a").commit().await?.version(0))?,
+            in_a_txn(&registry, key).await?,
             registry.put(key, "a").ephemeral().await?,
             other.put(key, "a").ephemeral().await?,
             other.put(key, "a").await?,
@@ -179,10 +185,12 @@ async fn entries_of_one_txn_share_both_numbers(case: &Case) -> Verdict {
     let (old, a, b) = (&case.key("old"), &case.key("x/y/a"), &case.key("b"));
     registry.put(old, "").await?;
     let first = there("the old entry", registry.get(old).await?)?;
-    let done = registry.txn().put(a, "").put(old, "").put_ephemeral(b, "").commit().await?;
-    let told = there("a version", done.version(0))?;
-    for index in 1..3 {
-        same("the version told", done.version(index), Some(told))?;
+    let mut txn = registry.txn();
+    let puts = [txn.put(a, "").handle(), txn.put(old, "").handle(), txn.put(b, "").ephemeral().handle()];
+    let done = txn.commit().await?;
+    let told = done.version_of(puts[0]);
+    for put in puts {
+        same("the version told", done.version_of(put), told)?;
     }
     for entry in registry.list(case.root()).await?.iter().filter(|entry| entry.key != case.root()) {
         same(format!("the version of {}", entry.key), entry.version, told)?;

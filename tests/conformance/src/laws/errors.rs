@@ -75,7 +75,8 @@ async fn an_error_names_operation_key_and_plugin(case: &Case) -> Verdict {
     for (error, operation, key) in &errors {
         named(case, error, operation, key)?;
     }
-    let too_many = (0..33).fold(registry.txn(), |txn, _| txn.check_absent(missing));
+    let mut too_many = registry.txn();
+    (0..33).for_each(|_| _ = too_many.check_absent(missing));
     named(case, &refused("txn", too_many.commit().await, ErrorKind::InvalidTxn)?, "txn", missing)?;
     // Some answer sooner than any time has passed.
     let late = |error: Option<Error>, operation, key| error.map_or(Ok(()), |error| named(case, &error, operation, key));
@@ -143,7 +144,8 @@ async fn the_errors_of_the_limits_say_what_is_allowed(case: &Case) -> Verdict {
     says(&refused("get", registry.get(&long).await, ErrorKind::InvalidKey)?, &["8193", "8192"])?;
     let deep = "/s".repeat(33);
     says(&refused("get", registry.get(&deep).await, ErrorKind::InvalidKey)?, &["33", "32"])?;
-    let many = (0..33).fold(registry.txn(), |txn, _| txn.check_absent(key));
+    let mut many = registry.txn();
+    (0..33).for_each(|_| _ = many.check_absent(key));
     says(&refused("a Txn", many.commit().await, ErrorKind::InvalidTxn)?, &["33", "32", "checks"])?;
     let half = vec![0; 520_000];
     let heavy = registry.txn().put(key, &half).put(&case.key("b"), &half).commit().await;

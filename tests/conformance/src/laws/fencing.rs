@@ -24,7 +24,15 @@ async fn a_write_by_the_holder_is_applied(case: &Case) -> Verdict {
     let key = &case.key("task");
     let guard = registry.lock(&case.key("lock")).await?;
     registry.txn().check_held(&guard).put(key, "taken").commit().await?;
-    registry.txn().check_held(&guard).check_present(key).delete(key).put_ephemeral(&case.key("e"), "").commit().await?;
+    registry
+        .txn()
+        .check_held(&guard)
+        .check_present(key)
+        .delete(key)
+        .put(&case.key("e"), "")
+        .ephemeral()
+        .commit()
+        .await?;
     registry.txn().check_held(&guard).commit().await?;
     same("what was deleted", registry.get(key).await?, None)?;
     guard.release().await?;

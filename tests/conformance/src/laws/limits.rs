@@ -29,11 +29,19 @@ const HEAVIEST: usize = 1_040_000;
 async fn a_txn_may_have_32_operations(case: &Case) -> Verdict {
     let registry = case.client().await?;
     let many = numbered(case.root(), MOST + 1);
-    let puts = |count: usize| many[..count].iter().fold(registry.txn(), |txn, key| txn.put(key, "")).commit();
+    let puts = |count: usize| {
+        let mut txn = registry.txn();
+        many[..count].iter().for_each(|key| _ = txn.put(key, ""));
+        txn.commit()
+    };
     refused("puts", puts(MOST + 1).await, ErrorKind::InvalidTxn)?;
     same("what was written", registry.list(case.root()).await?, [])?;
-    same("the answers", puts(MOST).await?.applied.len(), MOST)?;
-    let deletes = |count: usize| many[..count].iter().fold(registry.txn(), |txn, key| txn.delete(key)).commit();
+    same("the answers", puts(MOST).await?.applied().len(), MOST)?;
+    let deletes = |count: usize| {
+        let mut txn = registry.txn();
+        many[..count].iter().for_each(|key| _ = txn.delete(key));
+        txn.commit()
+    };
     refused("deletes", deletes(MOST + 1).await, ErrorKind::InvalidTxn)?;
     same("the number of deleted entries", deletes(MOST).await?.deleted(), MOST as u64)
 }
@@ -41,14 +49,22 @@ async fn a_txn_may_have_32_operations(case: &Case) -> Verdict {
 async fn a_txn_may_have_32_checks(case: &Case) -> Verdict {
     let registry = case.client().await?;
     let many = numbered(case.root(), MOST + 1);
-    let checks =
-        |count: usize| many[..count].iter().fold(registry.txn(), |txn, key| txn.check_absent(key)).put(&many[0], "");
+    let checks = |count: usize| {
+        let mut txn = registry.txn();
+        many[..count].iter().for_each(|key| _ = txn.check_absent(key));
+        txn.put(&many[0], "");
+        txn
+    };
     refused("checks", checks(MOST + 1).commit().await, ErrorKind::InvalidTxn)?;
     checks(MOST).commit().await?;
     let error = refused("the same again", checks(MOST).commit().await, ErrorKind::ConditionFailed)?;
     same("what failed", error.failed_checks(), [0])?;
     // Checks of one key count each, and so do those that are alike.
-    let alike = |count: usize| (0..count).fold(registry.txn(), |txn, _| txn.check_present(&many[0])).commit();
+    let alike = |count: usize| {
+        let mut txn = registry.txn();
+        (0..count).for_each(|_| _ = txn.check_present(&many[0]));
+        txn.commit()
+    };
     refused("checks that are alike", alike(MOST + 1).await, ErrorKind::InvalidTxn)?;
     alike(MOST).await?;
     Ok(())
@@ -80,7 +96,7 @@ async fn a_txn_writes_each_key_once(case: &Case) -> Verdict {
     registry.put(key, "").await?;
     let before = registry.list(case.root()).await?;
     refused("put twice", registry.txn().put(key, "1").put(key, "2").commit().await, invalid)?;
-    refused("put in two modes", registry.txn().put(key, "1").put_ephemeral(key, "2").commit().await, invalid)?;
+    refused("put in two modes", registry.txn().put(key, "1").put(key, "2").ephemeral().commit().await, invalid)?;
     refused("delete and put", registry.txn().delete(key).put(key, "2").commit().await, invalid)?;
     refused("put and delete", registry.txn().put(key, "2").delete(key).commit().await, invalid)?;
     refused("delete twice", registry.txn().delete(key).delete(key).commit().await, invalid)?;
@@ -124,7 +140,9 @@ async fn a_txn_may_weigh_1040000_bytes(case: &Case) -> Verdict {
     let rest = HEAVIEST - overhead(&registry, &[a, b], &[checked]);
     let value = vec![b'x'; rest - rest / 2 + 1];
     let txn = |more: usize| {
-        registry.txn().check_absent(checked).put(a, &value[..rest / 2]).put(b, &value[..rest - rest / 2 + more])
+        let mut txn = registry.txn();
+        txn.check_absent(checked).put(a, &value[..rest / 2]).put(b, &value[..rest - rest / 2 + more]);
+        txn
     };
     refused("a byte more", txn(1).commit().await, ErrorKind::InvalidTxn)?;
     same("what was written", registry.list(case.root()).await?, [])?;
@@ -153,9 +171,10 @@ async fn a_txn_at_all_limits_is_applied(case: &Case) -> Verdict {
     let each = (HEAVIEST - overhead(&registry, &puts_at, &checks_at)) / MOST;
     let value = vec![b'x'; each];
     for _ in 0..2 {
-        let txn = checks.iter().fold(registry.txn(), |txn, key| txn.check_absent(key));
-        let txn = puts.iter().fold(txn, |txn, key| txn.put(key, &value));
-        same("the answers", txn.commit().await?.applied.len(), MOST)?;
+        let mut txn = registry.txn();
+        checks.iter().for_each(|key| _ = txn.check_absent(key));
+        puts.iter().for_each(|key| _ = txn.put(key, &value));
+        same("the answers", txn.commit().await?.applied().len(), MOST)?;
     }
     same("how many there are", registry.list(case.root()).await?.len(), 2 * MOST - above)
 }
@@ -165,9 +184,11 @@ async fn a_txn_beyond_the_limits_is_refused_before_anything_is_sent(case: &Case)
     registry.close().await?;
     let many = numbered(case.root(), MOST + 1);
     let invalid = ErrorKind::InvalidTxn;
-    let txn = many.iter().fold(registry.txn(), |txn, key| txn.put(key, ""));
+    let mut txn = registry.txn();
+    many.iter().for_each(|key| _ = txn.put(key, ""));
     refused("operations", txn.commit().await, invalid)?;
-    let txn = many.iter().fold(registry.txn(), |txn, key| txn.check_absent(key));
+    let mut txn = registry.txn();
+    many.iter().for_each(|key| _ = txn.check_absent(key));
     refused("checks", txn.commit().await, invalid)?;
     refused("one key twice", registry.txn().delete(&many[0]).put(&many[0], "").commit().await, invalid)?;
     let half = vec![0; HEAVIEST / 2];

@@ -50,7 +50,7 @@ async fn a_write_that_was_dropped_is_applied_whole_or_not_at_all(case: &Case) ->
     let (registry, reader) = (case.client().await?, case.client().await?);
     for number in 0..40 {
         let (a, b) = (&case.key(&format!("a/{number}")), &case.key(&format!("b/{number}")));
-        let dropped = polled(number % 8, registry.txn().put(a, "").put_ephemeral(b, "").commit()).await;
+        let dropped = polled(number % 8, registry.txn().put(a, "").put(b, "").ephemeral().commit()).await;
         let both = || async { Verdict::Ok(reader.txn().check_present(a).check_present(b).commit().await.is_ok()) };
         match dropped {
             Some(committed) => {

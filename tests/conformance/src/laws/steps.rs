@@ -16,10 +16,13 @@ pub(super) fn numbered(above: &str, count: usize) -> Vec<String> {
 /// Writes all those keys, in Txns as large as may be.
 pub(super) async fn put_all(registry: &Registry, keys: &[String], value: &str, ephemeral: bool) -> Result<()> {
     let txns = keys.chunks(limits::OPERATIONS).map(|chunk| async move {
-        let txn = chunk.iter().fold(registry.txn(), |txn, key| match ephemeral {
-            true => txn.put_ephemeral(key, value),
-            false => txn.put(key, value),
-        });
+        let mut txn = registry.txn();
+        for key in chunk {
+            let put = txn.put(key, value);
+            if ephemeral {
+                put.ephemeral();
+            }
+        }
         txn.commit().await.map(drop)
     });
     stream::iter(txns.collect::<Vec<_>>()).buffer_unordered(4).try_collect().await

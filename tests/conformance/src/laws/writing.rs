@@ -198,7 +198,11 @@ async fn no_reader_misses_an_entry_that_is_taken_over(case: &Case) -> Verdict {
             0 => one.put(&key, "persistent").await?,
             1 | 4 => two.put(&key, "two").ephemeral().await?,
             2 | 5 => one.put(&key, "one").ephemeral().await?,
-            _ => two.txn().put(&key, "txn").commit().await?.version(0).unwrap_or(last),
+            _ => {
+                let mut txn = two.txn();
+                let put = txn.put(&key, "txn").handle();
+                txn.commit().await?.version_of(put)
+            }
         };
     }
     over.store(true, Ordering::SeqCst);
@@ -242,7 +246,7 @@ async fn an_ephemeral_put_over_an_entry_with_children_is_refused(case: &Case) ->
     refused("a put over what is above", registry.put(case.root(), "").ephemeral().await, refusal)?;
     let version = there("the parent", registry.get(parent).await?)?.version;
     refused("a conditional put", registry.put(parent, "").ephemeral().if_version(version).await, refusal)?;
-    refused("a Txn", registry.txn().put_ephemeral(parent, "").commit().await, refusal)?;
+    refused("a Txn", registry.txn().put(parent, "").ephemeral().commit().await, refusal)?;
     same("all there is", registry.list(case.root()).await?, before)?;
     // A persistent put is not refused.
     registry.put(parent, "value").await?;

@@ -1,7 +1,7 @@
 //! The writes that a Txn of a history is made of.
 
 use proptest::{collection::vec, prelude::*};
-use registry_host::TxnBuilder;
+use registry_host::Txn;
 
 /// All keys lie here, so that one listing shows everything; locks lie elsewhere.
 pub(crate) const TOP: &str = "/h";
@@ -41,11 +41,13 @@ pub(crate) fn operation(key: impl Strategy<Value = String>) -> impl Strategy<Val
 }
 
 /// Puts operations into a Txn.
-pub(crate) fn written<'a>(txn: TxnBuilder<'a>, operations: &'a [Operation]) -> TxnBuilder<'a> {
-    operations.iter().fold(txn, |txn, Operation { key, kind }| match kind {
-        OperationKind::Put(value) => txn.put(key, value),
-        OperationKind::PutEphemeral(value) => txn.put_ephemeral(key, value),
-        OperationKind::Delete => txn.delete(key),
-        OperationKind::DeleteRecursive => txn.delete_recursive(key),
-    })
+pub(crate) fn write(txn: &mut Txn, operations: &[Operation]) {
+    for Operation { key, kind } in operations {
+        match kind {
+            OperationKind::Put(value) => _ = txn.put(key, value),
+            OperationKind::PutEphemeral(value) => _ = txn.put(key, value).ephemeral(),
+            OperationKind::Delete => _ = txn.delete(key),
+            OperationKind::DeleteRecursive => _ = txn.delete_recursive(key),
+        }
+    }
 }

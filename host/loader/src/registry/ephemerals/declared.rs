@@ -112,16 +112,6 @@ impl DeclaredEntries {
         known && entries.remove(key).is_some()
     }
 
-    /// Whether the entry is to be recreated when somebody deletes it; then it is watched.
-    pub(super) fn keep(&self, key: &str, recreates: bool, watch: impl FnOnce(String) -> Watching) {
-        if let Some(declared) = self.lock().get_mut(key) {
-            declared.recreates = recreates;
-            if recreates {
-                declared.watch.get_or_insert_with(|| watch(key.to_owned()));
-            }
-        }
-    }
-
     /// Has every entry watched.
     pub(super) fn watch_all(&self, watch: impl Fn(String) -> Watching) {
         for (key, declared) in self.lock().iter_mut() {
@@ -147,11 +137,13 @@ impl DeclaredEntries {
 }
 
 impl Writing<'_> {
-    /// The Txn was applied; entries that are new here are watched if that is `asked` for.
+    /// The Txn was applied; entries are watched that are to be recreated when somebody deletes them, and all that are
+    /// new here if that is `asked` for.
     pub(super) fn applied(
         self,
         operations: &[Write<'_>],
         committed: &Committed,
+        recreates: impl Fn(usize) -> bool,
         asked: &AtomicBool,
         watch: impl Fn(String) -> Watching,
     ) {
@@ -164,19 +156,24 @@ impl Writing<'_> {
             else {
                 continue;
             };
+            let recreates = recreates(number);
             match entries.entry(key.as_str().to_owned()) {
                 // Of two puts at once the later one may be heard of first.
                 hash_map::Entry::Occupied(mut known) if known.get().version < version => {
                     let known = known.get_mut();
                     (known.value, known.version, known.session) =
                         (Bytes::copy_from_slice(value), version, self.session);
+                    known.recreates = recreates;
+                    if recreates {
+                        known.watch.get_or_insert_with(|| watch(key.as_str().to_owned()));
+                    }
                 }
                 hash_map::Entry::Occupied(_) => {}
                 hash_map::Entry::Vacant(new) => {
-                    let watch = asked.then(|| watch(new.key().clone()));
+                    let watch = (asked || recreates).then(|| watch(new.key().clone()));
                     let value = Bytes::copy_from_slice(value);
                     let turn = Arc::default();
-                    new.insert(Declared { value, version, session: self.session, recreates: false, turn, watch });
+                    new.insert(Declared { value, version, session: self.session, recreates, turn, watch });
                 }
             }
         }

@@ -11,7 +11,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use registry_api::{Committed, Error, Key, Result, Txn};
+use registry_api::{Committed, Error, Result, Txn};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -48,17 +48,19 @@ impl Upkeep {
         })
     }
 
-    /// Sends a Txn, and remembers what comes of the ephemeral entries in it.
+    /// Sends a Txn, and remembers what comes of the ephemeral entries in it; `recreates` says which of its puts, by
+    /// their numbers, are to be recreated when somebody deletes them.
     pub(super) async fn remembering(
         self: &Arc<Self>,
         inner: &Inner,
         txn: Txn<'_>,
         sent: impl Future<Output = Result<Committed>>,
+        recreates: impl Fn(usize) -> bool,
     ) -> Result<Committed> {
         let writing = self.declared.begin(&txn, || inner.session.id());
         let committed = sent.await;
         if let Some(writing) = writing {
-            self.remember(inner, txn, writing, committed.as_ref());
+            self.remember(inner, txn, writing, committed.as_ref(), recreates);
         }
         committed
     }
@@ -69,13 +71,14 @@ impl Upkeep {
         txn: Txn<'_>,
         writing: Writing<'_>,
         committed: Result<&Committed, &Error>,
+        recreates: impl Fn(usize) -> bool,
     ) {
         let committed = match committed {
             Ok(committed) => committed,
             Err(error) => return writing.failed(error.outcome()),
         };
         let put_in = writing.session();
-        writing.applied(txn.operations, committed, &self.asked, |key| self.watch(key));
+        writing.applied(txn.operations, committed, recreates, &self.asked, |key| self.watch(key));
         self.renewal().get_or_insert_with(|| {
             let upkeep = Arc::clone(self);
             let renewing = supervised("recreating ephemeral entries", move || Arc::clone(&upkeep).renew());
@@ -86,11 +89,6 @@ impl Upkeep {
             let upkeep = Arc::clone(self);
             self.runtime.spawn(async move { supervised("looking at ephemeral entries", || upkeep.renew_all()).await });
         }
-    }
-
-    /// Whether an entry that was put is to be recreated when somebody deletes it.
-    pub(super) fn keep(self: &Arc<Self>, key: Key<'_>, recreates: bool) {
-        self.declared.keep(key.as_str(), recreates, |key| self.watch(key));
     }
 
     /// Ends every task, as the registry does.

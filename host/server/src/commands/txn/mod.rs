@@ -74,7 +74,7 @@ impl Txn {
 async fn commit(registry: &Registry, input: &Input) -> registry_host::Result<Vec<Applied>> {
     let mut txn = registry.txn();
     for check in &input.checks {
-        txn = match check {
+        match check {
             Check::Absent(key) => txn.check_absent(key),
             Check::Present(key) => txn.check_present(key),
             Check::Version(key, version) => txn.check_version(key, *version),
@@ -82,14 +82,14 @@ async fn commit(registry: &Registry, input: &Input) -> registry_host::Result<Vec
         };
     }
     for operation in &input.operations {
-        txn = match operation {
-            Operation::Put { key, value, ephemeral: false } => txn.put(key, value),
-            Operation::Put { key, value, ephemeral: true } => txn.put_ephemeral(key, value),
-            Operation::Delete(key) => txn.delete(key),
-        };
+        match operation {
+            Operation::Put { key, value, ephemeral: false } => _ = txn.put(key, value),
+            Operation::Put { key, value, ephemeral: true } => _ = txn.put(key, value).ephemeral(),
+            Operation::Delete(key) => _ = txn.delete(key),
+        }
     }
     match txn.commit().await {
-        Ok(committed) => Ok(committed.applied),
+        Ok(committed) => Ok(committed.applied().to_vec()),
         Err(error) => Err(named(registry, error, &input.checks).await),
     }
 }

@@ -21,7 +21,7 @@ impl TakeOver for Taking {
         self.log.tell(Event::TakesOver { server: server.clone(), token });
         let key = format!("/taken-over/{server}");
         let mut telling = Telling { log: &self.log, server, token, done: false };
-        self.registry.txn().check_held(guard).put(&key, &token.to_string()).commit().await?;
+        self.registry.txn().check_held(guard).put(&key, token.to_string()).commit().await?;
         telling.done = true;
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     backend::Backend,
     model::Owner,
-    operation::{Operation, OperationKind, TOP, written},
+    operation::{Operation, OperationKind, TOP, write},
 };
 
 /// The lock that all ask for.
@@ -100,7 +100,7 @@ impl Client {
         let held = self.held.clone().unwrap_or_else(|| Held::new(format!("{LOCK}/1-0"), NEVER.into()));
         let mut txn = self.registry.txn();
         for claim in &claims {
-            txn = match claim {
+            match claim {
                 Claim::Absent(key) => txn.check_absent(key),
                 Claim::Present(key) => txn.check_present(key),
                 Claim::Version(key, version) => txn.check_version(key, (*version).into()),
@@ -108,7 +108,7 @@ impl Client {
                 Claim::Holds(token) => txn.check_held_entry(&held.entry, (*token).into()),
             };
         }
-        let txn = written(txn, operations);
+        write(&mut txn, operations);
         let what = What::Commit { owner: self.owner, claims: claims.clone(), operations: operations.to_vec() };
         let id = self.record.ask(self.lane, what);
         let came = match patience {
@@ -124,12 +124,12 @@ impl Client {
         };
         match came {
             Ok(committed) => {
-                for (operation, applied) in operations.iter().zip(&committed.applied) {
+                for (operation, applied) in operations.iter().zip(committed.applied()) {
                     if let Applied::Put { version } = *applied {
                         self.seen.entry(operation.key.clone()).or_default().0 = version.get();
                     }
                 }
-                self.record.answer(id, Answer::Applied(committed.applied));
+                self.record.answer(id, Answer::Applied(committed.applied().to_vec()));
             }
             Err(error) => match (error.kind(), error.outcome()) {
                 (ErrorKind::ConditionFailed, _) => {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     backend::Backend,
     model::{Answer, Holder, Kept, Model, Owner, Refusal},
-    operation::{Operation, TOP, written},
+    operation::{Operation, TOP, write},
 };
 
 /// The clients of a backend, which last from one history to the next.
@@ -104,8 +104,8 @@ impl Play<'_> {
         let came = self.send(client, checks, operations).await;
         let expected = self.model.commit(at, self.owner(client), &conditions, operations);
         match (&expected, &came) {
-            (Ok(answers), Ok(committed)) if answers.len() == committed.applied.len() => {
-                for (operation, (expected, came)) in operations.iter().zip(answers.iter().zip(&committed.applied)) {
+            (Ok(answers), Ok(committed)) if answers.len() == committed.applied().len() => {
+                for (operation, (expected, came)) in operations.iter().zip(answers.iter().zip(committed.applied())) {
                     match (*expected, *came) {
                         (Answer::Put { version: expected }, Applied::Put { version }) => {
                             self.numbers.relate_version(&operation.key, expected, version.get())?;
@@ -129,7 +129,7 @@ impl Play<'_> {
         let held: Vec<_> = checks.iter().map(held).collect();
         let mut txn = self.player.clients[client].txn();
         for (check, held) in checks.iter().zip(&held) {
-            txn = match (check, held) {
+            match (check, held) {
                 (Check::Absent(key), _) => txn.check_absent(key),
                 (Check::Present(key), _) => txn.check_present(key),
                 (Check::Version(key, back), _) => {
@@ -141,10 +141,11 @@ impl Play<'_> {
                     txn.check_held_entry(key, self.numbers.creation(former).unwrap_or(0).into())
                 }
                 (Check::Holds(..), Some(held)) => txn.check_held_entry(&held.entry, held.token),
-                (Check::Holds(..), None) => txn,
+                (Check::Holds(..), None) => &mut txn,
             };
         }
-        written(txn, operations).commit().await
+        write(&mut txn, operations);
+        txn.commit().await
     }
 
     async fn read(&mut self, client: usize, key: &str) -> Played {
