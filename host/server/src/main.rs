@@ -7,6 +7,7 @@ mod commands;
 mod context;
 mod exit;
 mod logging;
+mod measuring;
 mod output;
 mod signals;
 mod standalone;

@@ -15,6 +15,7 @@ pub(crate) mod lock;
 mod locks;
 mod man;
 mod master;
+mod page;
 pub(crate) mod plugins;
 mod put;
 mod servers;
@@ -63,6 +64,7 @@ pub(crate) enum Command {
     Conformance(conformance::Conformance),
     Standalone(standalone::Standalone),
     Master(master::Master),
+    Page(page::Page),
     Submit(tasks::Submit),
     Tasks(tasks::Tasks),
     Logs(tasks::Logs),
@@ -99,6 +101,7 @@ impl Command {
             Command::Conformance(conformance) => conformance.run(context).await,
             Command::Standalone(standalone) => standalone.run(context).await,
             Command::Master(master) => master.run(context).await,
+            Command::Page(page) => page.run(context).await,
             Command::Submit(submit) => submit.run(context).await,
             Command::Tasks(tasks) => tasks.run(context).await,
             Command::Logs(logs) => logs.run(context).await,

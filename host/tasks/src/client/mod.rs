@@ -71,9 +71,9 @@ impl Client {
         spec.check()?;
         let written = serde_json::to_vec(spec)
             .map_err(|error| Error::new(ErrorKind::Other, "the task can't be written").with_cause(&error))?;
-        let reply = self.ask(async |mut master: MasterClient| {
+        let reply = self.ask(|mut master: MasterClient| {
             let request = SubmitRequest { id: id.as_str().to_owned(), spec: written.clone() };
-            Ok(master.submit(request).await?.into_inner())
+            async move { Ok(master.submit(request).await?.into_inner()) }
         });
         let reply = reply.await?;
         Ok(Submitted { record: record(&reply.record)?, existed: reply.existed })
@@ -85,10 +85,10 @@ impl Client {
     ///
     /// `NotFound`; `ConditionFailed` if it has ended; `Unavailable` if there is no master.
     pub async fn cancel(&self, id: &TaskId, cancel: Cancel) -> Result<Record> {
-        let reply = self.ask(async |mut master: MasterClient| {
+        let reply = self.ask(|mut master: MasterClient| {
             let Cancel { signal, grace } = cancel;
             let request = CancelRequest { id: id.as_str().to_owned(), signal, grace_ms: grace };
-            Ok(master.cancel(request).await?.into_inner())
+            async move { Ok(master.cancel(request).await?.into_inner()) }
         });
         record(&reply.await?.record)
     }
@@ -99,8 +99,9 @@ impl Client {
     ///
     /// `NotFound`; `ConditionFailed` if it has not ended; `Unavailable` if there is no master.
     pub async fn retry(&self, id: &TaskId) -> Result<Record> {
-        let reply = self.ask(async |mut master: MasterClient| {
-            Ok(master.retry(RetryRequest { id: id.as_str().to_owned() }).await?.into_inner())
+        let reply = self.ask(|mut master: MasterClient| {
+            let request = RetryRequest { id: id.as_str().to_owned() };
+            async move { Ok(master.retry(request).await?.into_inner()) }
         });
         record(&reply.await?.record)
     }
@@ -111,8 +112,9 @@ impl Client {
     ///
     /// `NotFound` if there is none at the address; `Unavailable` if there is no master.
     pub async fn drain(&self, address: &str) -> Result<()> {
-        let reply = self.ask(async |mut master: MasterClient| {
-            Ok(master.drain(DrainRequest { address: address.to_owned() }).await?.into_inner())
+        let reply = self.ask(|mut master: MasterClient| {
+            let request = DrainRequest { address: address.to_owned() };
+            async move { Ok(master.drain(request).await?.into_inner()) }
         });
         reply.await.map(drop)
     }
@@ -156,7 +158,11 @@ impl Client {
     }
 
     /// Asks one master after the other until one answers.
-    async fn ask<T>(&self, ask: impl AsyncFn(MasterClient) -> std::result::Result<T, Status>) -> Result<T> {
+    async fn ask<T, F>(&self, ask: impl Fn(MasterClient) -> F + Send + Sync) -> Result<T>
+    where
+        // An `AsyncFn` would do, but its futures can't be said to be `Send`.
+        F: Future<Output = std::result::Result<T, Status>> + Send,
+    {
         let until = Instant::now() + PATIENCE;
         let mut pauses =
             ExponentialBuilder::new().with_min_delay(Duration::from_millis(100)).without_max_times().build();

@@ -1,0 +1,49 @@
+//! The output of a task, as it grows: read from its worker, and what the record keeps of it once that is gone.
+
+use std::convert::Infallible;
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::{
+        IntoResponse as _, Response,
+        sse::{Event, Sse},
+    },
+};
+use futures_util::{Stream, StreamExt as _, stream};
+use registry_tasks::{
+    client::{Followed, Output},
+    record::TaskId,
+};
+
+use super::Site;
+
+/// How many lines of the end are shown at first.
+const LINES: u64 = 1_000;
+
+/// Events `log` with text to be added, then one `end`.
+pub(super) async fn stream(State(site): State<Site>, Path(id): Path<String>) -> Response {
+    let output = async {
+        let id = TaskId::new(&id)?;
+        site.page.0.client.output(&id, None, Some(LINES), true).await
+    };
+    match output.await {
+        Ok(Output::Worker(followed)) => answer(stream::unfold(followed, next)),
+        Ok(Output::Tail { tail, .. }) => answer(stream::iter([tail])),
+        Err(error) => (StatusCode::NOT_FOUND, format!("{error}\n")).into_response(),
+    }
+}
+
+/// The next text; `None` at the end, or once the worker is gone.
+async fn next(mut followed: Box<Followed>) -> Option<(String, Box<Followed>)> {
+    let data = followed.next().await.ok().flatten()?;
+    Some((String::from_utf8_lossy(&data).into_owned(), followed))
+}
+
+fn answer(texts: impl Stream<Item = String> + Send + 'static) -> Response {
+    let event = |name: &'static str, text: String| {
+        Ok::<_, Infallible>(Event::default().event(name).data(serde_json::Value::from(text).to_string()))
+    };
+    let texts = texts.map(move |text| event("log", text));
+    Sse::new(texts.chain(stream::once(async move { event("end", String::new()) }))).into_response()
+}

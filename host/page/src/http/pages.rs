@@ -1,0 +1,74 @@
+//! Pages that are read.
+
+use axum::{
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode, header::SET_COOKIE},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use registry_host::{Entry, ErrorKind, Result};
+use serde::Deserialize;
+
+use super::{Site, html};
+use crate::render;
+
+#[derive(Deserialize)]
+pub(super) struct Opened {
+    token: Option<String>,
+}
+
+/// The whole page; with the right token it is kept in a cookie, and leaves the address.
+pub(super) async fn whole(State(site): State<Site>, Query(opened): Query<Opened>, headers: HeaderMap) -> Response {
+    match opened.token {
+        Some(token) if site.guard.is_token(&token) => {
+            ([(SET_COOKIE, site.guard.cookie())], Redirect::to("/")).into_response()
+        }
+        Some(_) => (StatusCode::FORBIDDEN, "the token is wrong: open the address as it was printed\n").into_response(),
+        None => {
+            let inner = &site.page.0;
+            let sections = render::sections(inner.client.cluster(), &inner.board);
+            html(render::page(&sections, site.guard.may_change(&headers))).into_response()
+        }
+    }
+}
+
+/// One task.
+pub(super) async fn task(State(site): State<Site>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let known = site.page.0.board.known();
+    match known.tasks.get(&id) {
+        Some(Ok(stored)) => html(render::task(&stored.record, site.guard.may_change(&headers))).into_response(),
+        Some(Err(unreadable)) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{}\n", unreadable.why)).into_response(),
+        None => (StatusCode::NOT_FOUND, "there is no such task\n").into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Place {
+    key: String,
+    part: Option<String>,
+}
+
+/// An entry and what is directly below it, read at this moment.
+pub(super) async fn tree(State(site): State<Site>, Query(place): Query<Place>) -> Response {
+    let registry = site.page.0.client.cluster().registry();
+    let read = async || -> Result<(Option<Entry>, Vec<String>)> {
+        let entry = if place.key == "/" { None } else { registry.get(&place.key).await? };
+        let children = match registry.children(&place.key).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            children => children?,
+        };
+        Ok((entry, children))
+    };
+    match read().await {
+        Ok((entry, children)) => {
+            html(render::tree(&place.key, entry.as_ref(), &children, place.part.is_some())).into_response()
+        }
+        Err(error) => {
+            let code = match error.kind() {
+                ErrorKind::InvalidKey => StatusCode::BAD_REQUEST,
+                ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            (code, format!("{error}\n")).into_response()
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The page as HTML. Whatever comes from the registry is text: it is escaped wherever it is written.
+
+mod cluster;
+mod registry;
+mod shared;
+mod task;
+mod tasks;
+
+use maud::{DOCTYPE, Markup, html};
+use registry_cluster::Cluster;
+
+pub(crate) use self::{registry::tree, task::task};
+use crate::{board::Board, feed::Section};
+
+/// Every section as it is now, in the page's order.
+pub(crate) fn sections(cluster: &Cluster, board: &Board) -> Vec<Section> {
+    let known = board.known();
+    let sections = [
+        ("header", registry::header(cluster.registry(), &known)),
+        ("servers", cluster::servers(cluster, &known)),
+        ("groups", cluster::groups(cluster, &known)),
+        ("tasks", tasks::list(cluster, &known)),
+        ("locks", registry::locks(&known)),
+        ("sessions", registry::sessions(cluster.registry(), &known)),
+        ("events", registry::events(&known)),
+    ];
+    sections.map(|(id, markup)| (id, markup.into_string().into())).into()
+}
+
+/// The whole page.
+pub(crate) fn page(sections: &[Section], may_change: bool) -> Markup {
+    let body = html! {
+        @for (id, section) in sections {
+            section id=(id) aria-live="off" { (maud::PreEscaped(section)) }
+        }
+        section id="tree" {
+            h2 { "Registry" }
+            details id="tree-root" data-key="/" {
+                summary { a href="/tree?key=/" { "/" } }
+                div {}
+            }
+        }
+        @if may_change { (tasks::form()) } @else {
+            p.note { "To submit, cancel or retry tasks, open the address with its token, as it was printed." }
+        }
+    };
+    document("registry", body, true)
+}
+
+/// A page with a title.
+pub(crate) fn document(title: &str, body: Markup, live: bool) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href="/page.css";
+                script src="/page.js" defer {}
+            }
+            body data-live=[live.then_some("/events")] {
+                a.skip href="#main" { "Skip to the content" }
+                nav { a href="/" { "registry" } }
+                noscript { p.note { "Without JavaScript this page shows one moment. Load it again for another." } }
+                p #stale role="status" hidden { "The page's stream is broken: what is shown is old." }
+                main id="main" { (body) }
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The page as a program reads it: its sections, its stream, and whom it refuses.
+
+use std::{net::SocketAddr, time::Duration};
+
+use registry_host::Registry;
+use registry_page::Page;
+use registry_suite::{SOON, memory, open, within};
+use registry_tasks::{
+    client::Client,
+    record::{Record, Spec, TaskId, now},
+    settings::ServersSettings,
+    store::Store,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinHandle,
+};
+
+/// A page on a registry in memory.
+struct Site {
+    registry: Registry,
+    address: SocketAddr,
+    token: String,
+    serving: JoinHandle<()>,
+}
+
+impl Site {
+    async fn open() -> Self {
+        let registry = open(memory()).await.expect("a registry");
+        let client = Client::open(&registry, &ServersSettings::default()).await.expect("a client");
+        let page = Page::open(client, None).await.expect("a page");
+        let bound = page.bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+        let token = bound.url().split_once("token=").expect("a token").1.to_owned();
+        let address = bound.address();
+        Site { registry, address, token, serving: tokio::spawn(bound.serve(std::future::pending())) }
+    }
+
+    /// Sends a request with these lines of a head.
+    async fn ask(&self, request: &str, head: &[&str]) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.expect("a connection");
+        let host = format!("Host: {}", self.address);
+        let own = if head.iter().any(|line| line.starts_with("Host:")) { &[][..] } else { &[host.as_str()][..] };
+        let lines = [&[request], own, head, &["Connection: close", "", ""]].concat();
+        stream.write_all(lines.join("\r\n").as_bytes()).await.expect("a request");
+        stream
+    }
+
+    async fn answer(&self, request: &str, head: &[&str]) -> String {
+        let mut answer = Vec::new();
+        let mut stream = self.ask(request, head).await;
+        within("an answer", SOON, stream.read_to_end(&mut answer)).await.expect("an answer");
+        String::from_utf8(answer).expect("text")
+    }
+
+    async fn get(&self, path: &str) -> String {
+        self.answer(&format!("GET {path} HTTP/1.1"), &[]).await
+    }
+
+    /// Asks until the page says so: what is put arrives over a watch.
+    async fn shows(&self, path: &str, text: &str) -> String {
+        registry_suite::eventually(format_args!("{path} shows {text}"), SOON, async || {
+            Some(self.get(path).await).filter(|page| page.contains(text))
+        })
+        .await
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_the_registry_is_shown_as_text() {
+    let site = Site::open().await;
+    let guard = site.registry.lock("/locks/<script>alert(1)</script>").await.expect("the lock is free");
+    let store = Store::new(site.registry.clone());
+    let id = TaskId::new("task-1").expect("an id");
+    let record = Record::submitted(id, Spec::new(["echo", "<img src=x onerror=alert(1)>"]), now());
+    store.create(record).await.expect("a put").expect("it is new");
+    site.registry.put("/values/odd", [b"<b>\xff\r\n".as_slice(), &vec![b'x'; 100_000]].concat()).await.expect("a put");
+    let page = site.shows("/", "task-1").await;
+    assert!(page.contains("&lt;script&gt;") && page.contains("no master is running"), "{page}");
+    assert!(page.contains(&guard.token().to_string()), "{page}");
+    let task = site.get("/tasks/task-1").await;
+    assert!(task.contains("&lt;img src=x") && !task.contains("<img"), "{task}");
+    let tree = site.get("/tree?key=/values/odd&part=1").await;
+    assert!(tree.contains("&lt;b&gt;") && tree.contains("(100006 bytes)") && tree.len() < 10_000, "{tree}");
+    assert!(site.get("/tree?key=/values").await.contains("odd"));
+    assert!(site.get("/tree?key=none").await.starts_with("HTTP/1.1 400"));
+    assert!(site.get("/tasks/none").await.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
+async fn the_stream_tells_the_whole_state_and_then_what_changes() {
+    let site = Site::open().await;
+    let mut stream = site.ask("GET /events HTTP/1.1", &[]).await;
+    let mut told = String::new();
+    for text in ["event: header", "event: events", "/new/entry"] {
+        let heard = async {
+            while !told.contains(text) {
+                let mut bytes = [0; 4096];
+                let read = stream.read(&mut bytes).await.expect("more of the stream");
+                assert!(read > 0, "the stream goes on: {told}");
+                told.push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+        };
+        within("the stream tells it", SOON, heard).await;
+        site.registry.put("/new/entry", "value").await.expect("a put");
+    }
+}
+
+#[tokio::test]
+async fn who_was_led_here_or_has_no_token_changes_nothing() {
+    let site = Site::open().await;
+    let host = format!("Host: evil.example:{}", site.address.port());
+    assert!(site.answer("GET / HTTP/1.1", &[&host]).await.starts_with("HTTP/1.1 403"));
+    assert!(site.get("/?token=wrong").await.starts_with("HTTP/1.1 403"));
+    let opened = site.get(&format!("/?token={}", site.token)).await;
+    let cookie = opened.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+    assert!(opened.starts_with("HTTP/1.1 303") && cookie.contains("HttpOnly; SameSite=Strict"), "{opened}");
+    let cookie = format!("Cookie: {}", cookie.split_once(';').expect("more").0);
+    let origin = format!("Origin: http://{}", site.address);
+    let length = "Content-Length: 0";
+    for head in [vec![length], vec![length, &origin], vec![length, &cookie, "Origin: http://evil.example"]] {
+        let answer = site.answer("POST /tasks/none/cancel HTTP/1.1", &head).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{head:?}: {answer}");
+    }
+    let asked = site.answer("POST /tasks/a%20b/cancel HTTP/1.1", &[length, &cookie, &origin]).await;
+    assert!(asked.starts_with("HTTP/1.1 400"), "{asked}");
+}
+
+#[tokio::test]
+async fn readiness_follows_the_session() {
+    let site = Site::open().await;
+    assert!(site.get("/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(site.get("/readyz").await.starts_with("HTTP/1.1 200"));
+    site.registry.close().await.expect("a close");
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while !site.get("/readyz").await.starts_with("HTTP/1.1 503") {}
+    })
+    .await
+    .expect("it is not ready any more");
+}
