@@ -50,5 +50,5 @@ fn settings_come_from_several_layers() {
 
 #[test]
 fn entries_are_copied_from_one_registry_to_another() {
-    assert_eq!(run("two_backends"), ["/config/limits is in both"]);
+    assert_eq!(run("two_backends"), ["/config is in both", "/config/limits is in both"]);
 }

@@ -3,8 +3,7 @@
 use std::process::Command;
 use std::{env, fs};
 
-use registry_cluster::Options;
-use registry_config::Section;
+use registry_host::HostSection;
 use serde_json::Value;
 
 use crate::page::Page;
@@ -20,37 +19,61 @@ fn objects(arguments: &[&str]) -> Vec<Value> {
     String::from_utf8(ran.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The keys of a plugin as it shows them itself.
-fn table(plugin: &str) -> String {
-    let shown = objects(&["plugins", "show", plugin]).remove(0);
+/// A table of keys: the name, the kind of value, whether it is secret, the default, and the description of each.
+fn table(keys: impl IntoIterator<Item = (String, String, bool, String, String)>) -> String {
     let mut table = "| key | value | default | meaning |\n|---|---|---|---|\n".to_owned();
-    for key in shown["keys"].as_array().unwrap() {
-        let text = |name: &str| key[name].as_str().unwrap_or_default().replace('|', "\\|");
-        let default = match text("default") {
-            none if none.is_empty() => none,
-            default => format!("`{default}`"),
-        };
-        let secret = if key["secret"] == true { ", secret" } else { "" };
-        table += &format!("| `{}` | {}{secret} | {default} | {} |\n", text("name"), text("kind"), text("doc"));
+    for (name, kind, secret, default, doc) in keys {
+        let [kind, default, doc] = [kind, default, doc].map(|text| text.replace('|', "\\|"));
+        let default = if default.is_empty() { default } else { format!("`{default}`") };
+        let secret = if secret { ", secret" } else { "" };
+        table += &format!("| `{name}` | {kind}{secret} | {default} | {doc} |\n");
     }
     table
 }
 
-#[test]
-fn the_tables_of_keys_are_those_of_the_plugins() {
-    let page = Page::read(FILE);
+/// The keys of a plugin as it shows them itself.
+fn of_plugin(plugin: &str) -> String {
+    let shown = objects(&["plugins", "show", plugin]).remove(0);
+    let keys = shown["keys"].as_array().unwrap().iter().map(|key| {
+        let text = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
+        (text("name"), text("kind"), key["secret"] == true, text("default"), text("doc"))
+    });
+    table(keys)
+}
+
+/// The keys of a section that stands below `registry`.
+fn of_section(section: HostSection) -> String {
+    table((section.keys)().into_iter().map(|key| {
+        let name = format!("registry.{}.{}", section.name, key.name);
+        (name, key.kind.into(), key.secret, key.default.into(), key.doc.into())
+    }))
+}
+
+/// Holds the tables of a page against what the code says, or writes them.
+fn compare(file: &str, tables: &[(&str, String)]) {
+    let page = Page::read(file);
     let mut text = page.text.clone();
-    for plugin in ["etcd", "zookeeper", "memory"] {
-        let begin = format!("<!-- table: {plugin} -->\n");
-        let start = text.find(&begin).unwrap_or_else(|| panic!("{FILE} has no {begin}")) + begin.len();
+    for (name, table) in tables {
+        let begin = format!("<!-- table: {name} -->\n");
+        let start = text.find(&begin).unwrap_or_else(|| panic!("{file} has no {begin}")) + begin.len();
         let end = start + text[start..].find("<!-- end -->").unwrap();
-        text.replace_range(start..end, &table(plugin));
+        text.replace_range(start..end, table);
     }
     if env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(root().join(FILE), &text).unwrap();
+        fs::write(root().join(file), &text).unwrap();
     } else {
-        assert!(text == page.text, "{FILE} is not what the plugins say: run this with UPDATE_DOCS=1 to write it");
+        assert!(text == page.text, "{file} is not what the code says: run this with UPDATE_DOCS=1 to write it");
     }
+}
+
+#[test]
+fn the_tables_of_keys_are_those_of_the_plugins() {
+    compare(FILE, &["etcd", "zookeeper", "memory"].map(|plugin| (plugin, of_plugin(plugin))));
+}
+
+#[test]
+fn the_table_of_the_clusters_keys_is_that_of_its_section() {
+    compare("docs/cluster.md", &[("cluster", of_section(registry_cluster::SECTION))]);
 }
 
 #[test]
@@ -68,19 +91,4 @@ fn the_defaults_of_the_host_are_those_that_a_check_shows() {
     }
     let memory = rows.iter().find(|(row, _)| row[0] == "registry.type").unwrap();
     assert_eq!(memory.0[1], "memory");
-}
-
-#[test]
-fn the_defaults_of_the_cluster_are_those_of_its_options() {
-    let page = Page::read("docs/cluster.md");
-    let rows = page.rows("key");
-    let keys = Options::keys();
-    for key in &keys {
-        let name = format!("registry.cluster.{}", key.name);
-        let row =
-            rows.iter().find(|(row, _)| row[0] == name).unwrap_or_else(|| panic!("docs/cluster.md has no {name}"));
-        let default = if key.default.is_empty() { "none" } else { &key.default };
-        assert_eq!(row.0[1], default, "{}", page.at(row.1));
-    }
-    assert_eq!(rows.len(), keys.len(), "docs/cluster.md has a key that is none");
 }
