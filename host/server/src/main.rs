@@ -22,7 +22,7 @@ use registry_host::{Error, ErrorKind};
 use tokio::time::Instant;
 
 fn main() -> ExitCode {
-    if let Some(code) = commands::lock::supervisor_main() {
+    if let Some(code) = registry_supervisor::supervisor_main() {
         return code;
     }
     if let Some(file) = commands::plugins::child_to_verify() {

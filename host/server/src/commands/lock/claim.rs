@@ -4,14 +4,14 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use registry_host::{Error, ErrorKind, Guard, Registry};
+use registry_supervisor::{Ended, Report};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::holder;
 use super::job::{Job, not_run};
-use super::messages::Report;
 use crate::context::{Context, check_key};
-use crate::exit::{Done, Failure, LOST};
+use crate::exit::{Done, Failure, LOST, of_signal};
 use crate::signals::Signals;
 
 /// How the two commands speak.
@@ -89,7 +89,7 @@ impl Claim {
                 biased;
                 error = &mut lost => return Err(self.end(&mut job, error).await),
                 report = job.next() => match report {
-                    Some(Report::Ended(ended)) => code = Some(ended),
+                    Some(Report::Ended(ended)) => code = Some(code_of(ended)),
                     Some(Report::Gone) => break,
                     Some(Report::Refused { missing, why }) => {
                         return Err(not_run(&self.command[0], self.words, &self.key, missing, &why));
@@ -101,7 +101,7 @@ impl Claim {
                          been lost",
                         self.words.held
                     ),
-                    Some(Report::Ready) => {}
+                    Some(Report::Ready | Report::Started(_) | Report::Output { .. }) => {}
                     None => return Err(job.died().await),
                 },
                 // The terminal has told the command itself, if they share it.
@@ -137,6 +137,12 @@ impl Claim {
         let left = "some of the processes that the command has started could not be ended, they may be another user's";
         Failure::Coded(LOST, if gone { lost } else { lost.with_cause_text(left) })
     }
+}
+
+/// The exit code of a command that has ended.
+fn code_of(ended: Ended) -> u8 {
+    let code = ended.code.and_then(|code| u8::try_from(code).ok());
+    code.or(ended.signal.map(of_signal)).unwrap_or(u8::MAX)
 }
 
 /// How long after the lock was last known to be held all has to be over. It may be another's a tenth of the session's

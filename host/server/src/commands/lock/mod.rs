@@ -3,10 +3,6 @@
 mod claim;
 mod holder;
 mod job;
-mod messages;
-mod processes;
-mod supervisor;
-mod terminal;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -15,7 +11,6 @@ use clap::Args;
 
 use self::claim::{Claim, LEADERSHIP, LOCK};
 pub(crate) use self::holder::said_since;
-pub(crate) use self::supervisor::supervisor_main;
 use crate::context::Context;
 use crate::exit::Done;
 

@@ -1,10 +1,12 @@
 //! The command and everything that it has started.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use rustix::process::{Pid, Signal, getpid, kill_process_group};
 
-use super::super::processes::{Process, below};
+use crate::CommandCgroup;
+use crate::processes::{Process, below};
 
 /// Everything below the supervisor.
 pub(super) struct Family {
@@ -12,6 +14,8 @@ pub(super) struct Family {
     group: i32,
     /// The session of the supervisor and of the command.
     session: i32,
+    /// The cgroup that the command runs in.
+    cgroup: Option<CommandCgroup>,
     /// What was stopped by [`pause`](Family::pause).
     paused: Vec<Process>,
 }
@@ -22,12 +26,12 @@ impl Family {
     /// If `/proc` can't be read.
     pub(super) fn new() -> io::Result<Self> {
         let this = Process::this()?;
-        Ok(Family { group: this.group, session: this.session, paused: Vec::new() })
+        Ok(Family { group: this.group, session: this.session, cgroup: None, paused: Vec::new() })
     }
 
-    /// Has the command run in another group than the supervisor's own.
-    pub(super) fn in_group(&mut self, group: Option<i32>) {
-        self.group = group.unwrap_or(self.group);
+    /// The command runs in this group instead of the supervisor's own, and in this cgroup.
+    pub(super) fn run_in(&mut self, group: Option<i32>, cgroup: Option<CommandCgroup>) {
+        (self.group, self.cgroup) = (group.unwrap_or(self.group), cgroup);
     }
 
     /// Passes a signal on to the command and its group; when that has ended to what is left of it.
@@ -42,14 +46,31 @@ impl Family {
     }
 
     /// Asks all to end, those that are stopped as well.
-    pub(super) fn end(&self) {
-        self.each(|_| true, Signal::TERM);
+    pub(super) fn end(&self, signal: Signal) {
+        self.each(|_| true, signal);
         self.each(|_| true, Signal::CONT);
     }
 
     /// Kills all that are there; who was started at that moment is found the next time.
     pub(super) fn kill(&self) {
-        self.each(|_| true, Signal::KILL);
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.kill();
+        }
+        // Who starts another and ends is followed for a while, faster than it is slept between two calls.
+        const ROUNDS: usize = 50;
+        let mut killed = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            let left = descendants();
+            let is_known = left.iter().all(|process| killed.contains(&process.pid.as_raw_nonzero()));
+            if is_known {
+                return;
+            }
+            for process in left {
+                // What belongs to another user by now can't be helped: it stays, and the holder says so.
+                let _ = process.signal(Signal::KILL);
+                killed.insert(process.pid.as_raw_nonzero());
+            }
+        }
     }
 
     /// Stops all that run; whether that was necessary.

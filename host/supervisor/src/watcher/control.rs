@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use super::super::messages::{Order, Report, line, take_over};
+use crate::messages::{Order, Report, line, take_over};
 
 /// The socket to the holder.
 pub(super) struct Control {

@@ -11,12 +11,15 @@ use rustix::process::{Pid, Signal, getpid, kill_process};
 /// was started in a container from outside may. The system calls that tell them can't be used for that: rustix takes it
 /// for granted that they never give 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Process {
-    pub(super) pid: Pid,
-    parent: i32,
-    pub(super) group: i32,
-    pub(super) session: i32,
-    pub(super) stopped: bool,
+pub struct Process {
+    /// Its number.
+    pub pid: Pid,
+    pub(crate) parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Its session.
+    pub session: i32,
+    pub(crate) stopped: bool,
 }
 
 impl Process {
@@ -25,7 +28,7 @@ impl Process {
     /// # Errors
     ///
     /// If `/proc` can't be read.
-    pub(super) fn this() -> io::Result<Self> {
+    pub fn this() -> io::Result<Self> {
         Process::of(getpid())
     }
 
@@ -34,7 +37,7 @@ impl Process {
     /// # Errors
     ///
     /// If it has ended, or `/proc` can't be read.
-    pub(super) fn of(pid: Pid) -> io::Result<Self> {
+    pub fn of(pid: Pid) -> io::Result<Self> {
         let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero()))?;
         parse(&stat).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -44,7 +47,7 @@ impl Process {
     /// # Errors
     ///
     /// If it has become another user's. One that has ended meanwhile is none.
-    pub(super) fn signal(self, signal: Signal) -> io::Result<()> {
+    pub(crate) fn signal(self, signal: Signal) -> io::Result<()> {
         match kill_process(self.pid, signal) {
             Err(error) if error != rustix::io::Errno::SRCH => Err(error.into()),
             _ => Ok(()),
@@ -57,7 +60,7 @@ impl Process {
 /// # Errors
 ///
 /// If `/proc` can't be read.
-pub(super) fn below(root: Pid) -> io::Result<Vec<Process>> {
+pub(crate) fn below(root: Pid) -> io::Result<Vec<Process>> {
     let all = all()?;
     let mut known = BTreeSet::from([root.as_raw_nonzero().get()]);
     let mut found = Vec::new();
@@ -77,7 +80,7 @@ pub(super) fn below(root: Pid) -> io::Result<Vec<Process>> {
 /// # Errors
 ///
 /// If `/proc` can't be read.
-pub(super) fn all() -> io::Result<Vec<Process>> {
+pub(crate) fn all() -> io::Result<Vec<Process>> {
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let folder = entry?;
@@ -87,6 +90,12 @@ pub(super) fn all() -> io::Result<Vec<Process>> {
         }
     }
     Ok(all)
+}
+
+/// When a process was started, in ticks since the boot: it tells apart two of the same number.
+pub(crate) fn started(pid: Pid) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Reads a line of `/proc/<pid>/stat`; `None` if its process has ended and only waits to be reaped.
