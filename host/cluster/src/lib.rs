@@ -263,7 +263,7 @@ pub use gauge::{Figures, Gauge};
 pub use heartbeat::{Heartbeat, HeartbeatFormat, Unreadable};
 pub use keys::{DEAD_SERVERS, DEFAULT_GROUP, Role, Server, group_name, marked};
 pub use member::{Incarnation, Member};
-pub use membership::{Membership, MembershipState, Stop};
+pub use membership::{Membership, MembershipState, RELEASE_WITHIN, Stop};
 pub use options::{Options, SECTION, load};
 pub use roles::{LoadProtection, RoleOptions};
 pub use slot::{NoSlot, Slot};

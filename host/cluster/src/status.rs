@@ -5,7 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// Whether a server can take work, as its heartbeat says: 0, 1 or 2.
+/// Whether a server can take work, as its heartbeat says: 0, 1 or 2. One that drains says 2, and says beside it that it
+/// drains, which only servers of this kind read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Status {
@@ -16,6 +17,8 @@ pub enum Status {
     Abnormal,
     /// More of its tasks wait than it can execute at once.
     Busy,
+    /// It finishes what it has and leaves.
+    Draining,
 }
 
 /// What a machine may be burdened with.
@@ -66,7 +69,7 @@ impl Status {
         match self {
             Status::Normal => 0,
             Status::Abnormal => 1,
-            Status::Busy => 2,
+            Status::Busy | Status::Draining => 2,
         }
     }
 
@@ -81,6 +84,7 @@ impl Status {
             Status::Normal => "normal",
             Status::Abnormal => "abnormal",
             Status::Busy => "busy",
+            Status::Draining => "draining",
         }
     }
 }

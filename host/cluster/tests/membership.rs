@@ -92,6 +92,11 @@ async fn a_server_beats_and_tells_at_once_that_it_is_busy() {
         worker.set_waiting_tasks(2);
         member(&one.workers("slow"), "it is normal again", |member| member.is_normal()).await;
         assert_eq!(one.choose("slow").expect("a worker").address, "w:2");
+        worker.set_draining();
+        let draining = |member: &registry_cluster::Member| member.status() == Some(Status::Draining);
+        member(&one.workers("slow"), "it drains", draining).await;
+        let refused = one.choose("slow").expect_err("it is given nothing more");
+        assert!(refused.message().contains("1 draining"), "{refused}");
     }
 }
 
@@ -169,6 +174,31 @@ async fn a_server_that_is_declared_dead_releases_its_entries_and_stops() {
         let again = register(&one, &server).await;
         assert_eq!(other.marked_dead().await.expect("the marks"), []);
         assert!(matches!(again.state(), MembershipState::Serving) && again.incarnation() != member.incarnation());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_declared_dead_ends_its_work_before_its_entries_are_released() {
+    for settings in every() {
+        let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
+        let member = register(&one, &worker("w:1", &["a"])).await;
+        let (key, version) = member.fence().await.expect("a fence");
+        let (seen, mut told) = tokio::sync::oneshot::channel();
+        let registry = other.registry().clone();
+        member.before_release(move |stop| async move {
+            let there = registry.get("/nodes/worker/a/w:1").await.expect("an answer").is_some();
+            let _ = seen.send((there, stop.to_string()));
+        });
+        other.mark_dead(member.server()).await.expect("a mark");
+        stopped(&member).await;
+        let (there, stop) = told.try_recv().expect("the work is ended before the host is told");
+        assert!(there && stop.contains("declared dead"), "{stop}");
+        // Whoever registers in its place writes that down first.
+        let latter = register(&other, &worker("w:1", &["a"])).await;
+        let late = one.registry().txn().check_version(&key, version).put("/late", "").commit().await;
+        assert_eq!(late.expect_err("it is no longer who it was").kind(), ErrorKind::ConditionFailed);
+        assert_eq!(member.fence().await.expect_err("there is none").kind(), ErrorKind::SessionLost);
+        latter.leave().await.expect("it leaves");
     }
 }
 

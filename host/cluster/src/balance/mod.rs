@@ -123,10 +123,10 @@ fn nobody(group: &str, members: &[Arc<Member>]) -> Error {
     } else {
         let count = |status| members.iter().filter(|member| member.status() == status).count();
         let (abnormal, busy) = (count(Some(crate::Status::Abnormal)), count(Some(crate::Status::Busy)));
-        let unreadable = count(None);
+        let (draining, unreadable) = (count(Some(crate::Status::Draining)), count(None));
         format!(
-            "there is no normal worker in the group {group:?}: of {} workers {abnormal} are abnormal, {busy} busy, and of \
-             {unreadable} the heartbeat can't be read",
+            "there is no normal worker in the group {group:?}: of {} workers {abnormal} are abnormal, {busy} busy, \
+             {draining} draining, and of {unreadable} the heartbeat can't be read",
             members.len()
         )
     };

@@ -72,7 +72,7 @@ pub(super) fn write(heartbeat: &Heartbeat) -> String {
     let time = |time: i64| if ten { dates::written(time) } else { time.to_string() };
     let status = match heartbeat.status() {
         // Release 1.3 knows no third status, and would give a busy worker still more to do.
-        Status::Busy if ten => Status::Abnormal,
+        Status::Busy | Status::Draining if ten => Status::Abnormal,
         status => status,
     };
     let mut fields: Vec<String> = [

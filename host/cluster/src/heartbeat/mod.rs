@@ -75,6 +75,9 @@ pub struct Heartbeat {
     /// DolphinScheduler's don't: one that has none any more is over.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub keeps_record: bool,
+    /// Whether the server finishes what it has and leaves.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
+    pub draining: bool,
     /// How it was written, or is to be.
     #[serde(skip)]
     pub format: HeartbeatFormat,
@@ -137,6 +140,9 @@ impl Heartbeat {
 
     /// The server's status: what it says, or else what follows from its figures.
     pub fn status(&self) -> Status {
+        if self.draining {
+            return Status::Draining;
+        }
         self.server_status.unwrap_or_else(|| {
             let limits = Limits { max_cpu_load_avg: self.max_cpuload_avg, reserved_memory: self.reserved_memory };
             // Who doesn't say what is too much is never abnormal.
@@ -160,7 +166,7 @@ impl Heartbeat {
     /// not.
     pub fn cause(&self) -> Option<String> {
         match self.status() {
-            Status::Normal => None,
+            Status::Normal | Status::Draining => None,
             Status::Abnormal => {
                 let limits = Limits { max_cpu_load_avg: self.max_cpuload_avg, reserved_memory: self.reserved_memory };
                 limits.exceeded(self.load_average, self.available_physical_memory_size)

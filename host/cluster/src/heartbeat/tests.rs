@@ -15,6 +15,7 @@ fn worker() -> Heartbeat {
         process_id: 4711,
         disk_available: 100.0,
         server_status: Some(Status::Busy),
+        draining: false,
         worker_host_weight: Some(100),
         worker_waiting_task_count: Some(3),
         worker_exec_thread_count: Some(2),
@@ -195,7 +196,7 @@ prop_compose! {
         figures in prop::array::uniform7(-1e12..1e12f64),
         status in prop::option::of(0u64..3),
         counts in any::<(Option<i32>, Option<i32>, Option<i32>)>(),
-        keeps_record: bool,
+        (keeps_record, draining) in any::<(bool, bool)>(),
     ) -> Heartbeat {
         let [cpu_usage, memory_usage, load_average, available_physical_memory_size, max_cpuload_avg, reserved_memory,
             disk_available] = figures;
@@ -210,6 +211,7 @@ prop_compose! {
             worker_waiting_task_count: counts.1,
             worker_exec_thread_count: counts.2,
             keeps_record,
+            draining,
             ..Heartbeat::default()
         }
     }

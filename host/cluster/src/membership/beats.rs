@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
-use super::{Entries, MembershipState, Stop, Tasks, looking::Ownership};
+use super::{BeforeRelease, Entries, MembershipState, RELEASE_WITHIN, Stop, Tasks, looking::Ownership};
 use crate::{
     Cluster, Figures, Heartbeat, Incarnation, Limits, Options, Role, RoleOptions, Server, Status, counts,
     gauge::Reading, heartbeat::dates, record::now,
@@ -45,7 +45,7 @@ impl Beats {
     }
 
     /// The heartbeat of a server that was found like this.
-    pub(super) fn heartbeat(&self, figures: &Figures, waiting_tasks: i32) -> Heartbeat {
+    pub(super) fn heartbeat(&self, figures: &Figures, tasks: Tasks) -> Heartbeat {
         let options = &self.options;
         let within = self.limits.hold(figures.load_average, figures.available_memory);
         let worker = self.server.role() == Role::Worker;
@@ -62,14 +62,15 @@ impl Beats {
             reserved_memory: self.limits.reserved_memory,
             process_id: self.incarnation.process_id,
             disk_available: figures.disk_available,
-            server_status: worker.then(|| match Status::of(within, waiting_tasks, options.exec_threads) {
+            server_status: worker.then(|| match Status::of(within, tasks.waiting, options.exec_threads) {
                 Status::Normal if busy => Status::Busy,
                 status => status,
             }),
             worker_host_weight: worker.then_some(options.host_weight),
-            worker_waiting_task_count: worker.then_some(waiting_tasks),
+            worker_waiting_task_count: worker.then_some(tasks.waiting),
             worker_exec_thread_count: worker.then_some(options.exec_threads),
             keeps_record: true,
+            draining: tasks.draining,
             format,
             has_dates,
         }
@@ -156,6 +157,7 @@ pub(super) async fn beat(
     standing: watch::Sender<MembershipState>,
     failing: watch::Sender<Option<Error>>,
     mut leaving: mpsc::Receiver<oneshot::Sender<Result<()>>>,
+    before_release: BeforeRelease,
 ) {
     let session = beats.cluster.registry().session();
     let role = beats.options.said_of(beats.server.role()).clone();
@@ -170,7 +172,7 @@ pub(super) async fn beat(
     // Whoever asks to leave from now on is told that it is to stop: releasing the entries may take until there is
     // contact again.
     drop(leaving);
-    end(beats, stop, standing).await;
+    end(beats, stop, standing, &before_release).await;
 }
 
 /// Waits until the server is to stop for want of a session, by its own role's strategy where that has one.
@@ -228,7 +230,7 @@ async fn rounds(
             Ok(()) = tasks.changed() => Reason::Measured,
             Ok(()) = figures.changed() => Reason::Measured,
         };
-        let heartbeat = beats.heartbeat(&figures.now(), tasks.borrow_and_update().waiting);
+        let heartbeat = beats.heartbeat(&figures.now(), *tasks.borrow_and_update());
         // A beat that was answered too late says nothing of the session that follows.
         let session = registry.session().id();
         let done = match reason {
@@ -284,19 +286,26 @@ async fn rounds(
 }
 
 /// Releases the entries and tells the host to stop.
-async fn end(mut beats: Beats, stop: Stop, standing: watch::Sender<MembershipState>) {
+async fn end(mut beats: Beats, stop: Stop, standing: watch::Sender<MembershipState>, before: &BeforeRelease) {
     let limit = beats.cluster.registry().operation_timeout();
     match &stop {
         Stop::Left => {}
         stop => tracing::error!(server = %beats.server, cause = %stop, "the server is to stop"),
     }
     let Some(mut entries) = beats.entries.take() else { return };
+    let stop = Arc::new(stop);
+    // Who has left has done it before.
+    if let Some(work) = before.take().filter(|_| !matches!(*stop, Stop::Left))
+        && timeout(RELEASE_WITHIN, work(Arc::clone(&stop))).await.is_err()
+    {
+        tracing::error!(server = %beats.server, "the server's work has not ended in time, others take over for it");
+    }
     let mut released = false;
     // Without a session there is nothing to be released before the host is told.
-    if !matches!(stop, Stop::Disconnected(_)) {
+    if !matches!(*stop, Stop::Disconnected(_)) {
         released = matches!(timeout(2 * limit, entries.release()).await, Ok(Ok(())));
     }
-    standing.send_replace(MembershipState::Stopped(Arc::new(stop)));
+    standing.send_replace(MembershipState::Stopped(stop));
     // Else they would come back with the next session.
     let mut pauses = pauses(limit);
     while !released {
@@ -367,11 +376,11 @@ mod tests {
         let hour = Duration::from_secs(3600);
         for (interval, waits) in [(Some(hour), true), (Some(Duration::ZERO), false), (None, false)] {
             let mut beats = beats(interval).await;
-            beats.last = beats.heartbeat(&figures, 0);
-            assert_eq!(beats.can_wait(&beats.heartbeat(&figures, 0)), waits, "{interval:?}");
+            beats.last = beats.heartbeat(&figures, Tasks::default());
+            assert_eq!(beats.can_wait(&beats.heartbeat(&figures, Tasks::default())), waits, "{interval:?}");
             let busier = Figures { cpu_usage: 0.6, ..figures };
-            assert!(!beats.can_wait(&beats.heartbeat(&busier, 0)));
-            assert!(!beats.can_wait(&beats.heartbeat(&figures, 1)));
+            assert!(!beats.can_wait(&beats.heartbeat(&busier, Tasks::default())));
+            assert!(!beats.can_wait(&beats.heartbeat(&figures, Tasks { waiting: 1, draining: false })));
         }
     }
 
@@ -391,13 +400,21 @@ mod tests {
                 (Server::worker(address, ["a"]).unwrap(), Incarnation::begin(HeartbeatFormat::Json));
             let mut beats = Beats::new(&cluster, &server, incarnation);
             let figures = Figures { available_memory: 8.0, ..Figures::default() };
-            let first = beats.heartbeat(&figures, 0);
+            let first = beats.heartbeat(&figures, Tasks::default());
             let put = Entries::put(registry, &server, incarnation, &first, None, registry.operation_timeout());
             beats.begin(put.await.unwrap(), first);
             let ((_tasks, tasks), (tell, standing)) =
                 (watch::channel(Tasks::default()), watch::channel(MembershipState::Serving));
             let (_leaving, leaving) = mpsc::channel(1);
-            tokio::spawn(beat(beats, Reading::fixed(figures), tasks, tell, watch::channel(None).0, leaving));
+            tokio::spawn(beat(
+                beats,
+                Reading::fixed(figures),
+                tasks,
+                tell,
+                watch::channel(None).0,
+                leaving,
+                BeforeRelease::default(),
+            ));
             Beating { _tasks, standing, _leaving }
         }
     }

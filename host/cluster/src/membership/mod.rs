@@ -7,7 +7,13 @@ mod readers;
 mod registering;
 mod state;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::FutureExt as _;
 use registry_host::{Error, ErrorKind, Result, panic_message};
@@ -18,7 +24,10 @@ use tokio::{
 
 use self::entries::Entries;
 pub use self::state::{MembershipState, Stop};
-use crate::{Cluster, Incarnation, NoSlot, Server, Slot};
+use crate::{Cluster, Incarnation, NoSlot, Server, Slot, record::Record};
+
+/// How long a host may take for what it does [before the entries are released](Membership::before_release).
+pub const RELEASE_WITHIN: Duration = Duration::from_secs(10);
 
 /// A server that is registered, and beats.
 ///
@@ -39,13 +48,33 @@ pub struct Membership {
     failure: watch::Receiver<Option<Error>>,
     tasks: watch::Sender<Tasks>,
     leaving: mpsc::Sender<oneshot::Sender<Result<()>>>,
+    before_release: BeforeRelease,
     beating: JoinHandle<()>,
+}
+
+type Work = Box<dyn FnOnce(Arc<Stop>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// What a host does before the entries of its server are released.
+#[derive(Clone, Default)]
+pub(super) struct BeforeRelease(Arc<Mutex<Option<Work>>>);
+
+impl BeforeRelease {
+    pub(super) fn take(&self) -> Option<Work> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl fmt::Debug for BeforeRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BeforeRelease").finish_non_exhaustive()
+    }
 }
 
 /// What a worker has to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tasks {
     waiting: i32,
+    draining: bool,
 }
 
 impl Membership {
@@ -63,8 +92,10 @@ impl Membership {
         let (failing, failure) = watch::channel(None);
         let (tasks, counts) = watch::channel(Tasks::default());
         let (leaving, asked) = mpsc::channel(1);
+        let before_release = BeforeRelease::default();
         // Its owner is the membership: it ends, after having released the entries, when that is dropped.
-        let (beating, tell) = (beats::beat(beats, figures, counts, standing.clone(), failing, asked), standing);
+        let (beating, tell) =
+            (beats::beat(beats, figures, counts, standing.clone(), failing, asked, before_release.clone()), standing);
         let beating = tokio::spawn(async move {
             if let Err(panic) = AssertUnwindSafe(beating).catch_unwind().await {
                 let message = panic_message(&*panic).to_owned();
@@ -72,7 +103,17 @@ impl Membership {
                 tell.send_replace(MembershipState::Stopped(Arc::new(Stop::Panicked { message })));
             }
         });
-        Ok(Membership { cluster, server, incarnation, standing: told, failure, tasks, leaving, beating })
+        Ok(Membership {
+            cluster,
+            server,
+            incarnation,
+            standing: told,
+            failure,
+            tasks,
+            leaving,
+            before_release,
+            beating,
+        })
     }
 
     /// The server.
@@ -93,6 +134,46 @@ impl Membership {
     /// Tells how many tasks wait: a worker of whose tasks more wait than it executes at once is busy.
     pub fn set_waiting_tasks(&self, waiting: i32) {
         self.tasks.send_if_modified(|tasks| std::mem::replace(&mut tasks.waiting, waiting) != waiting);
+    }
+
+    /// Tells, with the next heartbeat and at once, that the server finishes what it has and leaves: it is given no
+    /// more work.
+    pub fn set_draining(&self) {
+        self.tasks.send_if_modified(|tasks| !std::mem::replace(&mut tasks.draining, true));
+    }
+
+    /// Does something before the entries of a server are released that is to stop, such as ending its work: others take
+    /// over only afterwards. It has [`RELEASE_WITHIN`] for that. A second call replaces what the first has said.
+    ///
+    /// # Behavior
+    ///
+    /// It is not done for a server that [leaves](Membership::leave), and not in time for one without a session, whose
+    /// entries go by themselves.
+    pub fn before_release<F>(&self, work: impl FnOnce(Arc<Stop>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let work: Work = Box::new(move |stop| Box::pin(work(stop)));
+        *self.before_release.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(work);
+    }
+
+    /// The key and the version of the record of this incarnation, as they are now. A Txn that checks it is refused once
+    /// somebody has begun to take over for this server, or has replaced it.
+    ///
+    /// # Errors
+    ///
+    /// `SessionLost` if that has happened already; else as [`Registry::get`](registry_host::Registry::get).
+    pub async fn fence(&self) -> Result<(String, u64)> {
+        let record = Record::new(self.server.role(), self.server.address(), Vec::new(), self.incarnation);
+        let entry = self.cluster.registry().get(&record.key()).await?;
+        let own = entry.and_then(|entry| Some((Record::of(&entry)?, entry.version)));
+        match own {
+            Some((Record { taken_over: None, replaced_by: None, .. }, version)) => Ok((record.key(), version)),
+            _ => {
+                let message = format!("{} is no longer who it was: others may do its work", self.server);
+                Err(Error::new(ErrorKind::SessionLost, message))
+            }
+        }
     }
 
     /// How it stands.

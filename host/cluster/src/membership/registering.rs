@@ -6,7 +6,7 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use registry_host::{Error, ErrorKind, Guard, Result};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Entries, beats::Beats, readers};
+use super::{Entries, Tasks, beats::Beats, readers};
 use crate::{Cluster, Incarnation, Role, Server, gauge::Reading, keys::STARTUP_LOCK, record::Record};
 
 /// Registers a server, and waits until it is seen; gives what it takes to beat.
@@ -21,7 +21,7 @@ pub(super) async fn register(cluster: &Cluster, server: &Server) -> Result<(Beat
     };
     let incarnation = begin(cluster, server).await?;
     let mut beats = Beats::new(cluster, server, incarnation);
-    let heartbeat = beats.heartbeat(&reading.now(), 0);
+    let heartbeat = beats.heartbeat(&reading.now(), Tasks::default());
     let put = put(cluster, server, incarnation, &heartbeat, lock.as_ref(), deadline).await;
     let mut released = Released(Some(put?));
     let seen = seen(cluster, server, incarnation, deadline).await;
