@@ -70,12 +70,15 @@ pub async fn end_adopted() -> bool {
 async fn kill(find: impl Fn() -> Vec<Process>, then: impl Fn(&Process)) -> bool {
     let until = now() + KILLED;
     let mut killed = Vec::new();
+    // Who starts another and ends at the moment of a look is seen by the next one.
+    let mut seen_none = false;
     loop {
         let left = find();
-        if left.is_empty() || now() > until {
+        if left.is_empty() && seen_none || now() > until {
             killed.iter().for_each(then);
             return left.is_empty();
         }
+        seen_none = left.is_empty();
         for process in &left {
             let _ = process.signal(Signal::KILL);
         }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use registry_host::{Error, ErrorKind, Result, panic_message};
+use registry_host::{Error, ErrorKind, Result, Version, panic_message};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -163,7 +163,7 @@ impl Membership {
     /// # Errors
     ///
     /// `SessionLost` if that has happened already; else as [`Registry::get`](registry_host::Registry::get).
-    pub async fn fence(&self) -> Result<(String, u64)> {
+    pub async fn fence(&self) -> Result<(String, Version)> {
         let record = Record::new(self.server.role(), self.server.address(), Vec::new(), self.incarnation);
         let entry = self.cluster.registry().get(&record.key()).await?;
         let own = entry.and_then(|entry| Some((Record::of(&entry)?, entry.version)));
@@ -232,7 +232,7 @@ impl Membership {
     ///
     /// `Timeout` and `Unavailable`: it may not have left yet, and may be taken over for when the session ends.
     /// `SessionLost` if it was told to stop before.
-    pub async fn leave(self) -> Result<()> {
+    pub async fn leave(&self) -> Result<()> {
         let over = || Error::new(ErrorKind::SessionLost, format!("{} was told to stop before it left", self.server));
         let (answer, left) = oneshot::channel();
         self.leaving.send(answer).await.map_err(|_| over())?;

@@ -26,6 +26,7 @@ mod tasks;
 mod tree;
 mod txn;
 mod watch;
+mod worker;
 
 use clap::Subcommand;
 use registry_host::{Error, ErrorKind, Registry, Version};
@@ -62,6 +63,7 @@ pub(crate) enum Command {
     Plugins(plugins::Plugins),
     Config(config::Config),
     Conformance(conformance::Conformance),
+    Worker(worker::Worker),
     Standalone(standalone::Standalone),
     Master(master::Master),
     Page(page::Page),
@@ -99,6 +101,7 @@ impl Command {
             Command::Plugins(plugins) => plugins.run(context).await,
             Command::Config(config) => config.run(context).await,
             Command::Conformance(conformance) => conformance.run(context).await,
+            Command::Worker(worker) => worker.run(context).await,
             Command::Standalone(standalone) => standalone.run(context).await,
             Command::Master(master) => master.run(context).await,
             Command::Page(page) => page.run(context).await,

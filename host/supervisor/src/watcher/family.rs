@@ -103,11 +103,11 @@ impl Family {
         !self.paused.is_empty()
     }
 
-    /// Who is left; of those with a session of their own, as daemons have, only if they are counted in.
-    pub(super) fn left(&self, daemons: bool) -> Vec<Pid> {
+    /// Who is left, but for those with a session of their own, as daemons have.
+    pub(super) fn left(&self) -> Vec<Pid> {
         // Where it can't be seen now whether anybody is, this process stands for all.
         let Ok(all) = below(getpid()) else { return vec![getpid()] };
-        let left = all.into_iter().filter(|process| daemons || process.session == self.session);
+        let left = all.into_iter().filter(|process| process.session == self.session);
         left.map(|process| process.pid).collect()
     }
 

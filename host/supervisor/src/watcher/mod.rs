@@ -67,6 +67,8 @@ struct Watcher {
     held: Duration,
     /// When everything that is left is killed; `None` unless it is being ended.
     kill_at: Option<Duration>,
+    /// The signal that it was asked to end by.
+    asked: Option<Signal>,
     /// Why a command that ends now does so.
     cause: Cause,
     /// Whether it was told which processes are left.
@@ -106,6 +108,7 @@ impl Watcher {
             keeping: None,
             held: Duration::ZERO,
             kill_at: None,
+            asked: None,
             cause: Cause::Itself,
             told_left: false,
             childless: false,
@@ -291,19 +294,17 @@ impl Watcher {
         }
     }
 
-    /// Begins to end everything, politely first; or, if that is done already, allows no more time than this.
+    /// Begins to end everything, politely first. If that has begun, it is asked again by another signal only, and given
+    /// no more time.
     fn end(&mut self, signal: Signal, grace: Duration) {
         let now = now();
         let at = now.saturating_add(grace);
-        if let Some(earlier) = self.kill_at {
-            self.kill_at = Some(earlier.min(at));
-            return;
-        }
-        self.kill_at = Some(at);
-        if self.main.is_some() {
+        self.kill_at = Some(self.kill_at.map_or(at, |earlier| earlier.min(at)));
+        if self.main.is_some() && self.cause == Cause::Itself {
             self.cause = Cause::Ordered;
         }
-        if !self.is_silent(now) && !grace.is_zero() {
+        let is_new = self.asked.replace(signal) != Some(signal);
+        if is_new && !self.is_silent(now) && !grace.is_zero() {
             self.family.end(signal);
         }
     }
@@ -341,11 +342,13 @@ impl Watcher {
             // Before its start there is nothing to end.
             return self.start.is_none() && ending;
         }
-        if self.childless {
-            return true;
+        // Whoever starts another and ends is easily missed among all processes. But as long as anybody is left, this
+        // process has a child, or is about to inherit one from its child.
+        if self.childless || ending {
+            return self.childless;
         }
-        let left = self.family.left(ending);
-        if !left.is_empty() && !ending && !std::mem::replace(&mut self.told_left, true) {
+        let left = self.family.left();
+        if !left.is_empty() && !std::mem::replace(&mut self.told_left, true) {
             self.control.tell(&Report::Left(left.iter().map(|pid| pid.as_raw_nonzero().get()).collect()));
         }
         left.is_empty()
