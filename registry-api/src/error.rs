@@ -1,7 +1,10 @@
 //! Errors: what happened, whether it was applied, and whether trying again can help (contract 7).
 
+mod causes;
+
 use std::fmt;
 
+use self::causes::Causes;
 use crate::InvalidKey;
 
 /// The result of an operation on a registry.
@@ -146,7 +149,7 @@ struct Details {
     operation: Option<String>,
     key: Option<String>,
     plugin: Option<String>,
-    causes: Vec<String>,
+    causes: Causes,
     failed_checks: Vec<usize>,
 }
 
@@ -161,7 +164,7 @@ impl Error {
             operation: None,
             key: None,
             plugin: None,
-            causes: Vec::new(),
+            causes: Causes::default(),
             failed_checks: Vec::new(),
         }))
     }
@@ -222,21 +225,22 @@ impl Error {
     /// Adds an error and its own sources to the chain of causes, skipping text that repeats what stands before it.
     #[must_use]
     pub fn with_cause(mut self, cause: &(dyn std::error::Error + 'static)) -> Self {
-        let mut next = Some(cause);
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            if !text.is_empty() && self.0.causes.last() != Some(&text) {
-                self.0.causes.push(text);
-            }
-            next = cause.source();
-        }
+        self.0.causes.add(cause);
+        self
+    }
+
+    /// The same, and keeps the error: whoever looks at [`source`](std::error::Error::source) can ask for its type. Of
+    /// several the first is kept. Across the plugin interface only its text goes.
+    #[must_use]
+    pub fn with_source(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.causes.keep(cause);
         self
     }
 
     /// Adds one line to the chain of causes.
     #[must_use]
     pub fn with_cause_text(mut self, cause: impl Into<String>) -> Self {
-        self.0.causes.push(cause.into());
+        self.0.causes.add_line(cause.into());
         self
     }
 
@@ -284,7 +288,7 @@ impl Error {
 
     /// The chain of causes, outermost first.
     pub fn causes(&self) -> &[String] {
-        &self.0.causes
+        self.0.causes.lines()
     }
 
     /// Which checks of a Txn did not hold, counted from 0; at least one for `ConditionFailed`.
@@ -320,7 +324,7 @@ impl fmt::Display for Error {
             (None, None) => {}
         }
         f.write_str(if key.is_some() { parts.said().0 } else { &parts.message })?;
-        for cause in &parts.causes {
+        for cause in parts.causes.lines() {
             write!(f, ": {cause}")?;
         }
         Ok(())
@@ -338,13 +342,18 @@ impl fmt::Debug for Error {
             .field("key", &parts.key)
             .field("plugin", &parts.plugin)
             .field("message", &parts.message)
-            .field("causes", &parts.causes)
+            .field("causes", &parts.causes.lines())
             .field("failed_checks", &parts.failed_checks)
             .finish()
     }
 }
 
-impl std::error::Error for Error {}
+/// The text of an error has those of its causes in it; the sources are for whoever looks for one of a type.
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.causes.source()
+    }
+}
 
 #[cfg(test)]
 mod tests {

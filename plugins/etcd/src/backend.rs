@@ -11,7 +11,7 @@ use crate::{
     access::Access,
     config::{Config, Settings},
     endpoints::Endpoints,
-    error::{Effect, NO_CONNECTION},
+    error::{Effect, is_without_connection},
     keys::Namespace,
     read::Reader,
     session::Session,
@@ -139,7 +139,7 @@ fn unreachable(error: Error, endpoints: &Endpoints, advice: &str, context: &Cont
         "no etcd server could be reached at {}; check {} and the servers{}",
         endpoints.addresses(),
         context.config_key("endpoints"),
-        if error.message() == NO_CONNECTION { "" } else { advice },
+        if is_without_connection(&error) { "" } else { advice },
     );
     let servers = context.opening().servers();
     // What the servers' own lines say is not said again.

@@ -1,5 +1,7 @@
 //! What etcd's answers mean in the contract's words (contract 3.6, 7).
 
+use std::{error::Error as _, fmt};
+
 use etcd_client::Error as EtcdError;
 use registry_plugin::{Error, ErrorKind, Outcome};
 use tonic::{Code, ConnectError, Status};
@@ -15,8 +17,29 @@ pub(crate) enum Effect {
     Write,
 }
 
-/// The message where not even a connection came about.
-pub(crate) const NO_CONNECTION: &str = "no connection to the etcd server";
+/// The cause where not even a connection came about: what the client says of it.
+#[derive(Debug)]
+struct NoConnection(Status);
+
+impl fmt::Display for NoConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.source() {
+            Some(source) => fmt::Display::fmt(source, f),
+            None => f.write_str(self.0.message()),
+        }
+    }
+}
+
+impl std::error::Error for NoConnection {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()?.source()
+    }
+}
+
+/// Whether not even a connection came about.
+pub(crate) fn is_without_connection(error: &Error) -> bool {
+    error.source().is_some_and(|source| source.is::<NoConnection>())
+}
 
 /// The error in the contract's words.
 pub(crate) fn translate(error: EtcdError, effect: Effect) -> Error {
@@ -74,7 +97,7 @@ fn of_status(status: &Status, effect: Effect) -> Error {
         );
     }
     if was_never_sent(status) {
-        return refused(ErrorKind::Unavailable, NO_CONNECTION).with_retryable(true);
+        return refused(ErrorKind::Unavailable, "no connection to the etcd server").with_retryable(true);
     }
     if is_local(status) {
         return lost_on_the_way(effect);
@@ -132,7 +155,7 @@ fn of_status(status: &Status, effect: Effect) -> Error {
 
 /// A status that the client made itself has a source, one that the server sent has none.
 fn is_local(status: &Status) -> bool {
-    std::error::Error::source(status).is_some()
+    status.source().is_some()
 }
 
 /// Only a connection that never came about is certain to have carried nothing.
@@ -149,11 +172,12 @@ fn certificate_refused(status: &Status) -> bool {
 }
 
 fn causes(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    std::iter::successors(std::error::Error::source(status), |cause| cause.source())
+    std::iter::successors(std::error::Error::source(status), |cause| (**cause).source())
 }
 
 fn with_status(error: Error, status: &Status) -> Error {
-    match std::error::Error::source(status) {
+    match status.source() {
+        Some(_) if was_never_sent(status) => error.with_source(NoConnection(status.clone())),
         Some(source) => error.with_cause(source),
         None => error.with_cause_text(status.message()),
     }
@@ -237,5 +261,6 @@ mod tests {
     fn the_causes_are_told_once() {
         let error = translate(local(ConnectError("tcp connect error".into())), Effect::Write);
         assert_eq!(error.causes(), ["tcp connect error"]);
+        assert!(is_without_connection(&error));
     }
 }

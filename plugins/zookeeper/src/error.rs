@@ -1,12 +1,23 @@
 //! What ZooKeeper's answers mean in the contract's words (contract 3.6, 7).
 
+use std::{error::Error as _, fmt};
+
 use registry_plugin::{Error, ErrorKind, Outcome};
 use zookeeper_client::Error as ZkError;
 
 use crate::session::Link;
 
-/// What a request fails with that its client has never sent.
-const UNSENT: &str = "the connection to the ZooKeeper server broke before the request was sent";
+/// The cause of a failure of a request that its client has never sent.
+#[derive(Debug)]
+struct Unsent(ZkError);
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unsent {}
 
 /// Whether a request may be sent a second time when nobody knows what became of the first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,7 +71,10 @@ fn translate(error: ZkError, effect: Effect) -> Error {
             Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(unknown(effect))
         }
         // The client was cut off while it was not connected.
-        error if is_unanswered(error) => refused(ErrorKind::Unavailable, UNSENT).with_retryable(true),
+        error if is_unanswered(error) => {
+            let message = "the connection to the ZooKeeper server broke before the request was sent";
+            return refused(ErrorKind::Unavailable, message).with_retryable(true).with_source(Unsent(error.clone()));
+        }
         // All that the client calls custom is a connection that broke.
         _ => Error::new(ErrorKind::Unavailable, "the connection to the ZooKeeper server broke")
             .with_outcome(unknown(effect)),
@@ -75,7 +89,7 @@ pub(crate) fn is_unanswered(error: &ZkError) -> bool {
 
 /// Whether nothing was sent of what failed.
 pub(crate) fn is_unsent(error: &Error) -> bool {
-    error.message() == UNSENT && error.outcome() == Outcome::NotApplied
+    error.source().is_some_and(|source| source.is::<Unsent>()) && error.outcome() == Outcome::NotApplied
 }
 
 /// The error of a read in the contract's words.
