@@ -7,8 +7,8 @@ use registry_cluster::SECTION;
 use registry_host::{Error, ErrorKind, Key, Opening, Outcome, Plugin, Registry, Settings, SettingsBuilder};
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::Options;
 use crate::exit::{Done, Failure, LOST, OK, UNAVAILABLE};
+use crate::options::Options;
 use crate::output::{Output, report_progress};
 use crate::signals::Signals;
 
@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) begun: Instant,
     pub(crate) options: Options,
     pub(crate) output: Output,
+    /// Gives the whole command line, for what describes it.
+    pub(crate) definition: fn() -> clap::Command,
 }
 
 impl Context {

@@ -3,7 +3,6 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use crate::cli;
 use crate::context::Context;
 use crate::exit::{Done, OK};
 
@@ -21,7 +20,7 @@ pub(crate) struct Completions {
 impl Completions {
     pub(super) async fn run(self, context: &mut Context) -> Done {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut cli::definition(), "registry", &mut script);
+        clap_complete::generate(self.shell, &mut (context.definition)(), "registry", &mut script);
         context.output.bytes(&script);
         context.output.flush().await?;
         Ok(OK)

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use registry_host::{Error, ErrorKind};
 
-use crate::cli;
 use crate::context::Context;
 use crate::exit::{Done, OK};
 
@@ -25,27 +24,24 @@ pub(crate) struct Man {
 
 impl Man {
     pub(super) async fn run(self, context: &mut Context) -> Done {
+        // The version is one line, as it stands in each page's title.
+        let definition = (context.definition)().version(env!("CARGO_PKG_VERSION"));
         match self.folder {
             None => {
                 let mut page = Vec::new();
-                let written = clap_mangen::Man::new(definition()).render(&mut page);
+                let written = clap_mangen::Man::new(definition).render(&mut page);
                 written.map_err(crate::exit::Failure::Output)?;
                 context.output.bytes(&page);
                 context.output.flush().await?;
             }
-            Some(folder) => write(&folder)?,
+            Some(folder) => write(definition, &folder)?,
         }
         Ok(OK)
     }
 }
 
-/// The command line with a version of one line, which stands in each page's title.
-fn definition() -> clap::Command {
-    cli::definition().version(env!("CARGO_PKG_VERSION"))
-}
-
-fn write(folder: &Path) -> Result<(), Error> {
-    clap_mangen::generate_to(definition(), folder).map_err(|error| {
+fn write(definition: clap::Command, folder: &Path) -> Result<(), Error> {
+    clap_mangen::generate_to(definition, folder).map_err(|error| {
         let message = format!("{}: the pages can't be written", folder.display());
         Error::new(ErrorKind::InvalidConfig, message).with_operation("man").with_cause(&error)
     })

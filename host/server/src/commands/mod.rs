@@ -117,11 +117,6 @@ impl Command {
     }
 }
 
-/// A duration of the command line, written as in the configuration.
-pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
-    registry_config::duration::parse(text)
-}
-
 /// The error of a command that needs an entry which is not there.
 fn no_such_entry(registry: &Registry, operation: &str, key: &str) -> Error {
     let mut missing = Error::new(ErrorKind::NotFound, "there is no such entry");

@@ -18,9 +18,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use self::board::Board;
 use self::screen::Screen;
 use self::server::{Server, Update};
-use crate::commands::duration;
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
+use crate::options::duration;
 use crate::output::Output;
 use crate::signals::Signals;
 

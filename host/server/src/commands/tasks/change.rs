@@ -8,9 +8,9 @@ use registry_tasks::record::{self, TaskId};
 
 use super::row::of_record;
 use super::{client, id, servers};
-use crate::commands::duration;
 use crate::context::Context;
 use crate::exit::{Done, OK};
+use crate::options::duration;
 
 /// Cancels a task
 ///

@@ -9,9 +9,9 @@ use registry_tasks::client::Client;
 use registry_tasks::record::{PRIORITIES, Record, Spec, State, TaskId};
 
 use super::{client, id, logs, servers};
-use crate::commands::duration;
 use crate::context::Context;
 use crate::exit::{Done, Failure, NO, OK};
+use crate::options::duration;
 use crate::output::Output;
 
 /// Has a command run on a worker
