@@ -82,6 +82,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod capability;
 mod entry;
 mod error;
@@ -89,6 +90,7 @@ mod key;
 mod listing;
 mod lock;
 mod number;
+mod panics;
 mod session;
 mod txn;
 mod watch;
@@ -96,6 +98,7 @@ mod watch;
 #[doc = include_str!("../CONTRACT.md")]
 pub mod contract {}
 
+pub use backoff::Backoff;
 pub use capability::{Capabilities, Capability};
 pub use entry::Entry;
 pub use error::{Error, ErrorKind, Outcome, Result};
@@ -103,6 +106,7 @@ pub use key::{InvalidKey, Key, MAX_KEY_BYTES, MAX_SEGMENTS};
 pub use listing::{Cursor, Listing, Page};
 pub use lock::Held;
 pub use number::{FencingToken, Revision, Version};
+pub use panics::panic_message;
 pub use session::{SessionId, SessionState};
 pub use txn::{Applied, Check, Committed, Mode, Operation, Txn, limits};
 pub use watch::{Event, Scope};

@@ -4,16 +4,6 @@ use std::cmp::Reverse;
 
 use registry_host::{Entry, ErrorKind, Registry, Result, Txn, Version};
 
-use crate::{Role, keys::mark_name, record::RECORDS};
-
-/// What the records of all incarnations at an address stand below.
-///
-/// Whoever puts one there puts this, too: whose version is still the same has seen all who have registered at the
-/// address, in whichever groups, as long as one of them is still there. It goes with the last of them.
-pub(crate) fn folder(role: Role, address: &str) -> String {
-    format!("{RECORDS}/{}", mark_name(role, address))
-}
-
 /// Removes a folder if no record is left in it: hosts that get another address with each start would leave ever more.
 pub(crate) async fn remove_if_empty(registry: &Registry, folder: &str) -> Result<()> {
     match registry.delete(folder).await {

@@ -10,10 +10,10 @@ use registry_host::{ErrorKind, Registry, Result, SessionState};
 use crate::{
     Groups, Incarnation, Member, MemberFilter, Members, NoSlot, Options, Role, Server, Slot,
     balance::Balancer,
-    keys::{DEAD_SERVERS, NODES, group_name, mark_key, mark_name, marked},
-    membership::Membership,
+    compat::dolphinscheduler::layout::{DEAD_SERVERS, NODES, mark_key, mark_name, marked},
     pulse::Pulse,
     record::Record,
+    server::group_name,
     task::Task,
     view::{self, Board},
 };
@@ -56,27 +56,6 @@ impl Cluster {
         let pulse = Pulse::begin(&registry);
         let slots_refused = AtomicBool::new(false);
         Ok(Cluster(Arc::new(Inner { registry, options, board, balancer, pulse, slots_refused, _watching: watching })))
-    }
-
-    /// Registers a server, and beats for it from then on.
-    ///
-    /// # Behavior
-    ///
-    /// A master holds `/lock/failover/startup-masters` meanwhile. The server's own dead mark is cleared and its entries
-    /// are put at once, all or none; the entries of a former process at the same address are taken over: if that still
-    /// runs, it is told to stop. Ready when the server's own view shows it.
-    ///
-    /// # Errors
-    ///
-    /// `Timeout` and `Unavailable` if the registry can't be reached for `registry.operation-timeout`; `SessionLost` if
-    /// its host is [to stop](registry_host::Session::stop_wanted): another registry has to be opened; `Other` if the
-    /// machine can't be measured.
-    ///
-    /// # Cancellation
-    ///
-    /// What was put already is removed in the background.
-    pub async fn register(&self, server: Server) -> Result<Membership> {
-        Membership::register(self.clone(), server).await
     }
 
     /// The registry that it is seen through.

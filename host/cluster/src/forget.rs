@@ -6,9 +6,9 @@ use registry_host::{Error, ErrorKind, Result};
 
 use crate::{
     Cluster, MemberFilter, Role,
-    address::{Registered, folder, remove_if_empty},
-    keys::{mark_key, marked},
-    record::RECORDS,
+    address::{Registered, remove_if_empty},
+    compat::dolphinscheduler::layout::{mark_key, marked},
+    record::{RECORDS, folder},
     witness,
 };
 

@@ -237,19 +237,19 @@
 mod address;
 pub mod balance;
 mod cluster;
+mod compat;
 mod counts;
 mod era;
 mod failover;
 mod forget;
 mod gauge;
 mod heartbeat;
-mod keys;
 mod member;
 mod membership;
 mod options;
 mod pulse;
 mod record;
-mod roles;
+mod server;
 mod slot;
 mod status;
 mod task;
@@ -257,15 +257,18 @@ mod view;
 mod witness;
 
 pub use cluster::Cluster;
+pub use compat::dolphinscheduler::{
+    HeartbeatFormat, LoadProtection, RoleOptions,
+    layout::{DEAD_SERVERS, marked},
+};
 pub use failover::{Departed, Failover, TakeOver};
 pub use forget::Forgotten;
 pub use gauge::{Figures, Gauge};
-pub use heartbeat::{Heartbeat, HeartbeatFormat, Unreadable};
-pub use keys::{DEAD_SERVERS, DEFAULT_GROUP, Role, Server, group_name, marked};
+pub use heartbeat::{Heartbeat, Unreadable};
 pub use member::{Incarnation, Member};
 pub use membership::{Membership, MembershipState, RELEASE_WITHIN, Stop};
 pub use options::{Options, SECTION, load};
-pub use roles::{LoadProtection, RoleOptions};
+pub use server::{DEFAULT_GROUP, Role, Server, group_name};
 pub use slot::{NoSlot, Slot};
 pub use status::{Limits, Status};
 pub use view::{Change, Changes, GroupChange, GroupChanges, Groups, MemberFilter, Members};

@@ -3,7 +3,7 @@
 use registry_host::{Entry, SessionId, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{Heartbeat, HeartbeatFormat, Role, Status, Unreadable, keys};
+use crate::{Heartbeat, HeartbeatFormat, Role, Status, Unreadable, compat::dolphinscheduler::layout};
 
 /// A server that is registered; a worker is one in each of its groups.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ impl Member {
     ///
     /// An entry that is not ephemeral says nothing of who is there.
     pub fn of(entry: &Entry) -> Option<Self> {
-        let (role, group, address) = keys::registered(&entry.key)?;
+        let (role, group, address) = layout::registered(&entry.key)?;
         Some(Member {
             role,
             group: group.map(str::to_owned),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use registry_config::{Section, config, from_value};
 use registry_host::{Error, ErrorKind, HostSection, Result, Setting, Settings};
 
-use crate::{HeartbeatFormat, Limits, Role, RoleOptions, balance::Selector, gauge, keys::DEFAULT_GROUP};
+use crate::{HeartbeatFormat, Limits, Role, RoleOptions, balance::Selector, gauge, server::DEFAULT_GROUP};
 
 /// `registry.cluster` and the sections of the roles, for the
 /// [builder](registry_host::SettingsBuilder::section) of the settings; [`load`] registers it by itself.

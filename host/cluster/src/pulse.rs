@@ -16,7 +16,7 @@ use registry_host::Registry;
 use tokio::time::sleep;
 
 use crate::{
-    keys::NODES,
+    compat::dolphinscheduler::layout::NODES,
     task::{self, Task},
 };
 

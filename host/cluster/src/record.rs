@@ -9,12 +9,23 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use registry_host::Entry;
 use serde::{Deserialize, Serialize};
 
-use crate::{HeartbeatFormat, Incarnation, Role, address::folder, heartbeat::dates};
+use crate::{
+    HeartbeatFormat, Incarnation, Role,
+    compat::dolphinscheduler::{dates, layout::mark_name},
+};
 
 /// What all records stand below; its own value is the [era](crate::era::Era).
 pub(crate) const RECORDS: &str = "/cluster/lives";
 /// What all stands below that this crate adds to DolphinScheduler's layout.
 pub(crate) const CLUSTER: &str = "/cluster";
+
+/// What the records of all incarnations at an address stand below.
+///
+/// Whoever puts one there puts this, too: whose version is still the same has seen all who have registered at the
+/// address, in whichever groups, as long as one of them is still there. It goes with the last of them.
+pub(crate) fn folder(role: Role, address: &str) -> String {
+    format!("{RECORDS}/{}", mark_name(role, address))
+}
 
 /// An incarnation's record, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

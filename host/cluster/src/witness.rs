@@ -6,7 +6,7 @@
 
 use registry_host::Entry;
 
-use crate::{Incarnation, Role, keys::mark_name};
+use crate::{Incarnation, Role, compat::dolphinscheduler::layout::mark_name};
 
 /// What all of them stand below.
 const WITNESSES: &str = "/cluster/sessions";

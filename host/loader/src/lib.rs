@@ -204,10 +204,10 @@ pub use registry::{
     Added, Attempt, Committed, Delete, DeleteHandle, EphemeralEvent, Ephemerals, Guard, Leader, Lock, Observer,
     Opening, Progress, Put, PutHandle, Registry, Session, States, Txn, Watch,
 };
-pub use supervised::{panic_message, supervised};
+pub use supervised::supervised;
 
 pub use registry_api::{
-    Applied, Capabilities, Capability, Entry, Error, ErrorKind, Event, FencingToken, Held, Key, Outcome, Result,
-    Revision, Scope, SessionId, SessionState, Version, limits,
+    Applied, Backoff, Capabilities, Capability, Entry, Error, ErrorKind, Event, FencingToken, Held, Key, Outcome, Result,
+    Revision, Scope, SessionId, SessionState, Version, limits, panic_message,
 };
 pub use registry_config::{ConfigKey, Source};

@@ -1,11 +1,12 @@
 //! Background work that goes on after a panic instead of ending in silence.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt as _;
+use registry_api::{Backoff, panic_message};
 use tokio::time::{Instant, sleep};
 
-/// The first pause before work that panicked is begun again; it doubles with each panic that follows soon.
+/// The first pause before work that panicked is begun again.
 const FIRST: Duration = Duration::from_millis(100);
 
 /// The longest pause. Work that went on for longer than this before it panicked begins with the first pause again.
@@ -22,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 ///
 /// Drops the work.
 pub async fn supervised<F: Future>(work: &str, mut begin: impl FnMut() -> F) -> F::Output {
-    let mut pause = FIRST;
+    let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         let begun = Instant::now();
         let panic = match AssertUnwindSafe(async { begin().await }).catch_unwind().await {
@@ -30,22 +31,12 @@ pub async fn supervised<F: Future>(work: &str, mut begin: impl FnMut() -> F) -> 
             Err(panic) => panic,
         };
         if begun.elapsed() > LONGEST {
-            pause = FIRST;
+            backoff.reset();
         }
-        let message = panic_message(&*panic);
+        let (message, pause) = (panic_message(&*panic), backoff.next_pause());
         tracing::error!(target: "registry", work, panic = message, ?pause, "background work panicked, it is begun again");
         sleep(pause).await;
-        pause = (pause * 2).min(LONGEST);
     }
-}
-
-/// What a panic said.
-pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it gave no message")
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Watch<'_> {
     }
 
     async fn feed(&self) -> Result<()> {
-        let mut pauses = self.endpoints.retry().endless();
+        let mut backoff = self.endpoints.retry().backoff();
         let mut denials = 0;
         loop {
             let begun = Instant::now();
@@ -84,12 +84,10 @@ impl Watch<'_> {
             };
             tracing::debug!(key = %self.key, cause = cause.map(tracing::field::display), "the watch broke off and goes on");
             if begun.elapsed() > self.patience() {
-                pauses = self.endpoints.retry().endless();
+                backoff.reset();
                 denials = 0;
             }
-            if let Some(pause) = pauses.next() {
-                sleep(pause).await;
-            }
+            sleep(backoff.next_pause()).await;
         }
     }
 

@@ -118,6 +118,7 @@ mod boundary;
 mod call;
 pub mod config;
 mod context;
+mod guarded;
 pub mod lock;
 mod opening;
 pub mod race;

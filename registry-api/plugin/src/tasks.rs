@@ -1,14 +1,22 @@
 //! The background tasks of one connection, which end with it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use registry_api::Backoff;
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, JoinSet},
     time::sleep,
 };
 
-use crate::{boundary::guarded::InRuntime, lock::pauses};
+use crate::guarded::InRuntime;
+
+/// The pauses before work that panicked is begun again.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Owns every task of a connection.
 #[derive(Clone)]
@@ -37,7 +45,7 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         self.spawn(async move {
-            let mut pauses = pauses();
+            let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
             let mut run = async || {
                 let running = async {
                     begin().await;
@@ -47,7 +55,7 @@ impl Tasks {
             };
             while let Err(error) = run().await {
                 tracing::error!(work, %error, "background work of the plugin panicked, it is begun again");
-                sleep(pauses.next().unwrap_or_default()).await;
+                sleep(backoff.next_pause()).await;
             }
         });
     }

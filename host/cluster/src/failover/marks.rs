@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use super::Shared;
 use crate::{
     MemberFilter, MembershipState,
-    keys::{DEAD_SERVERS, marked},
+    compat::dolphinscheduler::layout::{DEAD_SERVERS, marked},
     record::now,
 };
 

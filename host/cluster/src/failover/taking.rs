@@ -2,23 +2,26 @@
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::FutureExt as _;
-use registry_host::{Entry, Error, ErrorKind, Guard, Registry, Result, Version, panic_message};
+use registry_host::{Backoff, Entry, Error, ErrorKind, Guard, Registry, Result, Version, panic_message};
 use tokio::time::sleep;
 
 use super::{Departed, Shared, TakeOver, due::which};
 use crate::{
     Member, MembershipState, Role,
-    address::{Registered, folder, remove_if_empty},
+    address::{Registered, remove_if_empty},
+    compat::dolphinscheduler::layout::{mark_key, mark_name},
     counts,
-    keys::{mark_key, mark_name},
-    record::{Record, TakenOver, now},
+    record::{Record, TakenOver, folder, now},
     witness,
 };
 
 /// How often in a row others may be faster.
 const TRIES: usize = 10;
+
+/// The pauses before a take-over is again written down as done.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl<T: TakeOver> Shared<T> {
     /// Takes over for the incarnation of a record, unless its server lives or it is over.
@@ -153,7 +156,7 @@ impl<T: TakeOver> Shared<T> {
     async fn finish(&self, key: &str, version: Version, guard: &Guard) -> Result<()> {
         let registry = self.cluster.registry();
         let crossing = async {
-            let mut pauses = pauses();
+            let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
             loop {
                 let error =
                     match registry.txn().check_held(guard).check_version(key, version).delete(key).commit().await {
@@ -169,7 +172,7 @@ impl<T: TakeOver> Shared<T> {
                 if !error.is_retryable() {
                     return Err(error);
                 }
-                sleep(pauses.next().unwrap_or_default()).await;
+                sleep(backoff.next_pause()).await;
             }
         };
         tokio::select! {
@@ -237,14 +240,10 @@ fn life_of(entry: &Entry) -> crate::Incarnation {
 }
 
 fn key_of(member: &Member) -> String {
-    use crate::keys::NODES;
+    use crate::compat::dolphinscheduler::layout::NODES;
     let Member { role, group, address, .. } = member;
     match group {
         Some(group) => format!("{NODES}/{role}/{group}/{address}"),
         None => format!("{NODES}/{role}/{address}"),
     }
-}
-
-fn pauses() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::new().with_min_delay(Duration::from_millis(50)).without_max_times().with_jitter().build()
 }

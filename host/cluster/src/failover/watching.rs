@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::{ErrorKind, Guard, Result};
+use registry_host::{Backoff, ErrorKind, Guard, Result};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
@@ -12,7 +11,8 @@ use tokio::{
 use super::{Shared, TakeOver, due::Missed};
 use crate::{MembershipState, Role};
 
-/// The longest pause after something failed.
+/// The pauses after something failed.
+const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// What may change for whom it is time.
@@ -43,7 +43,7 @@ pub(super) async fn watch<T: TakeOver>(shared: Arc<Shared<T>>, role: Role) {
         standing: shared.standing.clone(),
     };
     let mut missed = Missed::new();
-    let mut pauses = pauses();
+    let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         if matches!(*shared.standing.borrow(), MembershipState::Stopped(_)) {
             return;
@@ -70,11 +70,11 @@ pub(super) async fn watch<T: TakeOver>(shared: Arc<Shared<T>>, role: Role) {
             Err(error) => Err(error),
         };
         match done {
-            Ok(()) => pauses = self::pauses(),
+            Ok(()) => backoff.reset(),
             Err(error) if error.kind() == ErrorKind::Closed => return,
             Err(error) => {
                 tracing::warn!(%role, %error, "can't take over for who has gone, tries again");
-                sleep(pauses.next().unwrap_or(LONGEST)).await;
+                sleep(backoff.next_pause()).await;
             }
         }
     }
@@ -115,13 +115,4 @@ impl<T: TakeOver> Shared<T> {
         }
         failed.map_or(Ok(()), Err)
     }
-}
-
-fn pauses() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(LONGEST)
-        .without_max_times()
-        .with_jitter()
-        .build()
 }

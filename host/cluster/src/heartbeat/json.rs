@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Heartbeat, HeartbeatFormat};
+use super::Heartbeat;
+use crate::HeartbeatFormat;
 
 /// The heartbeat, with as many fields more as it takes.
 #[derive(Serialize)]

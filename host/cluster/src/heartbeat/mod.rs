@@ -1,8 +1,5 @@
 //! What a server says of itself: the value of its entry.
 
-mod commas;
-pub(crate) mod dates;
-mod format;
 mod json;
 #[cfg(test)]
 mod tests;
@@ -14,11 +11,13 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::format::HeartbeatFormat;
-use crate::{Limits, Status};
+use crate::{
+    HeartbeatFormat, Limits, Status,
+    compat::dolphinscheduler::{self, dates},
+};
 
 /// What stands for a figure that a server could not measure.
-const UNKNOWN: f64 = -1.0;
+pub(crate) const UNKNOWN: f64 = -1.0;
 
 /// A heartbeat, as DolphinScheduler writes it: JSON with these names in camelCase.
 ///
@@ -110,14 +109,14 @@ impl Heartbeat {
                 let read = serde_json::from_str(text);
                 read.or_else(|error| refused(format!("the heartbeat is no JSON that can be read: {error}")))
             }
-            Some(_) => commas::read(text).or_else(refused),
+            Some(_) => dolphinscheduler::read(text).or_else(refused),
         }
     }
 
     /// The value to be written, in its [format](Self::format).
     pub fn write(&self) -> Vec<u8> {
         match self.format {
-            HeartbeatFormat::Fields10 | HeartbeatFormat::Fields13 => commas::write(self).into_bytes(),
+            HeartbeatFormat::Fields10 | HeartbeatFormat::Fields13 => dolphinscheduler::write(self).into_bytes(),
             _ => json::write(self),
         }
     }

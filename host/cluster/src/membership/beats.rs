@@ -2,8 +2,9 @@
 
 use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::{DisconnectStrategy, EphemeralEvent, Error, ErrorKind, Result, Session, SessionState, States};
+use registry_host::{
+    Backoff, DisconnectStrategy, EphemeralEvent, Error, ErrorKind, Result, Session, SessionState, States,
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
@@ -11,8 +12,8 @@ use tokio::{
 
 use super::{BeforeRelease, Entries, MembershipState, RELEASE_WITHIN, Stop, Tasks, looking::Ownership};
 use crate::{
-    Cluster, Figures, Heartbeat, Incarnation, Limits, Options, Role, RoleOptions, Server, Status, counts,
-    gauge::Reading, heartbeat::dates, record::now,
+    Cluster, Figures, Heartbeat, Incarnation, Limits, Options, Role, RoleOptions, Server, Status,
+    compat::dolphinscheduler::dates, counts, gauge::Reading, record::now,
 };
 
 /// What it takes to beat.
@@ -210,7 +211,7 @@ async fn rounds(
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first one is over at once, and the entries have just been put.
     clock.tick().await;
-    let mut pauses = pauses(period);
+    let mut backoff = backoff(period);
     // When to try again what has failed.
     let mut again: Option<Instant> = None;
     // How the session is now: only what becomes of it is a reason to beat.
@@ -259,7 +260,7 @@ async fn rounds(
             Ok(Some(stop)) => break stop,
             Ok(None) => {
                 counts::heartbeat(true);
-                pauses = self::pauses(period);
+                backoff.reset();
                 if failing.send_replace(None).is_some() {
                     tracing::info!(server = %beats.server, "heartbeats are written again");
                 }
@@ -274,7 +275,7 @@ async fn rounds(
             }
             Err(error) => {
                 counts::heartbeat(false);
-                again = Some(Instant::now() + pauses.next().unwrap_or(period));
+                again = Some(Instant::now() + backoff.next_pause());
                 // It is told once, not with every attempt.
                 if failing.borrow().is_none() {
                     tracing::warn!(server = %beats.server, %error, "heartbeat failed, retrying");
@@ -307,10 +308,10 @@ async fn end(mut beats: Beats, stop: Stop, standing: watch::Sender<MembershipSta
     }
     standing.send_replace(MembershipState::Stopped(stop));
     // Else they would come back with the next session.
-    let mut pauses = pauses(limit);
+    let mut backoff = backoff(limit);
     while !released {
         match entries.release().await {
-            Err(error) if error.kind() != ErrorKind::Closed => sleep(pauses.next().unwrap_or(limit)).await,
+            Err(error) if error.kind() != ErrorKind::Closed => sleep(backoff.next_pause()).await,
             _ => released = true,
         }
     }
@@ -346,13 +347,8 @@ fn is_of(beats: &Beats, event: &EphemeralEvent) -> bool {
 }
 
 /// Pauses between attempts, several within a period.
-fn pauses(period: Duration) -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::new()
-        .with_min_delay((period / 50).max(Duration::from_millis(10)))
-        .with_max_delay(period / 5)
-        .without_max_times()
-        .with_jitter()
-        .build()
+fn backoff(period: Duration) -> Backoff {
+    Backoff::new((period / 50).max(Duration::from_millis(10)), period / 5)
 }
 
 #[cfg(test)]
@@ -450,6 +446,7 @@ mod tests {
     fn attempts_follow_one_another_several_times_within_a_period() {
         let period = Duration::from_secs(10);
         // Jitter makes them longer, up to twice as long.
-        assert!(pauses(period).take(1_000).all(|pause| pause <= period / 2));
+        let mut backoff = backoff(period);
+        assert!((0..1_000).all(|_| backoff.next_pause() <= period / 2));
     }
 }

@@ -7,10 +7,10 @@ use registry_host::{Error, ErrorKind, Registry, Result, SessionId, Txn, Version}
 use super::{Stop, looking::Ownership};
 use crate::{
     Heartbeat, Incarnation, Member, Server,
-    address::{Registered, folder, remove_if_empty},
+    address::{Registered, remove_if_empty},
+    compat::dolphinscheduler::layout::mark_key,
     era::Era,
-    keys::mark_key,
-    record::{RECORDS, Record},
+    record::{RECORDS, Record, folder},
     witness,
 };
 

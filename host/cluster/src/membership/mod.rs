@@ -77,8 +77,31 @@ struct Tasks {
     draining: bool,
 }
 
+impl Cluster {
+    /// Registers a server, and beats for it from then on.
+    ///
+    /// # Behavior
+    ///
+    /// A master holds `/lock/failover/startup-masters` meanwhile. The server's own dead mark is cleared and its entries
+    /// are put at once, all or none; the entries of a former process at the same address are taken over: if that still
+    /// runs, it is told to stop. Ready when the server's own view shows it.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout` and `Unavailable` if the registry can't be reached for `registry.operation-timeout`; `SessionLost` if
+    /// its host is [to stop](registry_host::Session::stop_wanted): another registry has to be opened; `Other` if the
+    /// machine can't be measured.
+    ///
+    /// # Cancellation
+    ///
+    /// What was put already is removed in the background.
+    pub async fn register(&self, server: Server) -> Result<Membership> {
+        Membership::register(self.clone(), server).await
+    }
+}
+
 impl Membership {
-    pub(crate) async fn register(cluster: Cluster, server: Server) -> Result<Self> {
+    async fn register(cluster: Cluster, server: Server) -> Result<Self> {
         let session = cluster.registry().session();
         let stop_wanted = beats::stop_wanted(&session, cluster.options().said_of(server.role()));
         let (beats, figures) = tokio::select! {

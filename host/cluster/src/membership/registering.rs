@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::{Error, ErrorKind, Guard, Result};
+use registry_host::{Backoff, Error, ErrorKind, Guard, Result};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Entries, Tasks, beats::Beats, readers};
-use crate::{Cluster, Incarnation, Role, Server, gauge::Reading, keys::STARTUP_LOCK, record::Record};
+use crate::{
+    Cluster, Incarnation, Role, Server, compat::dolphinscheduler::layout::STARTUP_LOCK, gauge::Reading, record::Record,
+};
+
+/// The pauses before the entries are put again.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Registers a server, and waits until it is seen; gives what it takes to beat.
 pub(super) async fn register(cluster: &Cluster, server: &Server) -> Result<(Beats, Reading)> {
@@ -63,14 +68,13 @@ async fn put(
     deadline: Instant,
 ) -> Result<Entries> {
     let registry = cluster.registry();
-    let mut pauses =
-        ExponentialBuilder::new().with_min_delay(Duration::from_millis(50)).without_max_times().with_jitter().build();
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         // A second time is the same as the first: it is this incarnation's whatever came of that.
         match Entries::put(registry, server, incarnation, heartbeat, lock, registry.operation_timeout()).await {
             Err(error) if error.is_retryable() && Instant::now() < deadline => {
                 tracing::debug!(%server, %error, "not registered yet");
-                sleep(pauses.next().unwrap_or_default()).await;
+                sleep(backoff.next_pause()).await;
             }
             put => return put,
         }

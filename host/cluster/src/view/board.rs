@@ -13,7 +13,7 @@ use super::{
     changes::{Changes, Pending},
     watching::Mirror,
 };
-use crate::{Member, Role, counts, keys::NODES};
+use crate::{Member, Role, compat::dolphinscheduler::layout::NODES, counts};
 
 /// What the keys of workers begin with.
 const WORKERS: &str = "/nodes/worker/";

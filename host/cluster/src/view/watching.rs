@@ -4,8 +4,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::{Entry, Error, ErrorKind, Event, Registry, Result, Scope, Watch};
+use registry_host::{Backoff, Entry, Error, ErrorKind, Event, Registry, Result, Scope, Watch};
 use tokio::{
     sync::oneshot,
     time::{sleep, timeout},
@@ -51,7 +50,7 @@ async fn keep(
     mirror: Arc<impl Mirror>,
     mut complete: Option<oneshot::Sender<Result<()>>>,
 ) {
-    let mut pauses = pauses();
+    let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         let ended = match registry.watch(key, Scope::Subtree).await {
             Ok(watch) => hear(watch, &*mirror, &mut complete).await,
@@ -70,21 +69,13 @@ async fn keep(
                 }
             }
         }
-        sleep(pauses.next().unwrap_or(LONGEST)).await;
+        sleep(backoff.next_pause()).await;
     }
     mirror.end();
 }
 
+const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
-
-fn pauses() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(LONGEST)
-        .without_max_times()
-        .with_jitter()
-        .build()
-}
 
 /// Hears a watch to its end; the error that ended it, if one did.
 async fn hear(

@@ -81,7 +81,7 @@ impl Endpoints {
         // It is never closed.
         let turn = self.comparing.acquire().await;
         let vouched = || *self.vouched.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut pauses = self.retry.endless();
+        let mut backoff = self.retry.backoff();
         while vouched().is_none_or(|vouched| vouched < begun) {
             let count = self.endpoints.len();
             match race((0..count).map(|next| self.ask((number + next) % count))).await {
@@ -90,7 +90,7 @@ impl Endpoints {
                     *self.vouched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 }
                 Ok(won) => return self.go_on(number, won),
-                Err(_) => sleep(pauses.next().unwrap_or(STAGGER)).await,
+                Err(_) => sleep(backoff.next_pause()).await,
             }
         }
         drop(turn);

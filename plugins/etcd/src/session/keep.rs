@@ -69,7 +69,7 @@ impl Session {
 
     /// Keeps the lease alive until the server says that it is gone.
     async fn hold(&self, granted: Duration) {
-        let mut pauses = self.endpoints.retry().endless();
+        let mut backoff = self.endpoints.retry().backoff();
         loop {
             let (number, endpoint) = self.endpoints.current();
             let (begun, lease) = (Instant::now(), self.lease());
@@ -92,11 +92,9 @@ impl Session {
             }
             self.endpoints.failed(number);
             if begun.elapsed() > patience(granted) {
-                pauses = self.endpoints.retry().endless();
+                backoff.reset();
             }
-            if let Some(pause) = pauses.next() {
-                sleep(pause).await;
-            }
+            sleep(backoff.next_pause()).await;
         }
     }
 
@@ -190,7 +188,7 @@ impl Session {
 
     /// Opens another session, however long that takes. Gives its lease, and the term seen before that was asked for.
     async fn reopen(&self) -> (Lease, u64) {
-        let (mut pauses, mut attempts) = (self.endpoints.retry().endless(), Attempts::default());
+        let (mut backoff, mut attempts) = (self.endpoints.retry().backoff(), Attempts::default());
         loop {
             let term = self.leases.term();
             match timeout(self.patience, self.grant()).await {
@@ -201,15 +199,13 @@ impl Session {
                     self.endpoints.failed(self.endpoints.current().0);
                 }
             }
-            if let Some(pause) = pauses.next() {
-                sleep(pause).await;
-            }
+            sleep(backoff.next_pause()).await;
         }
     }
 
     /// Ends the leases of sessions that were lost by the clock: the server may keep them much longer.
     async fn revoke_abandoned(&self) -> Infallible {
-        let mut pauses = self.endpoints.retry().endless();
+        let mut backoff = self.endpoints.retry().backoff();
         loop {
             let Some(lease) = self.abandoned().last().copied() else { return pending().await };
             match timeout(self.patience, self.revoke(lease)).await {
@@ -217,9 +213,7 @@ impl Session {
                 Ok(Err(error)) => tracing::debug!(%error, "a lost session's lease is not revoked yet"),
                 Err(_) => tracing::debug!("a lost session's lease is not revoked yet, the server does not answer"),
             }
-            if let Some(pause) = pauses.next() {
-                sleep(pause).await;
-            }
+            sleep(backoff.next_pause()).await;
         }
     }
 }

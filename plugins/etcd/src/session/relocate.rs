@@ -42,7 +42,7 @@ struct Move {
 impl Session {
     /// Moves the keys each time that the leader has changed, for as long as the session lives.
     pub(super) async fn follow_leaders(&self, granted: Duration) -> Infallible {
-        let (mut moving, mut pauses) = (Move::default(), self.endpoints.retry().endless());
+        let (mut moving, mut backoff) = (Move::default(), self.endpoints.retry().backoff());
         loop {
             let done = select! {
                 () = self.leases.unsettled() => {
@@ -54,12 +54,10 @@ impl Session {
                 () = sleep(patience(granted)) => self.tidy().await,
             };
             match done {
-                Ok(()) => pauses = self.endpoints.retry().endless(),
+                Ok(()) => backoff.reset(),
                 Err(error) => {
                     tracing::debug!(%error, "the session's keys are not moved to another lease yet");
-                    if let Some(pause) = pauses.next() {
-                        sleep(pause.min(patience(granted))).await;
-                    }
+                    sleep(backoff.next_pause().min(patience(granted))).await;
                 }
             }
         }

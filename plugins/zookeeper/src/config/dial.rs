@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use registry_plugin::{
-    Context, Opening, Result,
+    Backoff, Context, Opening, Result,
     config::{Secret, invalid},
 };
 use rustls::pki_types::ServerName;
@@ -48,8 +48,9 @@ pub(crate) struct Dial {
     /// How long an answer may take before the server is looked at.
     short: Duration,
     patience: ExponentialBuilder,
-    backoff: ExponentialBuilder,
-    short_backoff: ExponentialBuilder,
+    /// The first and the longest pause between attempts.
+    pauses: (Duration, Duration),
+    short_pauses: (Duration, Duration),
 }
 
 impl Settings {
@@ -102,9 +103,6 @@ impl Settings {
             );
             return Err(invalid(context, "connect-string", what));
         }
-        let backoff = |shortest, longest| {
-            ExponentialBuilder::new().with_min_delay(shortest).with_max_delay(longest).with_jitter().without_max_times()
-        };
         let longest = retry.max_sleep.max(retry.base_sleep_time);
         let short = longest.min(SHORT).min(session_timeout / 20);
         let connection_timeout = config
@@ -126,8 +124,8 @@ impl Settings {
                     .with_min_delay(brief)
                     .with_max_delay(connection_timeout)
                     .without_max_times(),
-                backoff: backoff(retry.base_sleep_time, longest),
-                short_backoff: backoff(retry.base_sleep_time.min(short / 8), short),
+                pauses: (retry.base_sleep_time, longest),
+                short_pauses: (retry.base_sleep_time.min(short / 8), short),
             }),
             paths: Arc::new(paths),
             block_until_connected: config.block_until_connected,
@@ -256,9 +254,9 @@ impl Dial {
         Ok((!is_another(&session, &client)).then_some(client))
     }
 
-    /// Pauses between attempts, growing and with jitter, without end.
-    pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
-        self.backoff.build()
+    /// The pauses between attempts.
+    pub(crate) fn backoff(&self) -> Backoff {
+        Backoff::new(self.pauses.0, self.pauses.1)
     }
 
     /// How long attempts to carry on a session wait for a server: briefly at first, as one that has just lost its
@@ -267,14 +265,15 @@ impl Dial {
         self.patience.build()
     }
 
-    /// Pauses between attempts to carry on a session, which doesn't wait.
-    pub(crate) fn short_pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
-        self.short_backoff.build()
+    /// The pauses between attempts to carry on a session, which doesn't wait.
+    pub(crate) fn short_backoff(&self) -> Backoff {
+        Backoff::new(self.short_pauses.0, self.short_pauses.1)
     }
 
     /// The longer pauses, for as many attempts after the first.
     pub(crate) fn retries(&self, most: usize) -> ExponentialBuilder {
-        self.backoff.with_max_times(most)
+        let (first, longest) = self.pauses;
+        ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest).with_jitter().with_max_times(most)
     }
 
     async fn connect(&self, connector: Connector, servers: &str) -> Result<Client, ZkError> {

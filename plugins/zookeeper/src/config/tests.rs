@@ -242,7 +242,8 @@ async fn a_silent_server_leaves_a_waiting_call_time_for_another() {
 #[tokio::test]
 async fn pauses_grow_up_to_the_longest() {
     let policy = json!({ "base-sleep-time": "10ms", "max-sleep": "40ms" });
-    let pauses: Vec<_> = accepted(&json!({ "retry-policy": policy })).dial.pauses().take(9).collect();
+    let mut backoff = accepted(&json!({ "retry-policy": policy })).dial.backoff();
+    let pauses: Vec<_> = (0..9).map(|_| backoff.next_pause()).collect();
     let (shortest, longest) = (Duration::from_millis(40), Duration::from_millis(80));
     assert!(pauses[0] <= Duration::from_millis(20), "{pauses:?}");
     assert!(pauses[3..].iter().all(|pause| (shortest..=longest).contains(pause)), "{pauses:?}");

@@ -31,13 +31,13 @@ impl Session {
             return Ok(());
         }
         let ending = async {
-            let mut pauses = self.dial.pauses();
+            let mut backoff = self.dial.backoff();
             loop {
                 match end(&self.dial, info.clone()).await {
                     Err(error) if error.is_retryable() => tracing::debug!(%error, "the session is not ended yet"),
                     ended => return ended,
                 }
-                sleep(pauses.next().unwrap_or_default()).await;
+                sleep(backoff.next_pause()).await;
             }
         };
         timeout(self.patience, ending).await.unwrap_or_else(|_| Err(silent(Effect::Write))).map_err(|error| {

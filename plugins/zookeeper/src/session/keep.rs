@@ -97,7 +97,7 @@ impl Session {
     /// agreed on before it is used.
     async fn resume(&self, former: &Link) -> Option<(Link, Moment)> {
         let longest = former.session_timeout() / PATIENCE;
-        let mut pauses = self.dial.short_pauses();
+        let mut backoff = self.dial.short_backoff();
         let mut patience = self.dial.patience();
         let mut within = patience.next().unwrap_or(longest);
         loop {
@@ -119,7 +119,7 @@ impl Session {
                 _ => {}
             }
             tracing::debug!(%cause, "no new connection yet");
-            sleep(pauses.next().unwrap_or_default()).await;
+            sleep(backoff.next_pause()).await;
         }
     }
 
@@ -231,15 +231,13 @@ impl Session {
 
     /// Opens another session, however long that takes.
     async fn reopen(&self) -> Opened {
-        let (mut pauses, mut attempts) = (self.dial.pauses(), Attempts::default());
+        let (mut backoff, mut attempts) = (self.dial.backoff(), Attempts::default());
         loop {
             match open(&self.dial, &self.paths, None).await {
                 Ok(opened) => return opened,
                 Err(error) => attempts.failed(&error),
             }
-            if let Some(pause) = pauses.next() {
-                sleep(pause).await;
-            }
+            sleep(backoff.next_pause()).await;
         }
     }
 }

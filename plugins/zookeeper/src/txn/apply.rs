@@ -2,8 +2,7 @@
 
 use std::pin::pin;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use registry_plugin::{Applied, Check, Key, Operation, Result, Txn};
+use registry_plugin::{Applied, Backoff, Check, Key, Operation, Result, Txn};
 use tokio::{
     select,
     time::{Duration, sleep},
@@ -176,26 +175,19 @@ fn guess<'a>(txn: &Txn<'a>, paths: &Paths) -> Option<Step<'a>> {
 }
 
 /// Pauses between rounds that others keep spoiling.
-struct Pauses(u32, ExponentialBackoff);
+struct Pauses(u32, Backoff);
 
 impl Pauses {
     fn new() -> Self {
-        let pauses = ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(1))
-            .with_max_delay(Duration::from_millis(50))
-            .without_max_times()
-            .with_jitter();
-        Pauses(0, pauses.build())
+        Pauses(0, Backoff::new(Duration::from_millis(1), Duration::from_millis(50)))
     }
 
     /// Waits before the next round, unless it is one of the first.
     async fn next(&mut self) {
         const AT_ONCE: u32 = 3;
         self.0 = self.0.saturating_add(1);
-        if self.0 > AT_ONCE
-            && let Some(pause) = self.1.next()
-        {
-            sleep(pause).await;
+        if self.0 > AT_ONCE {
+            sleep(self.1.next_pause()).await;
         }
     }
 }

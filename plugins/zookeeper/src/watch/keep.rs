@@ -22,7 +22,7 @@ impl Hub {
     /// Keeps the server watch on a path until there are no watches on it.
     pub(super) async fn keep(self: Arc<Self>, path: Arc<WatchedPath>) {
         let mut connections = self.session.connections();
-        let mut pauses = self.session.dial().pauses();
+        let mut backoff = self.session.dial().backoff();
         // On the client's next connection it tells nothing any more. It goes when the next one is there: as long as
         // there is one for the path, the client removes nothing from the server.
         let mut former: Option<(Arc<Link>, PersistentWatcher)> = None;
@@ -39,7 +39,7 @@ impl Hub {
                 Err(error) if passes(&error) => {
                     tracing::debug!(path = path.path(), %error, "the server does not watch yet");
                     select! {
-                        () = sleep(pauses.next().unwrap_or_default()) => continue,
+                        () = sleep(backoff.next_pause()) => continue,
                         () = self.session.replaced(&client, &mut connections) => continue,
                         () = path.ended() => break,
                     }
@@ -50,7 +50,7 @@ impl Hub {
                 }
             };
             drop(former.take());
-            pauses = self.session.dial().pauses();
+            backoff.reset();
             path.begin(&client);
             let broken = select! {
                 broken = self.pass_on(&path, &client, &mut watcher) => broken,

@@ -48,7 +48,7 @@ impl Watch<'_> {
 
     async fn feed(&self) -> Result<()> {
         let subscription = self.hub.join(self.context, self.key, self.scope);
-        let mut pauses = self.hub.session.dial().pauses();
+        let mut backoff = self.hub.session.dial().backoff();
         // What the server has that may not be read. What becomes of the access lists is heard with the next change, or
         // when all is read.
         let mut hidden = Denied::default();
@@ -63,7 +63,7 @@ impl Watch<'_> {
             };
             match self.hub.session.watched(told) {
                 Ok(opened) => {
-                    pauses = self.hub.session.dial().pauses();
+                    backoff.reset();
                     if opened {
                         subscription.miss();
                     }
@@ -71,7 +71,7 @@ impl Watch<'_> {
                 Err(error) if passes(&error) => {
                     tracing::debug!(key = %self.key, %error, "what is watched can't be read and is read anew");
                     subscription.miss();
-                    sleep(pauses.next().unwrap_or_default()).await;
+                    sleep(backoff.next_pause()).await;
                 }
                 Err(error) => return Err(error),
             }

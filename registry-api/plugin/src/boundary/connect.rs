@@ -14,14 +14,13 @@ use registry_abi::{
 use registry_api::Result;
 use serde_json::Value;
 
-use super::{
-    connection::Connected,
+use super::{connection::Connected, live::Live, logging, runtime::PluginRuntime};
+use crate::{
+    Backend, Context, Opening, Options, SessionReporter, config,
     guarded::{Kept, guarded},
-    live::Live,
-    logging,
-    runtime::PluginRuntime,
+    session::Snapshot,
+    tasks::Tasks,
 };
-use crate::{Backend, Context, Opening, Options, SessionReporter, config, session::Snapshot, tasks::Tasks};
 
 /// Opens a connection of backend `B`; its log lines go to the host where `forward` says so.
 pub(super) fn connect<B: Backend>(

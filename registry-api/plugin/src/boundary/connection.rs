@@ -15,15 +15,11 @@ use registry_api::{
     Txn,
 };
 
-use super::{
-    guarded::{caught, guarded},
-    guards,
-    live::Live,
-    watches,
-};
+use super::{guards, live::Live, watches};
 use crate::{
     Backend, LockRequest,
     call::{Effect, call},
+    guarded::{caught, guarded},
     lock,
     session::closed,
 };
@@ -199,7 +195,7 @@ async fn close<B: Backend>(live: Arc<Live<B>>, timeout: Duration) -> Result<()> 
         let runtime = live.runtime.handle().clone();
         let closing = runtime.spawn(async move {
             let closing =
-                super::guarded::InRuntime::new(live.runtime.handle().clone(), async { live.backend.close().await });
+                crate::guarded::InRuntime::new(live.runtime.handle().clone(), async { live.backend.close().await });
             let closed = tokio::time::timeout(timeout, closing).await.unwrap_or_else(|_| {
                 Err(Error::new(
                     ErrorKind::Timeout,

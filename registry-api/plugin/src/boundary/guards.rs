@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use registry_abi::{FfiFuture, Guard, RResult, RStr, RawError, RawGuard, RawGuard_TO, TD_Opaque, Timeout};
 
-use super::{
+use super::live::Live;
+use crate::{
+    Backend,
     guarded::{InRuntime, guarded},
-    live::Live,
+    lock::LockGuard,
 };
-use crate::{Backend, lock::LockGuard};
 
 /// Readies a held lock for the host.
 pub(super) fn guard_for_host<B: Backend>(live: Arc<Live<B>>, guard: LockGuard) -> Guard {

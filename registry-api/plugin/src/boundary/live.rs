@@ -5,13 +5,11 @@ use std::sync::{Arc, atomic::AtomicU64};
 use registry_abi::{BorrowingFfiFuture, RResult, RawError, Timeout};
 use registry_api::Result;
 
-use super::{
-    guarded::{Kept, guarded},
-    runtime::PluginRuntime,
-};
+use super::runtime::PluginRuntime;
 use crate::{
     Backend, Context,
     call::{Effect, call},
+    guarded::{Kept, guarded},
 };
 
 /// What lives as long as anything of a connection does.

@@ -2,7 +2,6 @@
 
 mod connect;
 mod connection;
-pub(crate) mod guarded;
 mod guards;
 mod live;
 mod logging;

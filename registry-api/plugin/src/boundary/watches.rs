@@ -8,13 +8,11 @@ use registry_abi::{
 use registry_api::{Key, Result, Scope};
 use tokio::task::AbortHandle;
 
-use super::{
-    guarded::{InRuntime, caught},
-    live::Live,
-};
+use super::live::Live;
 use crate::{
     Backend,
     call::{Effect, call},
+    guarded::{InRuntime, caught},
     session::closed,
     watch::{WatchStream, watch_buffer},
 };

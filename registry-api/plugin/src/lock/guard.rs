@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{EVENTS, leave::insist, over, over_now};
-use crate::{Backend, Context, boundary::guarded::InRuntime, session::closed, watch::watch_buffer};
+use crate::{Backend, Context, guarded::InRuntime, session::closed, watch::watch_buffer};
 
 /// A held lock.
 ///

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
-use registry_api::{ErrorKind, Result, SessionId};
+use registry_api::{Backoff, ErrorKind, Result, SessionId};
 use tokio::{
     runtime::Handle,
     sync::oneshot,
@@ -13,8 +12,8 @@ use tokio::{
 use super::over_now;
 use crate::{
     Context,
-    boundary::guarded::InRuntime,
     call::{Effect, call},
+    guarded::InRuntime,
 };
 
 /// A queue that is being left in the background.
@@ -82,7 +81,7 @@ pub(super) async fn insist<T, F>(
 where
     F: Future<Output = Result<T>>,
 {
-    let mut pauses = pauses();
+    let mut backoff = backoff();
     loop {
         context.session().sendable().await?;
         let over = over_now(context, session).is_some();
@@ -100,18 +99,11 @@ where
         if over {
             return Ok(());
         }
-        sleep(pauses.next().unwrap_or(LONGEST)).await;
+        sleep(backoff.next_pause()).await;
     }
 }
 
-const LONGEST: Duration = Duration::from_secs(2);
-
-/// Pauses that grow and are never quite the same, so that many who try again don't do so at once.
-pub(crate) fn pauses() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(20))
-        .with_max_delay(LONGEST)
-        .without_max_times()
-        .with_jitter()
-        .build()
+/// The pauses between two attempts at a queue.
+pub(super) fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(20), Duration::from_secs(2))
 }

@@ -22,7 +22,6 @@ use crate::{
 
 pub(crate) use guard::LockGuard;
 pub use leave::Leaving;
-pub(crate) use leave::pauses;
 pub(crate) use name::FORMS;
 pub use place::{QueuePlace, Turn};
 pub use request::LockRequest;

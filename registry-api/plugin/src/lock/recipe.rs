@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::{
     EVENTS, LockRequest,
-    leave::pauses,
+    leave::backoff,
     named::Named,
     place::{QueuePlace, Turn},
 };
@@ -89,14 +89,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Waits until the place's turn comes.
 async fn wait<B: Backend>(backend: &B, place: &mut impl QueuePlace) -> Result<Held> {
-    let (mut waits, mut unread) = (pauses(), None);
+    let (mut backoff, mut unread) = (backoff(), None);
     loop {
         match step(backend, place, &mut unread).await {
             Ok(Some(held)) => return Ok(held),
-            Ok(None) => waits = pauses(),
+            Ok(None) => backoff.reset(),
             Err(error) if may_pass(place, &error) => {
                 tracing::debug!(%error, "a lock's queue gives no answer, asking again");
-                sleep(waits.next().unwrap_or_default()).await;
+                sleep(backoff.next_pause()).await;
             }
             Err(error) => return Err(error),
         }

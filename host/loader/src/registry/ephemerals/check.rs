@@ -2,8 +2,7 @@
 
 use std::{slice, time::Duration};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
-use registry_api::{Check, ErrorKind, Key, Mode, Operation as Write, Result, SessionId, Txn, Version};
+use registry_api::{Backoff, Check, ErrorKind, Key, Mode, Operation as Write, Result, SessionId, Txn, Version};
 use tokio::time::sleep;
 
 use super::{EphemeralEvent, Upkeep, declared::Known};
@@ -16,7 +15,7 @@ impl Upkeep {
         // Two of ours, both with the old entry in mind, would write it twice where versions are not exact.
         let turn = self.declared.turn(key)?;
         let _turn = turn.lock().await;
-        let mut pauses = pauses();
+        let mut backoff = backoff();
         loop {
             let (registry, known) = (self.registry()?, self.declared.known(key)?);
             match self.check_once(&registry, key, &known, missed).await {
@@ -40,7 +39,7 @@ impl Upkeep {
                 }
             }
             drop(registry);
-            sleep(pauses.next().unwrap_or(LONGEST)).await;
+            sleep(backoff.next_pause()).await;
         }
     }
 
@@ -101,7 +100,7 @@ impl Upkeep {
         let key = Key::from_checked(key);
         // One that is another by now is left to whoever has put it.
         let (check, delete) = (Check::Version(key, version), Write::Delete(key));
-        let mut pauses = pauses();
+        let mut backoff = backoff();
         while let Some(registry) = self.registry() {
             let txn = Txn::new(slice::from_ref(&check), slice::from_ref(&delete));
             match registry.0.send(Operation::Delete, Some(key), txn, None).await {
@@ -117,7 +116,7 @@ impl Upkeep {
             }
             // A registry that its host has dropped ends.
             drop(registry);
-            sleep(pauses.next().unwrap_or(LONGEST)).await;
+            sleep(backoff.next_pause()).await;
         }
     }
 
@@ -136,15 +135,10 @@ pub(super) enum Checked {
     Stray(Version),
 }
 
-/// The longest of the [`pauses`].
+/// The longest pause between two attempts.
 pub(super) const LONGEST: Duration = Duration::from_secs(2);
 
-/// Pauses that grow and are never quite the same, so that many who lost their session at once don't come back at once.
-pub(super) fn pauses() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(20))
-        .with_max_delay(LONGEST)
-        .without_max_times()
-        .with_jitter()
-        .build()
+/// The pauses between two attempts.
+pub(super) fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(20), LONGEST)
 }

@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Upkeep,
-    check::{Checked, LONGEST, pauses},
+    check::{Checked, LONGEST, backoff},
     declared::Watching,
 };
 use crate::{
@@ -28,14 +28,14 @@ impl Upkeep {
         let Some(mut states) = self.registry().map(|registry| registry.session().states()) else { return };
         // Its state as it is now is no news: the watch begins with the entry's own.
         states.next().await;
-        let mut waits = pauses();
+        let mut backoff = backoff();
         loop {
             let Some(registry) = self.registry() else { return };
             let opened = registry.watch(key, Scope::Node).await;
             drop(registry);
             match opened {
                 Ok(watch) => {
-                    waits = pauses();
+                    backoff.reset();
                     if self.hear(key, watch, &mut states).await.is_none() {
                         return;
                     }
@@ -49,7 +49,7 @@ impl Upkeep {
                 }
                 Err(error) => tracing::debug!(key, %error, "an ephemeral entry is not watched yet"),
             }
-            sleep(waits.next().unwrap_or(LONGEST)).await;
+            sleep(backoff.next_pause()).await;
         }
     }
 

@@ -14,7 +14,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 use registry_abi::{BorrowingFfiFuture, RErr, ROk, RResult, RawError};
-use registry_api::{Error, ErrorKind, Result};
+use registry_api::{Error, ErrorKind, Result, panic_message};
 use tokio::runtime::Handle;
 
 /// Readies a future for the host, which polls it on its own runtime.
@@ -136,7 +136,7 @@ impl<T> Drop for Kept<T> {
 /// Drops something of the plugin's; nobody is there to be told of a panic but the log.
 fn drop_quietly(what: &str, dropping: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) {
-        tracing::error!(panic = message(&*panic), "{what}");
+        tracing::error!(panic = panic_message(&*panic), "{what}");
         // Its own drop could panic too.
         std::mem::forget(panic);
     }
@@ -154,16 +154,8 @@ pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T> {
 fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::new(
         ErrorKind::PluginPanicked,
-        format!("the plugin panicked, please report it to its author: {}", message(panic)),
+        format!("the plugin panicked, please report it to its author: {}", panic_message(panic)),
     )
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it gave no message")
 }
 
 #[cfg(test)]

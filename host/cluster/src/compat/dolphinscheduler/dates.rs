@@ -17,7 +17,7 @@ pub(crate) fn now() -> i64 {
 
 /// When the clock on this machine's wall shows that, in ms since 1970; of the two moments in a night when clocks are
 /// set back, the first.
-pub(super) fn moment(shown: i64) -> i64 {
+pub(crate) fn moment(shown: i64) -> i64 {
     let moment = || {
         let shown = Timestamp::from_millisecond(shown).ok()?.to_zoned(TimeZone::UTC).datetime();
         Some(TimeZone::system().to_ambiguous_zoned(shown).compatible().ok()?.timestamp().as_millisecond())
@@ -27,7 +27,7 @@ pub(super) fn moment(shown: i64) -> i64 {
 }
 
 /// As the format has it.
-pub(super) fn written(shown: i64) -> String {
+pub(crate) fn written(shown: i64) -> String {
     Timestamp::from_millisecond(shown).unwrap_or_default().strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 

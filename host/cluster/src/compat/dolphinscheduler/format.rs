@@ -30,7 +30,7 @@ pub enum HeartbeatFormat {
 value!(HeartbeatFormat, "json, dolphinscheduler-1.3 or dolphinscheduler-2.0");
 
 impl HeartbeatFormat {
-    pub(super) const ALL: [Self; 4] = [Self::Json, Self::Fields10, Self::Fields13, Self::Fields14];
+    pub(crate) const ALL: [Self; 4] = [Self::Json, Self::Fields10, Self::Fields13, Self::Fields14];
 
     /// Its name in the configuration.
     pub fn name(self) -> &'static str {
@@ -43,7 +43,7 @@ impl HeartbeatFormat {
     }
 
     /// How many fields it has; none for JSON.
-    pub(super) fn fields(self) -> Option<usize> {
+    pub(crate) fn fields(self) -> Option<usize> {
         match self {
             Self::Json => None,
             Self::Fields10 => Some(10),

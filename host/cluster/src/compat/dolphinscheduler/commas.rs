@@ -8,8 +8,8 @@ use std::time::UNIX_EPOCH;
 
 use registry_config::quoted;
 
-use super::{Heartbeat, HeartbeatFormat, UNKNOWN, dates};
-use crate::Status;
+use super::{HeartbeatFormat, dates};
+use crate::{Heartbeat, Status, heartbeat::UNKNOWN};
 
 /// The names of the fields, in their order.
 const FIELDS: [&str; 14] = [
@@ -30,7 +30,7 @@ const FIELDS: [&str; 14] = [
 ];
 
 /// Reads any of them; else says why it can't be.
-pub(super) fn read(text: &str) -> Result<Heartbeat, String> {
+pub(crate) fn read(text: &str) -> Result<Heartbeat, String> {
     let fields = text.trim_end_matches(',');
     let keeps_record = fields.len() < text.len();
     let fields = Fields(fields.split(',').map(str::trim).collect());
@@ -67,7 +67,7 @@ pub(super) fn read(text: &str) -> Result<Heartbeat, String> {
 }
 
 /// Writes 10 or 13 fields.
-pub(super) fn write(heartbeat: &Heartbeat) -> String {
+pub(crate) fn write(heartbeat: &Heartbeat) -> String {
     let ten = heartbeat.format.has_dates();
     let time = |time: i64| if ten { dates::written(time) } else { time.to_string() };
     let status = match heartbeat.status() {
