@@ -52,7 +52,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Registry::get`]; `Other` if the record can't be read.
+    /// As [`Registry::get`]; `ConditionFailed` if the record can't be read.
     pub async fn get(&self, id: &TaskId) -> Result<Option<Stored>> {
         let Some(entry) = self.registry.get(&id.key()).await? else { return Ok(None) };
         match Record::read(&entry.key, &entry.value) {
@@ -217,7 +217,7 @@ pub fn no_such_task(id: &TaskId) -> Error {
 }
 
 fn unreadable(key: &str, why: String) -> Error {
-    Error::new(ErrorKind::Other, why).with_key(key).with_key_in_message()
+    Error::new(ErrorKind::ConditionFailed, why).with_key(key).with_key_in_message()
 }
 
 /// `None` if a condition failed.

@@ -1,10 +1,13 @@
 //! Taking over for workers that have gone.
 
+use std::collections::HashSet;
 use std::error;
+use std::sync::{Mutex, PoisonError};
 
-use registry_cluster::{Departed, Role, TakeOver};
+use registry_cluster::{Departed, Incarnation, Role, TakeOver};
 use registry_host::{Error, ErrorKind, Guard};
 
+use super::alerts::Alerts;
 use crate::record::now;
 use crate::store::Store;
 
@@ -15,16 +18,27 @@ const TRIES: usize = 10;
 #[derive(Debug)]
 pub(super) struct Heir {
     store: Store,
+    alerts: Alerts,
+    /// Of whom somebody was alerted: a take-over that fails is done again.
+    told: Mutex<HashSet<(String, Incarnation)>>,
 }
 
 impl Heir {
-    pub(super) fn new(store: Store) -> Self {
-        Heir { store }
+    pub(super) fn new(store: Store, alerts: Alerts) -> Self {
+        Heir { store, alerts, told: Mutex::default() }
+    }
+
+    fn alert(&self, departed: &Departed) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.alerts.are_wanted() && told.insert((departed.address.clone(), departed.incarnation)) {
+            self.alerts.server(departed);
+        }
     }
 }
 
 impl TakeOver for Heir {
     async fn take_over(&self, departed: &Departed, guard: &Guard) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+        self.alert(departed);
         if departed.role != Role::Worker {
             // A master has nothing that its records don't say.
             return Ok(());

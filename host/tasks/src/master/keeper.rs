@@ -24,6 +24,9 @@ const OUT_OF_SIGHT: Duration = Duration::from_secs(5);
 /// How often a worker is told again that a task is to be cancelled.
 const STOP_EVERY: Duration = Duration::from_secs(2);
 
+/// What has ended longer ago is no news: such as when alerts are configured for the first time.
+const NEWS: Duration = Duration::from_secs(3_600);
+
 /// How much is done at once.
 const AT_ONCE: usize = 64;
 
@@ -32,6 +35,7 @@ enum Due {
     Expire(Arc<Stored>),
     Remove(Arc<Stored>),
     Stop(Arc<Stored>),
+    Alert(Arc<Stored>),
 }
 
 /// Looks after the tasks until the master ends.
@@ -74,6 +78,8 @@ fn due(shared: &Shared, slot: Slot, stopped: &HashMap<String, Instant>) -> Vec<D
             due.push(Due::Remove(Arc::clone(&task.stored)));
         } else if record.state.is_underway() && record.cancel.is_some() && !stopped.contains_key(id) {
             due.push(Due::Stop(Arc::clone(&task.stored)));
+        } else if shared.alerts.are_wanted() && task.age() < NEWS && record.alerted().is_ok() {
+            due.push(Due::Alert(Arc::clone(&task.stored)));
         }
     }
     due
@@ -87,6 +93,15 @@ async fn settle(shared: &Shared, due: Due) {
         }
         Due::Remove(stored) => {
             (stored.record.id.clone(), shared.store.remove(&stored.record.id, stored.version).await.map(drop))
+        }
+        Due::Alert(stored) => {
+            let Ok(alerted) = stored.record.alerted() else { return };
+            let written = shared.store.replace(alerted, stored.version).await;
+            if let Ok(Some(stored)) = &written {
+                // Whoever has written it alerts, and nobody else does.
+                shared.alerts.task(&stored.record);
+            }
+            (stored.record.id.clone(), written.map(drop))
         }
         Due::Stop(stored) => {
             stop(shared, &stored).await;

@@ -2,6 +2,7 @@
 //!
 //! All that a master knows stands in the records: one that begins, or that another's slot falls to, goes on from there.
 
+mod alerts;
 mod board;
 mod dispatch;
 mod heir;
@@ -20,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::{board::Board, heir::Heir, service::Service};
+use self::{alerts::Alerts, board::Board, heir::Heir, service::Service};
 use crate::protocol::{self, Channels, messages::master_server::MasterServer};
 use crate::settings::{MasterSettings, ServersSettings};
 use crate::store::Store;
@@ -54,6 +55,7 @@ struct Shared {
     settings: MasterSettings,
     channels: Channels,
     board: Arc<Board>,
+    alerts: Alerts,
     address: String,
 }
 
@@ -95,7 +97,8 @@ impl Master {
         let store = Store::new(registry);
         let (board, mirroring) = Board::open(&store).await?;
         let membership = cluster.register(server).await?;
-        let heir = Heir::new(store.clone());
+        let (alerts, alerting) = Alerts::begin(&settings.alert);
+        let heir = Heir::new(store.clone(), alerts.clone());
         let failover = membership.fail_over(heir).await?;
         let shared = Arc::new(Shared {
             store,
@@ -104,6 +107,7 @@ impl Master {
             settings,
             channels,
             board,
+            alerts,
             address: address.clone(),
         });
         let (close, closed) = oneshot::channel::<()>();
@@ -111,11 +115,12 @@ impl Master {
         let service = service.max_decoding_message_size(protocol::LARGEST);
         let serving = AbortOnDropHandle::new(tokio::spawn(bound.serve(service, async { drop(closed.await) })));
         let (handing_out, keeping) = (Arc::clone(&shared), Arc::clone(&shared));
-        let tasks = vec![
+        let mut tasks = vec![
             mirroring,
             spawn("handing out tasks", move || scheduler::run(Arc::clone(&handing_out), selector)),
             spawn("keeping tasks", move || keeper::run(Arc::clone(&keeping))),
         ];
+        tasks.extend(alerting);
         Ok(Master { address, shared, failover, tasks, serving, close: Some(close) })
     }
 

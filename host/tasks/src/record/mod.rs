@@ -82,6 +82,9 @@ pub struct Record {
     /// That it is to be cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<Cancel>,
+    /// The attempt whose end somebody was alerted of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerted: Option<u32>,
     /// Former attempts, the last one last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Earlier>,

@@ -54,6 +54,7 @@ impl Record {
             why: None,
             tail: None,
             cancel: None,
+            alerted: None,
             earlier: Vec::new(),
             more: Map::new(),
         }
@@ -154,6 +155,17 @@ impl Record {
     pub fn retried(&self, now: i64) -> Result<Self, Refused> {
         self.only(self.state.has_ended(), "be retried")?;
         Ok(Record { failures: 0, cancel: None, ..self.clone() }.again(None, Duration::ZERO, now))
+    }
+
+    /// Somebody is about to be alerted of its end.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing to be alerted of, or somebody was.
+    pub fn alerted(&self) -> Result<Self, Refused> {
+        let is_bad = matches!(self.state, State::Failed | State::Unknown);
+        self.only(is_bad && self.alerted != Some(self.attempt), "be a reason for an alert")?;
+        Ok(Record { alerted: Some(self.attempt), ..self.clone() })
     }
 
     /// The result of an attempt.

@@ -26,6 +26,20 @@ config! {
         pub max_tasks: u32 = "10000",
         /// What happens to tasks that have ended.
         pub task: TaskSettings,
+        /// Who is alerted when something has ended that should not have.
+        pub alert: AlertSettings,
+    }
+}
+
+config! {
+    /// Who is alerted when something has ended that should not have, `master.alert.*`.
+    #[derive(Clone, Debug, PartialEq)]
+    #[non_exhaustive]
+    pub struct AlertSettings {
+        /// What is run, by sh, for each server that is gone and each task that has failed or is unknown.
+        pub command: Option<String>,
+        /// How long it may take.
+        pub timeout: Duration = "30s",
     }
 }
 

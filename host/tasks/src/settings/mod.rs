@@ -14,7 +14,7 @@ use registry_host::{Error, Result, Setting, Settings, SettingsBuilder};
 
 pub use self::{
     listening::Listening,
-    master::MasterSettings,
+    master::{AlertSettings, MasterSettings, TaskSettings},
     servers::{ServersSettings, TlsFiles},
     worker::{CutOff, FullPolicy, WorkerSettings},
 };

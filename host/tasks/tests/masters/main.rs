@@ -2,6 +2,7 @@
 
 mod support;
 
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use registry_suite::{SOON, eventually};
 use registry_tasks::protocol::messages::Decision;
 use registry_tasks::record::{Cancel, Outcome, Spec, State, TaskId};
@@ -37,6 +38,35 @@ async fn a_task_is_handed_out_and_its_result_recorded() {
         assert_eq!(client.store().get(&id("a")).await.unwrap().unwrap().record, ended);
         assert_eq!(worker.report_of("nobody", Outcome::Exited { code: 0 }).await, Decision::NoSuchTask);
     }
+}
+
+/// All of it runs on one thread, for the counter's sake.
+#[tokio::test]
+async fn a_task_costs_four_txns() {
+    let recorder = DebuggingRecorder::new();
+    let _recorded = metrics::set_default_local_recorder(&recorder);
+    let quiet = "registry.cluster.max-heartbeat-interval=10m";
+    let site = Site::new(support::memory()).await;
+    let _master = site.master(&[quiet]).await;
+    let mut worker = site.worker("default", 100, &[quiet]).await;
+    let client = site.client().await;
+    // A snapshot sets the counters back.
+    let txns = || -> u64 {
+        let counted = recorder.snapshotter().snapshot().into_vec().into_iter();
+        let of_txns = counted.filter(|(key, ..)| {
+            key.key().name() == "registry_operations_total"
+                && key.key().labels().any(|label| ["put", "txn", "delete"].contains(&label.value()))
+        });
+        of_txns.map(|(_, _, _, value)| if let DebugValue::Counter(count) = value { count } else { 0 }).sum()
+    };
+    txns();
+    for number in 0..10 {
+        client.submit(&id(&format!("t{number}")), &spec("default")).await.unwrap();
+        let task = worker.next().await;
+        let accepted = worker.accept(task).await.unwrap();
+        worker.report(&accepted.record, Outcome::Exited { code: 0 }).await;
+    }
+    assert_eq!(txns(), 40);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,4 +255,40 @@ async fn records_are_bounded_and_nonsense_is_left_alone() {
     worker.report(&accepted.record, Outcome::Exited { code: 0 }).await;
     let gone = async || client.store().get(&id("a")).await.unwrap().is_none().then_some(());
     eventually("the record is removed", SOON, gone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_alerted_once_of_each_task_and_each_server_that_ends_badly() {
+    let site = Site::new(support::memory()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let heard = folder.path().join("heard");
+    let command = format!("master.alert.command=cat >> '{}'", heard.display());
+    let (_one, _two) = (site.master(&[&command]).await, site.master(&[&command]).await);
+    let client = site.client().await;
+    let mut worker = site.worker("default", 9, &["registry.session-timeout=4s"]).await;
+    for (name, outcome) in [("good", Outcome::Exited { code: 0 }), ("bad", Outcome::Exited { code: 1 })] {
+        client.submit(&id(name), &spec("default")).await.unwrap();
+        let task = worker.next().await;
+        let accepted = worker.accept(task).await.unwrap();
+        worker.report(&accepted.record, outcome).await;
+    }
+    client.submit(&id("lost"), &Spec { at_most_once: true, ..spec("default") }).await.unwrap();
+    let task = worker.next().await;
+    worker.accept(task).await.unwrap();
+    worker.die(&site).await;
+    let alerts = || -> Vec<String> {
+        let text = std::fs::read_to_string(&heard).unwrap_or_default();
+        let about = |alert: serde_json::Value| {
+            let about = alert["id"].as_str().unwrap_or("a server").to_owned();
+            format!("{about} {}", alert["state"].as_str().unwrap_or("is gone"))
+        };
+        let mut alerts: Vec<_> = text.lines().map(|line| about(serde_json::from_str(line).unwrap())).collect();
+        alerts.sort_unstable();
+        alerts
+    };
+    let expected = ["a server is gone", "bad failed", "lost unknown"];
+    eventually("all are told of", SOON * 2, async || (alerts().len() >= 3).then_some(())).await;
+    // Whoever would alert a second time does so soon.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(alerts(), expected);
 }

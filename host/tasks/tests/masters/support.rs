@@ -205,9 +205,16 @@ impl Worker {
     async fn tell(&self, result: TaskResult) -> Decision {
         let result = serde_json::to_vec(&result).expect("a result");
         let told = async || {
-            let mut master = self.channels.master(&self.master).expect("a master");
-            let reply = master.report(ReportRequest { result: result.clone() }).await;
-            reply.ok().map(|reply| reply.into_inner().decision())
+            // The one that it came from, then any other.
+            let others = self.membership.iter().flat_map(|membership| membership.cluster().masters().now());
+            let others: Vec<String> = others.map(|other| other.address.clone()).collect();
+            for address in [&self.master].into_iter().chain(&others) {
+                let mut master = self.channels.master(address).expect("a master");
+                if let Ok(reply) = master.report(ReportRequest { result: result.clone() }).await {
+                    return Some(reply.into_inner().decision());
+                }
+            }
+            None
         };
         eventually("the result is taken", SOON, told).await
     }
