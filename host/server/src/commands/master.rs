@@ -14,9 +14,9 @@ use crate::exit::{Done, Failure, OK};
 /// Hands tasks out to workers
 ///
 /// It registers as a master, takes tasks from 'registry submit', hands those of its slot to workers with room, and
-/// takes over for workers that have gone. Of several masters each has a part of the tasks; what a master knows stands in
-/// the registry, so that another goes on where one has died. It stays until Ctrl-C or SIGTERM; a second signal ends it
-/// at once. When it is told to stop, because it was declared dead, say, it exits with 3.
+/// takes over for workers that have gone. Of several masters each has a part of the tasks; what a master knows stands
+/// in the registry, so that another goes on where one has died. It stays until Ctrl-C or SIGTERM; a second signal ends
+/// it at once. When it is told to stop, because it was declared dead, say, it exits with 3.
 ///
 /// master.* in the configuration says how it takes part, servers.* what masters, workers and clients share. Beyond
 /// loopback it asks for servers.token or for certificates, and doesn't start without.

@@ -11,6 +11,7 @@ mod reading_and_writing;
 mod servers;
 mod standalone;
 mod support;
+mod tasks;
 mod terminal;
 mod transactions;
 mod watching;

@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::{env, fs};
 
+use registry_config::Section;
 use registry_host::HostSection;
+use registry_tasks::settings::{MasterSettings, ServersSettings, WorkerSettings};
 use serde_json::Value;
 
 use crate::page::Page;
@@ -49,6 +51,15 @@ fn of_section(section: HostSection) -> String {
     }))
 }
 
+/// The keys of a section that stands beside `registry`.
+fn of_section_beside<T: Section>(name: &str) -> String {
+    table(
+        T::keys().into_iter().map(|key| {
+            (format!("{name}.{}", key.name), key.kind.into(), key.secret, key.default.into(), key.doc.into())
+        }),
+    )
+}
+
 /// Holds the tables of a page against what the code says, or writes them.
 fn compare(file: &str, tables: &[(&str, String)]) {
     let page = Page::read(file);
@@ -74,6 +85,16 @@ fn the_tables_of_keys_are_those_of_the_plugins() {
 #[test]
 fn the_table_of_the_clusters_keys_is_that_of_its_section() {
     compare("docs/cluster.md", &[("cluster", of_section(registry_cluster::SECTION))]);
+}
+
+#[test]
+fn the_tables_of_the_servers_keys_are_those_of_their_sections() {
+    let tables = [
+        ("master", of_section_beside::<MasterSettings>("master")),
+        ("worker", of_section_beside::<WorkerSettings>("worker")),
+        ("servers", of_section_beside::<ServersSettings>("servers")),
+    ];
+    compare("docs/tasks.md", &tables);
 }
 
 #[test]

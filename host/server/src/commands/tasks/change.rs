@@ -15,9 +15,9 @@ use crate::options::duration;
 /// Cancels a task
 ///
 /// One that waits is cancelled at once. The command of one that runs gets the signal, and SIGKILL after the grace; the
-/// task is cancelled when all that it has started has ended. This doesn't wait for it: 'registry tasks' shows it. If the
-/// command ends by itself before the signal comes, its own result stands. Exits with 1 if there is no such task or it has
-/// ended.
+/// task is cancelled when all that it has started has ended. This doesn't wait for it: 'registry tasks' shows it. If
+/// the command ends by itself before the signal comes, its own result stands. Exits with 1 if there is no such task or
+/// it has ended.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

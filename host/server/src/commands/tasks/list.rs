@@ -17,8 +17,8 @@ use crate::output::{Format, Output, table};
 /// Shows tasks: how each stands, where, since when, and why it waits
 ///
 /// States: waiting, sent (a worker was chosen), accepted, running, succeeded, failed, cancelled, timed-out, lost (its
-/// worker is gone, it is tried again) and unknown (it may have run or not, or its record can't be read). All is read from
-/// the registry, so it is shown without a master, too.
+/// worker is gone, it is tried again) and unknown (it may have run or not, or its record can't be read). All is read
+/// from the registry, so it is shown without a master, too.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -12,9 +12,9 @@ use crate::output::Output;
 
 /// Prints what a task's command has written
 ///
-/// It comes from the worker, both streams as they were written. If the worker is gone, the end of it is printed that the
-/// record keeps, 4 kB, with a note on standard error. Exits with 1 if there is no such task or attempt, or nothing is left
-/// of its output.
+/// It comes from the worker, both streams as they were written. If the worker is gone, the end of it is printed that
+/// the record keeps, 4 kB, with a note on standard error. Exits with 1 if there is no such task or attempt, or nothing
+/// is left of its output.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
