@@ -3,7 +3,7 @@
 //! A backend is one safe Rust type that implements [`Backend`]: eight functions, a name and a typed configuration.
 //! [`export_plugin!`] makes a loadable library of it. The SDK does the rest: the ABI, the runtime, the panic guard on
 //! every poll and drop, deadlines, the session's clock, log forwarding, the watch buffer with resynchronisation by
-//! difference, and the lock recipe. What each operation promises is the [contract](registry_api::contract)'s business.
+//! difference, and the lock recipe. What each operation promises is the [`contract`]'s business.
 //!
 //! A whole backend to begin with is `examples/smallest`, which passes all laws; `docs/writing-a-backend.md` goes
 //! through it.

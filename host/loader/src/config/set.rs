@@ -80,8 +80,8 @@ impl SettingsBuilder {
 }
 
 impl Set {
-    /// The layers of all that is set, of several for a key the last. What the backend's section may have, too, is left out
-    /// until the backend is known.
+    /// The layers of all that is set, of several for a key the last. What the backend's section may have, too, is left
+    /// out until the backend is known.
     pub(super) fn layers(all: &[Set], beside: &[&str], registry_type: Option<&str>) -> Result<Layers> {
         let mut layers = Layers::default();
         for set in all {
