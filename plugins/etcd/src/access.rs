@@ -10,11 +10,10 @@ use std::{
 };
 
 use etcd_client::{Permission, PermissionType};
-use registry_plugin::{Error, ErrorKind, Key, Mode, Operation, Result, Txn};
+use registry_plugin::{Effect, Error, ErrorKind, Key, Mode, Operation, Result, Txn};
 
 use crate::{
     endpoints::Endpoints,
-    error::Effect,
     keys::{Namespace, after, shown},
 };
 

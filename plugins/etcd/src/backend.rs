@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use registry_plugin::{
-    Backend, Committed, Context, Entry, Error, ErrorKind, Key, Listing, Outcome, Page, Result, Scope, Txn, WatchSink,
+    Backend, Committed, Context, Effect, Entry, Error, ErrorKind, Key, Listing, Outcome, Page, Result, Scope, Txn,
+    WatchSink,
 };
 use tokio::time::timeout;
 
@@ -11,7 +12,7 @@ use crate::{
     access::Access,
     config::{Config, Settings},
     endpoints::Endpoints,
-    error::{Effect, is_without_connection},
+    error::is_without_connection,
     keys::Namespace,
     read::Reader,
     session::Session,

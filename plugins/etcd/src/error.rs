@@ -3,19 +3,8 @@
 use std::{error::Error as _, fmt};
 
 use etcd_client::Error as EtcdError;
-use registry_plugin::{Error, ErrorKind, Outcome};
+use registry_plugin::{Effect, Error, ErrorKind, Outcome};
 use tonic::{Code, ConnectError, Status};
-
-/// Whether a request may be sent a second time when nobody knows what became of the first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Effect {
-    /// It changes nothing.
-    Read,
-    /// It changes nothing more than the first did.
-    Repeatable,
-    /// It writes.
-    Write,
-}
 
 /// The cause where not even a connection came about: what the client says of it.
 #[derive(Debug)]
@@ -47,7 +36,7 @@ pub(crate) fn translate(error: EtcdError, effect: Effect) -> Error {
         EtcdError::GRpcStatus(status) => of_status(status, effect),
         EtcdError::TransportError(_) | EtcdError::IoError(_) => lost_on_the_way(effect),
         EtcdError::LeaseKeepAliveError(_) => lease_is_gone(),
-        _ => Error::new(ErrorKind::Other, "the etcd client failed").with_outcome(unknown(effect)),
+        _ => Error::new(ErrorKind::Other, "the etcd client failed").with_outcome(effect.unanswered()),
     };
     match &error {
         // Its own text says no more than its source's, and "grpc request error" before it.
@@ -84,7 +73,7 @@ pub(crate) fn is_refused(error: &EtcdError) -> bool {
 
 /// An endpoint gave no answer in the time it had.
 pub(crate) fn silent(effect: Effect) -> Error {
-    Error::new(ErrorKind::Timeout, "the etcd server does not answer").with_outcome(unknown(effect))
+    Error::new(ErrorKind::Timeout, "the etcd server does not answer").with_outcome(effect.unanswered())
 }
 
 fn of_status(status: &Status, effect: Effect) -> Error {
@@ -146,10 +135,10 @@ fn of_status(status: &Status, effect: Effect) -> Error {
             refused(ErrorKind::Unavailable, "the etcd server's cluster has no leader")
         }
         Code::Unavailable => {
-            Error::new(ErrorKind::Unavailable, "the etcd server can't serve now").with_outcome(unknown(effect))
+            Error::new(ErrorKind::Unavailable, "the etcd server can't serve now").with_outcome(effect.unanswered())
         }
         Code::DeadlineExceeded | Code::Cancelled => silent(effect),
-        _ => Error::new(ErrorKind::Other, "the etcd server failed").with_outcome(unknown(effect)),
+        _ => Error::new(ErrorKind::Other, "the etcd server failed").with_outcome(effect.unanswered()),
     }
 }
 
@@ -192,14 +181,7 @@ fn lease_is_gone() -> Error {
 }
 
 fn lost_on_the_way(effect: Effect) -> Error {
-    Error::new(ErrorKind::Unavailable, "the connection to the etcd server broke").with_outcome(unknown(effect))
-}
-
-fn unknown(effect: Effect) -> Outcome {
-    match effect {
-        Effect::Read | Effect::Repeatable => Outcome::NotApplied,
-        Effect::Write => Outcome::Unknown,
-    }
+    Error::new(ErrorKind::Unavailable, "the connection to the etcd server broke").with_outcome(effect.unanswered())
 }
 
 #[cfg(test)]

@@ -7,10 +7,8 @@ use etcd_client::{
     StatusResponse, TxnResponse, UserGetResponse,
     proto::{PbRangeResponse, PbResponseHeader, PbWatchResponse},
 };
-use registry_plugin::{Error, ErrorKind, Outcome, Result, SessionReporter};
+use registry_plugin::{Effect, Error, ErrorKind, Result, SessionReporter};
 use tokio::sync::watch;
-
-use crate::error::Effect;
 
 /// One cluster's data as it goes on, revision by revision.
 ///
@@ -120,7 +118,7 @@ impl History {
             self.reporter.lost_by(&"the etcd server's data is not what it was");
             self.turn.send_modify(|turn| *turn += 1);
         }
-        let outcome = if effect == Effect::Write { Outcome::Unknown } else { Outcome::NotApplied };
+        let outcome = effect.unanswered();
         let message = "the etcd server's data is not what it was (another cluster, wiped, or restored from a backup), \
                        the session is lost";
         Err(Error::new(ErrorKind::SessionLost, message).with_outcome(outcome))
@@ -264,6 +262,8 @@ impl Header {
 mod tests {
     use registry_plugin::{Context, Options};
     use tokio::runtime::Handle;
+
+    use registry_plugin::Outcome;
 
     use super::*;
 

@@ -4,12 +4,12 @@ use etcd_client::{
     GetOptions, TxnOp,
     proto::{PbKeyValue, PbRangeResponse, PbTxnOpResponse},
 };
-use registry_plugin::{Cursor, Entry, Error, ErrorKind, Key, Listing, Page, Result, Scope};
+use registry_plugin::{Cursor, Effect, Entry, Error, ErrorKind, Key, Listing, Page, Result, Scope};
 
 use crate::{
     access::{Access, Keys, clipped},
     endpoints::Endpoints,
-    error::{Effect, is_out_of_reach},
+    error::is_out_of_reach,
     history::Mark,
     keys::{Namespace, after, number, shown},
 };

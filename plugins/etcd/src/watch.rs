@@ -6,7 +6,7 @@ use etcd_client::{
     WatchOptions, WatchStream,
     proto::{PbEvent, PbWatchResponse},
 };
-use registry_plugin::{Entry, Error, ErrorKind, Key, Outcome, Result, Scope, WatchSink};
+use registry_plugin::{Effect, Entry, Error, ErrorKind, Key, Outcome, Result, Scope, WatchSink};
 use tokio::{
     select,
     time::{Instant, sleep, timeout},
@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     access::{Access, Keys},
     endpoints::{Connection, Endpoints},
-    error::{Effect, translate},
+    error::translate,
     history::Mark,
     keys::{Namespace, after},
     read::{Reader, State},

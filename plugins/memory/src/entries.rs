@@ -8,7 +8,7 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use registry_plugin::{Bytes, Entry, Revision, Scope, SessionId, Version};
+use registry_plugin::{Bytes, Entry, Revision, Scope, SessionId, Version, txn::Found};
 
 /// What a place in the tree holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,11 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
+    /// What a check needs to know.
+    pub(crate) fn found(&self) -> Found {
+        Found { version: self.version, created: self.created, is_ephemeral: self.owner.is_some() }
+    }
+
     /// The entry of that key.
     pub(crate) fn entry(&self, key: String) -> Entry {
         Entry::new(key, self.value.clone(), self.version, self.created, self.owner)

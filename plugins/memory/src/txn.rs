@@ -1,12 +1,12 @@
 //! Txns: checks judged on the state before, then operations in order, all or none (contract 3.1).
 
 use registry_plugin::{
-    Applied, Bytes, Check, Committed, Error, ErrorKind, FencingToken, Key, Mode, Operation, Result, SessionId, Txn,
-    Version,
+    Applied, Bytes, Check, Committed, Error, ErrorKind, Key, Mode, Operation, Result, SessionId, Txn,
+    txn::{holds, understood},
 };
 
 use crate::{
-    entries::{Change, Entries, Refusal, Writing},
+    entries::{Change, Entries, Refusal, Stored, Writing},
     namespace::Namespace,
 };
 
@@ -14,21 +14,9 @@ use crate::{
 /// while others wait.
 pub(crate) struct Plan<'a> {
     namespace: &'a Namespace,
-    checks: Vec<Condition>,
+    /// Each with its place.
+    checks: Vec<(Check<'a>, String)>,
     steps: Vec<Step<'a>>,
-}
-
-struct Condition {
-    /// Nothing for the root, which is no entry.
-    place: Option<String>,
-    test: Test,
-}
-
-enum Test {
-    Absent,
-    Present,
-    Version(Version),
-    Held(FencingToken),
 }
 
 struct Step<'a> {
@@ -50,8 +38,9 @@ impl<'a> Plan<'a> {
     ///
     /// `Unsupported` for a check or operation that is newer than this backend.
     pub(crate) fn new(txn: Txn<'a>, namespace: &'a Namespace, session: SessionId) -> Result<Self> {
-        let checks = txn.checks.iter().map(|check| Condition::new(check, namespace)).collect::<Result<_>>()?;
-        let steps = txn.operations.iter().map(|op| Step::new(*op, namespace, session)).collect::<Result<_>>()?;
+        understood(&txn)?;
+        let checks = txn.checks.iter().map(|check| (*check, namespace.place(check.key()))).collect();
+        let steps = txn.operations.iter().map(|operation| Step::new(*operation, namespace, session)).collect();
         Ok(Plan { namespace, checks, steps })
     }
 
@@ -61,8 +50,8 @@ impl<'a> Plan<'a> {
     ///
     /// `ConditionFailed` with every check that doesn't hold, `HasChildren`, `EphemeralParent`.
     pub(crate) fn apply(self, entries: &mut Entries) -> Result<(Committed, Vec<Change>)> {
-        let failed = |(index, check): (usize, &Condition)| (!check.holds(entries)).then_some(index);
-        let failed: Vec<usize> = self.checks.iter().enumerate().filter_map(failed).collect();
+        let held = |(check, place): &(Check<'_>, String)| holds(check, entries.find(place).map(Stored::found));
+        let failed: Vec<usize> = (0..self.checks.len()).filter(|number| !held(&self.checks[*number])).collect();
         if !failed.is_empty() {
             return Err(Error::condition_failed(failed));
         }
@@ -76,32 +65,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-impl Condition {
-    fn new(check: &Check<'_>, namespace: &Namespace) -> Result<Self> {
-        let test = match *check {
-            Check::Absent(_) => Test::Absent,
-            Check::Present(_) => Test::Present,
-            Check::Version(_, version) => Test::Version(version),
-            Check::Held { token, .. } => Test::Held(token),
-            _ => return Err(unsupported("check", check.key())),
-        };
-        let key = check.key();
-        Ok(Condition { place: (!key.is_root()).then(|| namespace.place(key)), test })
-    }
-
-    fn holds(&self, entries: &Entries) -> bool {
-        let stored = self.place.as_ref().and_then(|place| entries.find(place));
-        match self.test {
-            Test::Absent => stored.is_none(),
-            Test::Present => stored.is_some(),
-            Test::Version(version) => stored.is_some_and(|stored| stored.version == version),
-            Test::Held(token) => stored.is_some_and(|stored| stored.owner.is_some() && token == stored.created.into()),
-        }
-    }
-}
-
 impl<'a> Step<'a> {
-    fn new(operation: Operation<'a>, namespace: &Namespace, session: SessionId) -> Result<Self> {
+    fn new(operation: Operation<'a>, namespace: &Namespace, session: SessionId) -> Self {
         let key = operation.key();
         let action = match operation {
             Operation::Put { value, mode, .. } => Action::Put {
@@ -112,10 +77,10 @@ impl<'a> Step<'a> {
                 },
             },
             Operation::Delete(_) => Action::Delete,
-            Operation::DeleteRecursive(_) => Action::DeleteRecursive,
-            _ => return Err(unsupported("operation", key)),
+            // All others are refused as not understood.
+            _ => Action::DeleteRecursive,
         };
-        Ok(Step { key, place: namespace.place(key), action })
+        Step { key, place: namespace.place(key), action }
     }
 }
 
@@ -127,11 +92,6 @@ impl Action {
             Action::DeleteRecursive => Applied::Deleted { count: writing.delete_recursive(&place) },
         })
     }
-}
-
-fn unsupported(what: &str, key: Key<'_>) -> Error {
-    let message = format!("this backend does not know that kind of {what}, a newer one is needed; nothing was written");
-    Error::new(ErrorKind::Unsupported, message).with_key(key)
 }
 
 fn refused(refusal: Refusal, key: Key<'_>, namespace: &Namespace) -> Error {

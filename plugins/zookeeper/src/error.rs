@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, fmt};
 
-use registry_plugin::{Error, ErrorKind, Outcome};
+use registry_plugin::{Effect, Error, ErrorKind, Outcome};
 use zookeeper_client::Error as ZkError;
 
 use crate::session::Link;
@@ -19,15 +19,6 @@ impl fmt::Display for Unsent {
 
 impl std::error::Error for Unsent {}
 
-/// Whether a request may be sent a second time when nobody knows what became of the first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Effect {
-    /// It changes nothing, or nothing more than the first did.
-    Repeatable,
-    /// It writes.
-    Write,
-}
-
 /// The error in the contract's words.
 ///
 /// # Behavior
@@ -43,7 +34,7 @@ fn translate(error: ZkError, effect: Effect) -> Error {
         ),
         ZkError::AuthFailed => refused(ErrorKind::Unauthenticated, "the ZooKeeper server refuses the user or password"),
         ZkError::SessionExpired | ZkError::ClientClosed => {
-            Error::new(ErrorKind::SessionLost, "the session is over").with_outcome(unknown(effect))
+            Error::new(ErrorKind::SessionLost, "the session is over").with_outcome(effect.unanswered())
         }
         ZkError::QuotaExceeded => refused(ErrorKind::Other, "the ZooKeeper server's quota of the path is used up"),
         ZkError::Throttled => {
@@ -68,7 +59,7 @@ fn translate(error: ZkError, effect: Effect) -> Error {
         }
         ZkError::NoHosts => refused(ErrorKind::Unavailable, "no ZooKeeper server gives a session"),
         ZkError::Timeout => {
-            Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(unknown(effect))
+            Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(effect.unanswered())
         }
         // The client was cut off while it was not connected.
         error if is_unanswered(error) => {
@@ -77,7 +68,7 @@ fn translate(error: ZkError, effect: Effect) -> Error {
         }
         // All that the client calls custom is a connection that broke.
         _ => Error::new(ErrorKind::Unavailable, "the connection to the ZooKeeper server broke")
-            .with_outcome(unknown(effect)),
+            .with_outcome(effect.unanswered()),
     };
     translated.with_cause(&error)
 }
@@ -94,7 +85,7 @@ pub(crate) fn is_unsent(error: &Error) -> bool {
 
 /// The error of a read in the contract's words.
 pub(crate) fn of_read(error: ZkError) -> Error {
-    translate(error, Effect::Repeatable)
+    translate(error, Effect::Read)
 }
 
 /// The error of a write over that link in the contract's words.
@@ -104,14 +95,7 @@ pub(crate) fn of_write(error: ZkError, link: &Link) -> Error {
 
 /// A server gave no answer in the time it had.
 pub(crate) fn silent(effect: Effect) -> Error {
-    Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(unknown(effect))
-}
-
-fn unknown(effect: Effect) -> Outcome {
-    match effect {
-        Effect::Repeatable => Outcome::NotApplied,
-        Effect::Write => Outcome::Unknown,
-    }
+    Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(effect.unanswered())
 }
 
 #[cfg(test)]

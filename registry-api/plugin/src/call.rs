@@ -12,13 +12,26 @@ use tokio::time::Sleep;
 
 use crate::SessionReporter;
 
-/// What a call that is given up may have done.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What a request may do to the servers' data: whether it may be sent a second time when nobody knows what became of
+/// the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {
-    /// Nothing.
+    /// It changes nothing.
     Read,
-    /// It may have written, or may yet.
+    /// It changes nothing more than the first did.
+    Repeatable,
+    /// It writes.
     Write,
+}
+
+impl Effect {
+    /// The outcome of a request that was sent and got no answer (3.6).
+    pub fn unanswered(self) -> Outcome {
+        match self {
+            Effect::Read | Effect::Repeatable => Outcome::NotApplied,
+            Effect::Write => Outcome::Unknown,
+        }
+    }
 }
 
 pin_project! {
@@ -41,8 +54,8 @@ pin_project! {
 ///
 /// # Errors
 ///
-/// `Timeout`: `NotApplied` when nothing was sent or `effect` is `Read`, else `Unknown`; `Closed` when the connection
-/// closes before.
+/// `Timeout`: `NotApplied` when nothing was sent, else [what the effect says](Effect::unanswered); `Closed` when the
+/// connection closes before.
 pub(crate) fn call<F>(session: &SessionReporter, timeout: Duration, effect: Effect, call: F) -> Call<'_, F> {
     Call { session, timeout, effect, begun: false, gate: None, timer: None, call }
 }
@@ -78,8 +91,7 @@ impl<T, F: Future<Output = Result<T>>> Future for Call<'_, F> {
 
 fn timed_out(timeout: Duration, begun: bool, effect: Effect) -> Error {
     if begun {
-        let outcome = if effect == Effect::Write { Outcome::Unknown } else { Outcome::NotApplied };
-        Error::new(ErrorKind::Timeout, format!("no answer within {timeout:?}")).with_outcome(outcome)
+        Error::new(ErrorKind::Timeout, format!("no answer within {timeout:?}")).with_outcome(effect.unanswered())
     } else {
         Error::new(
             ErrorKind::Timeout,

@@ -110,8 +110,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `Timeout`: `NotApplied` when nothing was sent or `effect` is `Read`, else `Unknown`; `Closed`; those of the
-    /// request.
+    /// `Timeout`: `NotApplied` when nothing was sent, else [what the effect says](Effect::unanswered); `Closed`; those
+    /// of the request.
     pub fn call<T, F>(&self, effect: Effect, request: F) -> impl Future<Output = Result<T>> + use<'_, T, F>
     where
         F: Future<Output = Result<T>>,

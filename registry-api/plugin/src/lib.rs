@@ -124,6 +124,7 @@ mod opening;
 pub mod race;
 mod session;
 mod tasks;
+pub mod txn;
 pub mod watch;
 
 pub use backend::Backend;

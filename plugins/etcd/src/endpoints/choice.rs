@@ -3,7 +3,7 @@
 use std::{future::pending, sync::PoisonError};
 
 use registry_plugin::{
-    Error, ErrorKind, Opening, Result,
+    Effect, Error, ErrorKind, Opening, Result,
     race::{STAGGER, race},
 };
 use tokio::{
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::Endpoints;
-use crate::error::{Effect, silent};
+use crate::error::silent;
 
 impl Endpoints {
     /// Finds an endpoint that serves, and uses it from then on.

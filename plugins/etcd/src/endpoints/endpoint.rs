@@ -4,12 +4,12 @@ use etcd_client::{
     AuthClient, Channel, Client, ClusterClient, ConnectOptions, GetOptions, KvClient, LeaseClient, MaintenanceClient,
     WatchClient,
 };
-use registry_plugin::{ErrorKind, Result};
+use registry_plugin::{Effect, ErrorKind, Result};
 use tokio::sync::OnceCell;
 use tonic::transport;
 
 use super::Credentials;
-use crate::error::{Effect, translate};
+use crate::error::translate;
 
 /// Answers are kept small by the size of the pages; a single event may carry all that one Txn wrote or deleted.
 const LARGEST_ANSWER: usize = i32::MAX as usize;

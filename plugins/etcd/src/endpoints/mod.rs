@@ -14,7 +14,7 @@ use std::{
 };
 
 use etcd_client::GetOptions;
-use registry_plugin::{Error, ErrorKind, Outcome, Result, config::Secret};
+use registry_plugin::{Effect, Error, ErrorKind, Outcome, Result, config::Secret};
 use tokio::{
     select,
     sync::{Notify, Semaphore},
@@ -25,7 +25,7 @@ pub(crate) use endpoint::{Connection, Endpoint};
 pub(crate) use retry::Retry;
 
 use crate::{
-    error::{Effect, silent, translate},
+    error::{silent, translate},
     history::{Answer, History},
 };
 

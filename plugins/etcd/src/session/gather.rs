@@ -4,10 +4,10 @@ use etcd_client::{
     Compare, CompareOp, PutOptions, ResponseHeader, Txn, TxnOp,
     proto::{PbTxnOpResponse, PbTxnResponse},
 };
-use registry_plugin::{Entry, Error, ErrorKind, Outcome, Result};
+use registry_plugin::{Effect, Entry, Error, ErrorKind, Outcome, Result};
 
 use super::Session;
-use crate::{error::Effect, keys::Namespace};
+use crate::keys::Namespace;
 
 /// How many keys are moved by one Txn: within the server's 128 operations, also with a branch for each old lease.
 const BATCH: usize = 64;

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use etcd_client::{LeaseKeepAliveResponse, LeaseKeepAliveStream, LeaseKeeper};
-use registry_plugin::{Attempts, Error, ErrorKind, Moment, SessionState};
+use registry_plugin::{Attempts, Effect, Error, ErrorKind, Moment, SessionState};
 use tokio::{
     select,
     time::{Instant, sleep, timeout},
@@ -12,7 +12,7 @@ use tokio::{
 use super::{Lease, Session};
 use crate::{
     endpoints::Endpoint,
-    error::{Effect, is_lease_gone, silent, translate},
+    error::{is_lease_gone, silent, translate},
     history::Mark,
 };
 

@@ -7,17 +7,14 @@
 use std::time::Duration;
 
 use etcd_client::Member;
-use registry_plugin::Result;
+use registry_plugin::{Effect, Result};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
 
 use super::Session;
-use crate::{
-    endpoints::Endpoint,
-    error::{Effect, is_refused},
-};
+use crate::{endpoints::Endpoint, error::is_refused};
 
 /// How soon a member is asked again that has not heard of the present term.
 const AGAIN: Duration = Duration::from_millis(20);

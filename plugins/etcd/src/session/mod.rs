@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use registry_plugin::{Contact, Context, Error, ErrorKind, Moment, Outcome, Result, SessionId, SessionReporter};
+use registry_plugin::{
+    Contact, Context, Effect, Error, ErrorKind, Moment, Outcome, Result, SessionId, SessionReporter,
+};
 use tokio::{
     sync::{Notify, watch},
     time::timeout,
@@ -21,7 +23,7 @@ use tokio::{
 use self::{attached::Attached, leases::Leases};
 use crate::{
     endpoints::Endpoints,
-    error::{Effect, is_lease_gone},
+    error::is_lease_gone,
     history::{Answer, Header},
 };
 

@@ -18,14 +18,14 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use registry_plugin::Result;
+use registry_plugin::{Effect, Result};
 use tokio::{
     select,
     time::{sleep, timeout},
 };
 
 use super::{Lease, Session, keep::patience};
-use crate::error::{Effect, silent};
+use crate::error::silent;
 
 /// How many old leases there may be. Each costs one branch for every key; an answer's depth has a limit, too.
 const MOST_OLD: usize = 16;

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use registry_plugin::{ErrorKind, Scope, WatchSink};
+use registry_plugin::{Effect, ErrorKind, Scope, WatchSink};
 use tokio::time::timeout;
 
 use super::support::*;
-use crate::{error::Effect, history::Header, read::State, watch::Watch};
+use crate::{history::Header, read::State, watch::Watch};
 
 #[tokio::test]
 async fn a_watch_begins_with_the_present_state_and_goes_on_with_changes() {

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use registry_plugin::{Check, Error, ErrorKind, Key, Mode, Operation, Result, Txn, Version};
+use registry_plugin::{
+    Error, ErrorKind, Key, Mode, Operation, Result, Txn, Version,
+    txn::{condition_failed, failed_checks},
+};
 
-use super::seen::Seen;
+use super::seen::{Facts, Seen};
 
 /// What a Txn rests on, beside its checks, and what it creates by the way.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,27 +37,11 @@ impl<'a> Plan<'a> {
     ///
     /// `ConditionFailed` before all others, then the error of the first operation that breaks a rule.
     pub(super) fn judge(txn: &Txn<'a>, seen: &Seen<'a>) -> Result<Self> {
-        let failed: Vec<usize> = (0..txn.checks.len()).filter(|number| !holds(&txn.checks[*number], seen)).collect();
+        let failed = failed_checks(txn.checks, |key| seen.entries.get(&key).map(Facts::found));
         if !failed.is_empty() {
-            let key = txn.checks[failed[0]].key();
-            return Err(Error::condition_failed(failed).with_key(key));
+            return Err(condition_failed(txn, failed));
         }
         Walk::new(txn, Some(seen)).run()
-    }
-}
-
-fn holds(check: &Check<'_>, seen: &Seen<'_>) -> bool {
-    let found = seen.entries.get(&check.key());
-    match check {
-        // The root always exists, and is no entry.
-        Check::Absent(_) => found.is_none(),
-        Check::Present(_) => found.is_some(),
-        Check::Version(_, version) => found.is_some_and(|found| found.version == *version),
-        Check::Held { token, .. } => {
-            found.is_some_and(|found| found.ephemeral.is_some() && *token == found.created.into())
-        }
-        // Refused before.
-        _ => false,
     }
 }
 

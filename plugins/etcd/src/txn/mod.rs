@@ -13,17 +13,16 @@ use etcd_client::{
     ResponseHeader,
     proto::{PbTxnOpResponse, PbTxnResponse},
 };
-use registry_plugin::{Applied, Committed, Error, ErrorKind, Operation, Outcome, Result, Txn};
+use registry_plugin::{Applied, Committed, Effect, Error, ErrorKind, Operation, Outcome, Result, Txn, txn::understood};
 
 use self::{
     judge::Plan,
-    request::{Basis, compares, is_tight, understood, writes},
+    request::{Basis, compares, is_tight, writes},
     seen::Places,
 };
 use crate::{
     access::Access,
     endpoints::Endpoints,
-    error::Effect,
     keys::{Namespace, number},
     session::Session,
 };

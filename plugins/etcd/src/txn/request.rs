@@ -1,7 +1,7 @@
 //! A Txn as one of etcd's: checks and rules as compares, reads for the case that they don't hold.
 
 use etcd_client::{Compare, CompareOp, DeleteOptions, PutOptions, TxnOp};
-use registry_plugin::{Check, Error, ErrorKind, Key, Mode, Operation, Result, Txn};
+use registry_plugin::{Check, Mode, Operation, Txn};
 
 use super::judge::Plan;
 use crate::keys::Namespace;
@@ -78,31 +78,6 @@ pub(super) fn writes(namespace: &Namespace, txn: &Txn<'_>, plan: &Plan<'_>, leas
         }
     }
     writes
-}
-
-/// Whether every check and operation is known.
-///
-/// # Errors
-///
-/// `Unsupported`: one that is unknown must not be passed over.
-pub(super) fn understood(txn: &Txn<'_>) -> Result<()> {
-    let unsupported = |key: Key<'_>, what: &str| {
-        Err(Error::new(ErrorKind::Unsupported, format!("this plugin is older than the {what}, nothing was written"))
-            .with_key(key))
-    };
-    for check in txn.checks {
-        match check {
-            Check::Absent(_) | Check::Present(_) | Check::Version(..) | Check::Held { .. } => {}
-            check => return unsupported(check.key(), "check"),
-        }
-    }
-    for operation in txn.operations {
-        match operation {
-            Operation::Put { .. } | Operation::Delete(_) | Operation::DeleteRecursive(_) => {}
-            operation => return unsupported(operation.key(), "operation"),
-        }
-    }
-    Ok(())
 }
 
 fn holds(namespace: &Namespace, check: &Check<'_>) -> Vec<Compare> {

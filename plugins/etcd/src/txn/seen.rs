@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use etcd_client::proto::{PbRangeResponse, PbTxnOpResponse, PbTxnResponse};
 use etcd_client::{GetOptions, TxnOp};
-use registry_plugin::{Check, Key, Operation, Revision, SessionId, Txn, Version};
+use registry_plugin::{Check, Key, Operation, Revision, SessionId, Txn, Version, txn::Found};
 
 use crate::keys::{Namespace, number, owner};
 
@@ -14,6 +14,13 @@ pub(super) struct Facts {
     pub(super) version: Version,
     pub(super) created: Revision,
     pub(super) ephemeral: Option<SessionId>,
+}
+
+impl Facts {
+    /// What a check needs to know.
+    pub(super) fn found(&self) -> Found {
+        Found { version: self.version, created: self.created, is_ephemeral: self.ephemeral.is_some() }
+    }
 }
 
 /// The places a Txn must look at to be judged: at most 64 keys and 32 ranges, within the server's 128 operations.

@@ -5,14 +5,10 @@ mod diagnosis;
 use std::{sync::Arc, time::Duration};
 
 use backon::Retryable;
-use registry_plugin::{Context, Error, ErrorKind, Outcome, Result};
+use registry_plugin::{Context, Effect, Error, ErrorKind, Outcome, Result};
 use tokio::time::{Instant, timeout};
 
-use crate::{
-    config::Settings,
-    error::{Effect, silent},
-    session::Session,
-};
+use crate::{config::Settings, error::silent, session::Session};
 
 /// How long it may take to find out why no server could be reached.
 const DIAGNOSIS: Duration = Duration::from_secs(5);

@@ -2,13 +2,13 @@
 
 use std::{collections::VecDeque, pin::Pin, time::Duration};
 
-use registry_plugin::{Entry, Error, ErrorKind, Key, Outcome, Result};
+use registry_plugin::{Effect, Entry, Error, ErrorKind, Key, Outcome, Result};
 use tokio::time::timeout;
 use zookeeper_client::{Error as ZkError, MultiReadResult};
 
 use super::entry;
 use crate::{
-    error::{Effect, of_read, silent},
+    error::{of_read, silent},
     paths::Paths,
     session::Link,
 };
@@ -96,7 +96,7 @@ impl<'c> Sweep<'c> {
         let Some(Flight { asks, answer }) = self.flights.pop_front() else { return Ok(None) };
         let found = match timeout(self.patience, answer).await {
             Ok(found) => found.map_err(of_read)?,
-            Err(_) => return Err(silent(Effect::Repeatable)),
+            Err(_) => return Err(silent(Effect::Read)),
         };
         self.link.answered();
         if found.len() != asks.len() {

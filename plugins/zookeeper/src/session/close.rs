@@ -1,13 +1,13 @@
 //! Ending a session on purpose (contract 4.2).
 
-use registry_plugin::{Error, ErrorKind, Outcome, Result};
+use registry_plugin::{Effect, Error, ErrorKind, Outcome, Result};
 use tokio::time::{sleep, timeout};
 use zookeeper_client::{Error as ZkError, SessionInfo, SessionState, StateWatcher};
 
 use super::Session;
 use crate::{
     config::Dial,
-    error::{Effect, of_read, silent},
+    error::{of_read, silent},
 };
 
 impl Session {

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use registry_plugin::{Applied, Backoff, Check, Key, Operation, Result, Txn};
+use registry_plugin::{Applied, Backoff, Check, Effect, Key, Operation, Result, Txn, txn::condition_failed};
 use tokio::{
     select,
     time::{Duration, sleep},
@@ -12,12 +12,12 @@ use zookeeper_client::Stat;
 use super::{
     Writer,
     judge::{Verdict, judge},
-    refusal::{failed, refused},
+    refusal::refused,
     seen::{Places, Seen},
     step::{Answer, Step, Write},
 };
 use crate::{
-    error::{Effect, of_read},
+    error::of_read,
     freshness::agree,
     paths::Paths,
     read::{number, owner},
@@ -53,7 +53,7 @@ impl Writer<'_> {
                 Guessed::Seen(found) => (seen, current) = (found, true),
             }
         }
-        let effect = if txn.operations.is_empty() { Effect::Repeatable } else { Effect::Write };
+        let effect = if txn.operations.is_empty() { Effect::Read } else { Effect::Write };
         let mut pauses = Pauses::new();
         loop {
             let found = match seen.take() {
@@ -77,7 +77,7 @@ impl Writer<'_> {
             };
             let steps = match judge(txn, self.paths, &found, id(&link)) {
                 Verdict::Send(steps) => steps,
-                Verdict::Fails(checks) if current => return Err(failed(txn, checks)),
+                Verdict::Fails(checks) if current => return Err(condition_failed(txn, checks)),
                 Verdict::Fails(_) => {
                     doubted = true;
                     continue;

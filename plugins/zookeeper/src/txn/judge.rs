@@ -7,13 +7,13 @@
 
 use std::collections::HashMap;
 
-use registry_plugin::{Check, Mode, Operation, SessionId, Txn};
+use registry_plugin::{Check, Mode, Operation, SessionId, Txn, txn::failed_checks};
 
 use super::{
     seen::{Facts, Seen, above},
     step::{Step, Write},
 };
-use crate::{paths::Paths, read::number};
+use crate::paths::Paths;
 
 /// What becomes of a Txn.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Verdict<'a> {
 
 /// Judges a Txn on what was seen, for the session that ephemerals are to belong to.
 pub(super) fn judge<'a>(txn: &Txn<'a>, paths: &Paths, seen: &Seen, session: SessionId) -> Verdict<'a> {
-    let failed: Vec<usize> = (0..txn.checks.len()).filter(|number| !holds(&txn.checks[*number], paths, seen)).collect();
+    let failed = failed_checks(txn.checks, |key| seen.find(&paths.path(key)).map(Facts::found));
     if !failed.is_empty() {
         return Verdict::Fails(failed);
     }
@@ -47,22 +47,6 @@ pub(super) fn judge<'a>(txn: &Txn<'a>, paths: &Paths, seen: &Seen, session: Sess
         }
     }
     Verdict::Send(telling(walk.steps))
-}
-
-fn holds(check: &Check<'_>, paths: &Paths, seen: &Seen) -> bool {
-    let key = check.key();
-    // The root always exists, and is no entry.
-    let found = if key.is_root() { None } else { seen.find(&paths.path(key)) };
-    match check {
-        Check::Absent(_) => found.is_none(),
-        Check::Present(_) => found.is_some(),
-        Check::Version(_, version) => found.is_some_and(|found| *version == number(found.written)),
-        Check::Held { token, .. } => {
-            found.is_some_and(|found| found.owner.is_some() && *token == number(found.created))
-        }
-        // Refused before.
-        _ => false,
-    }
 }
 
 /// An operation can't be done.

@@ -15,17 +15,16 @@ mod refusal;
 mod seen;
 mod step;
 
-use registry_plugin::{Applied, Committed, ErrorKind, Key, Operation, Outcome, Result, Txn};
+use registry_plugin::{Applied, Committed, Effect, ErrorKind, Key, Operation, Outcome, Result, Txn, txn::understood};
 use zookeeper_client::Error as ZkError;
 
 pub(crate) use self::known::Known;
 use self::{
     apply::Done,
-    refusal::understood,
     step::{Answer, Step},
 };
 use crate::{
-    error::{Effect, of_write},
+    error::of_write,
     paths::Paths,
     session::{Link, Session},
 };

@@ -3,18 +3,19 @@
 
 use std::collections::HashSet;
 
-use registry_plugin::{Applied, Check, Committed, Error, ErrorKind, Key, Outcome, Result, SessionId, Txn};
+use registry_plugin::{
+    Applied, Check, Committed, Effect, Error, ErrorKind, Key, Outcome, Result, SessionId, Txn, txn::condition_failed,
+};
 use zookeeper_client::{Client, Error as ZkError, MultiReadResult};
 
 use super::{
     Writer,
     judge::{Verdict, judge},
-    refusal::failed,
     seen::Places,
     step::{Answer, Step, Write},
 };
 use crate::{
-    error::{Effect, of_read},
+    error::of_read,
     freshness::agree,
     read::{denied, misunderstood},
     session::{Link, id},
@@ -80,7 +81,7 @@ impl Writer<'_> {
         let mut steps = Vec::new();
         if let Some(seen) = seen {
             match judge(checks, self.paths, &seen, id(&link)) {
-                Verdict::Fails(numbers) => return Err(failed(checks, numbers)),
+                Verdict::Fails(numbers) => return Err(condition_failed(checks, numbers)),
                 Verdict::Send(said) => steps = said,
             }
         }

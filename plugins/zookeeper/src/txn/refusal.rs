@@ -1,35 +1,10 @@
 //! Why a Txn is not applied.
 
-use registry_plugin::{Check, Error, ErrorKind, Key, Operation, Result, Txn};
+use registry_plugin::{Check, Error, ErrorKind, Key, Result, Txn, txn::condition_failed};
 use zookeeper_client::Error as ZkError;
 
 use super::step::Step;
 use crate::paths::Paths;
-
-/// Whether every check and operation is known.
-///
-/// # Errors
-///
-/// `Unsupported`: one that is unknown must not be passed over.
-pub(super) fn understood(txn: &Txn<'_>) -> Result<()> {
-    let unsupported = |key: Key<'_>, what: &str| {
-        Err(Error::new(ErrorKind::Unsupported, format!("this plugin is older than the {what}, nothing was written"))
-            .with_key(key))
-    };
-    for check in txn.checks {
-        match check {
-            Check::Absent(_) | Check::Present(_) | Check::Version(..) | Check::Held { .. } => {}
-            check => return unsupported(check.key(), "check"),
-        }
-    }
-    for operation in txn.operations {
-        match operation {
-            Operation::Put { .. } | Operation::Delete(_) | Operation::DeleteRecursive(_) => {}
-            operation => return unsupported(operation.key(), "operation"),
-        }
-    }
-    Ok(())
-}
 
 /// Whether what the server said against a step is final.
 ///
@@ -46,7 +21,7 @@ pub(super) fn refused(txn: &Txn<'_>, paths: &Paths, step: &Step<'_>, cause: &ZkE
         _ => false,
     };
     if let Some(number) = txn.checks.iter().position(contradicts) {
-        return Err(failed(txn, vec![number]));
+        return Err(condition_failed(txn, vec![number]));
     }
     let Some(key) = step.breaks.map(|number| txn.operations[number].key()) else { return Ok(()) };
     match cause {
@@ -69,14 +44,4 @@ pub(super) fn has_children(key: Key<'_>) -> Error {
 pub(super) fn raced(key: Key<'_>) -> Error {
     let message = "it was written, but the entry had been deleted and recreated in between, read it again";
     Error::new(ErrorKind::VersionRace, message).with_key(key)
-}
-
-/// These checks don't hold.
-pub(super) fn failed(txn: &Txn<'_>, checks: Vec<usize>) -> Error {
-    let key = checks.first().map(|number| txn.checks[*number].key());
-    let error = Error::condition_failed(checks);
-    match key {
-        Some(key) => error.with_key(key),
-        None => error,
-    }
 }

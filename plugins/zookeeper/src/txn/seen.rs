@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use registry_plugin::{Check, Operation, Result, SessionId, Txn};
+use registry_plugin::{Check, Operation, Result, SessionId, Txn, txn::Found};
 use zookeeper_client::{Client, Stat};
 
-use crate::{error::of_read, paths::Paths, read::owner};
+use crate::{
+    error::of_read,
+    paths::Paths,
+    read::{number, owner},
+};
 
 /// What the rules need to know of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +31,13 @@ impl From<&Stat> for Facts {
             owner: owner(stat),
             children: stat.num_children,
         }
+    }
+}
+
+impl Facts {
+    /// What a check needs to know.
+    pub(super) fn found(&self) -> Found {
+        Found { version: number(self.written), created: number(self.created), is_ephemeral: self.owner.is_some() }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The steps of a Txn on the server, and sending them as one request.
 
-use registry_plugin::{Error, ErrorKind, Mode, Result};
+use registry_plugin::{Effect, Error, ErrorKind, Mode, Result};
 use zookeeper_client::{Client, CreateMode, Error as ZkError, MultiWriteError, MultiWriteResult, Stat};
 
 use super::seen::Facts;
 use crate::{
     config::Dial,
-    error::{Effect, of_read, of_write},
+    error::{of_read, of_write},
     session::Link,
 };
 

@@ -10,12 +10,16 @@ use std::{
 };
 
 use registry_api::{
-    Applied, Capabilities, Check, Committed, Entry, Error, ErrorKind, Key, Listing, Mode, Operation, Page, Result,
-    Scope, SessionId, Txn,
+    Applied, Capabilities, Committed, Entry, Error, ErrorKind, Key, Listing, Mode, Operation, Page, Result, Scope,
+    SessionId, Txn,
 };
 use tokio::{runtime::Handle, sync::watch, task::yield_now, time::sleep};
 
-use crate::{Backend, Contact, Context, Options, SessionReporter, WatchSink, tasks::Tasks};
+use crate::{
+    Backend, Contact, Context, Options, SessionReporter, WatchSink,
+    tasks::Tasks,
+    txn::{Found, failed_checks},
+};
 
 /// What the server keeps.
 #[derive(Default)]
@@ -89,8 +93,7 @@ impl Server {
 
     fn apply(&self, txn: Txn<'_>, owner: Option<SessionId>) -> Result<Committed> {
         let mut state = self.state();
-        let failed: Vec<usize> =
-            txn.checks.iter().enumerate().filter(|(_, c)| !state.holds(c)).map(|(n, _)| n).collect();
+        let failed = failed_checks(txn.checks, |key| state.entries.get(key.as_str()).map(Found::from));
         if !failed.is_empty() {
             return Err(Error::condition_failed(failed));
         }
@@ -107,17 +110,6 @@ impl Server {
 }
 
 impl State {
-    fn holds(&self, check: &Check<'_>) -> bool {
-        let entry = self.entries.get(check.key().as_str());
-        match *check {
-            Check::Absent(_) => entry.is_none(),
-            Check::Present(_) => entry.is_some(),
-            Check::Version(_, version) => entry.is_some_and(|entry| entry.version == version),
-            Check::Held { token, .. } => entry.is_some_and(|entry| token == entry.created.into()),
-            _ => false,
-        }
-    }
-
     fn operate(&mut self, operation: &Operation<'_>, owner: Option<SessionId>) -> Result<Applied> {
         match *operation {
             Operation::Put { key, value, mode } => {
