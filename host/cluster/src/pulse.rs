@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use registry_host::Registry;
+use registry_host::{Moment, Registry};
 use tokio::time::sleep;
 
 use crate::{
@@ -30,14 +30,14 @@ const BEATS: u32 = 3;
 /// Beats as long as the process runs and its session is not known to be over.
 #[derive(Debug)]
 pub(crate) struct Pulse {
-    /// When it beat last.
+    /// When it beat last, in nanoseconds of [`Moment`].
     last: Arc<AtomicU64>,
     _beating: Task,
 }
 
 impl Pulse {
     pub(crate) fn begin(registry: &Registry) -> Self {
-        let last = Arc::new(AtomicU64::new(now()));
+        let last = Arc::new(AtomicU64::new(Moment::now().as_nanos()));
         let (registry, beaten) = (registry.clone(), Arc::clone(&last));
         let _beating = task::spawn("looking at the clock", move || beat(registry.clone(), Arc::clone(&beaten)));
         Pulse { last, _beating }
@@ -45,7 +45,7 @@ impl Pulse {
 
     /// Whether it has beaten of late; if not, nothing is known of the session until it does again.
     pub(crate) fn is_felt(&self, registry: &Registry) -> bool {
-        !is_still(self.last.load(Ordering::Relaxed), now(), registry.session().timeout())
+        !is_still(at(&self.last), Moment::now(), registry.session().timeout())
     }
 }
 
@@ -53,24 +53,21 @@ async fn beat(registry: Registry, last: Arc<AtomicU64>) {
     loop {
         let timeout = registry.session().timeout();
         sleep((timeout / STILL / BEATS).max(Duration::from_millis(1))).await;
-        let now = now();
+        let now = Moment::now();
         // No call is sent before the clock was looked at. One that was answered proves that there is a session, and if
         // it is another one, that all have been told before.
-        if !is_still(last.load(Ordering::Relaxed), now, timeout) || registry.get(NODES).await.is_ok() {
-            last.store(now, Ordering::Relaxed);
+        if !is_still(at(&last), now, timeout) || registry.get(NODES).await.is_ok() {
+            last.store(now.as_nanos(), Ordering::Relaxed);
         }
     }
 }
 
-fn is_still(last: u64, now: u64, timeout: Duration) -> bool {
-    Duration::from_nanos(now.saturating_sub(last)) > timeout / STILL
+fn at(last: &AtomicU64) -> Moment {
+    Moment::from_nanos(last.load(Ordering::Relaxed))
 }
 
-/// Nanoseconds on a clock that goes on while the machine sleeps.
-fn now() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    // It starts at the boot, so that neither part is ever negative.
-    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+fn is_still(last: Moment, now: Moment, timeout: Duration) -> bool {
+    now.since(last) > timeout / STILL
 }
 
 #[cfg(test)]
@@ -80,9 +77,10 @@ mod tests {
     #[test]
     fn a_process_stands_still_before_a_session_that_was_good_may_be_over() {
         let timeout = Duration::from_secs(12);
-        assert!(!is_still(5, 1_000_000_005, timeout));
-        assert!(is_still(5, 1_000_000_006, timeout));
+        let last = Moment::now();
+        assert!(!is_still(last, last + Duration::from_secs(1), timeout));
+        assert!(is_still(last, last + Duration::from_nanos(1_000_000_001), timeout));
         // Of two threads the other may have read the clock later.
-        assert!(!is_still(7, 6, timeout));
+        assert!(!is_still(last + Duration::from_nanos(1), last, timeout));
     }
 }

@@ -207,7 +207,7 @@ pub use registry::{
 pub use supervised::supervised;
 
 pub use registry_api::{
-    Applied, Backoff, Capabilities, Capability, Entry, Error, ErrorKind, Event, FencingToken, Held, Key, Outcome, Result,
-    Revision, Scope, SessionId, SessionState, Version, limits, panic_message,
+    Applied, Backoff, Capabilities, Capability, Entry, Error, ErrorKind, Event, FencingToken, Held, Key, Moment,
+    Outcome, Result, Revision, Scope, SessionId, SessionState, Version, limits, panic_message,
 };
 pub use registry_config::{ConfigKey, Source};

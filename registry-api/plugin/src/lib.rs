@@ -137,5 +137,5 @@ pub use lock::LockRequest;
 pub use opening::Opening;
 pub use registry_api::*;
 pub use registry_config::ConfigKey;
-pub use session::{Attempts, Contact, Moment, SessionReporter};
+pub use session::{Attempts, Contact, SessionReporter};
 pub use watch::WatchSink;

@@ -134,6 +134,18 @@ impl Beats {
     }
 }
 
+/// What the loop hears from its host and its machine, and what it tells.
+pub(super) struct Signals {
+    pub(super) figures: Reading,
+    pub(super) tasks: watch::Receiver<Tasks>,
+    pub(super) standing: watch::Sender<MembershipState>,
+    /// Why the last beat failed; `None` if it didn't.
+    pub(super) failing: watch::Sender<Option<Error>>,
+    /// Who asks to leave waits for the answer.
+    pub(super) leaving: mpsc::Receiver<oneshot::Sender<Result<()>>>,
+    pub(super) before_release: BeforeRelease,
+}
+
 /// What makes the loop go round.
 enum Reason {
     /// It is time.
@@ -151,15 +163,8 @@ enum Reason {
 }
 
 /// Beats until the server is to stop or leaves.
-pub(super) async fn beat(
-    mut beats: Beats,
-    mut figures: Reading,
-    mut tasks: watch::Receiver<Tasks>,
-    standing: watch::Sender<MembershipState>,
-    failing: watch::Sender<Option<Error>>,
-    mut leaving: mpsc::Receiver<oneshot::Sender<Result<()>>>,
-    before_release: BeforeRelease,
-) {
+pub(super) async fn beat(mut beats: Beats, mut signals: Signals) {
+    let standing = signals.standing.clone();
     let session = beats.cluster.registry().session();
     let role = beats.options.said_of(beats.server.role()).clone();
     let stop = tokio::select! {
@@ -168,10 +173,11 @@ pub(super) async fn beat(
         // over.
         error = stop_wanted(&session, &role) => Stop::Disconnected(error),
         never = wait_when_lost(session.states(), &standing) => match never {},
-        stop = rounds(&mut beats, &mut figures, &mut tasks, &standing, &failing, &mut leaving) => stop,
+        stop = rounds(&mut beats, &mut signals) => stop,
     };
     // Whoever asks to leave from now on is told that it is to stop: releasing the entries may take until there is
     // contact again.
+    let Signals { leaving, before_release, .. } = signals;
     drop(leaving);
     end(beats, stop, standing, &before_release).await;
 }
@@ -195,14 +201,8 @@ async fn wait_when_lost(mut states: States, standing: &watch::Sender<MembershipS
 }
 
 /// Beats, measures and looks after the entries until the server is to stop.
-async fn rounds(
-    beats: &mut Beats,
-    figures: &mut Reading,
-    tasks: &mut watch::Receiver<Tasks>,
-    standing: &watch::Sender<MembershipState>,
-    failing: &watch::Sender<Option<Error>>,
-    leaving: &mut mpsc::Receiver<oneshot::Sender<Result<()>>>,
-) -> Stop {
+async fn rounds(beats: &mut Beats, signals: &mut Signals) -> Stop {
+    let Signals { figures, tasks, standing, failing, leaving, .. } = signals;
     let registry = beats.cluster.registry().clone();
     let mut touched = registry.ephemerals();
     let mut states = registry.session().states();
@@ -404,12 +404,14 @@ mod tests {
             let (_leaving, leaving) = mpsc::channel(1);
             tokio::spawn(beat(
                 beats,
-                Reading::fixed(figures),
-                tasks,
-                tell,
-                watch::channel(None).0,
-                leaving,
-                BeforeRelease::default(),
+                Signals {
+                    figures: Reading::fixed(figures),
+                    tasks,
+                    standing: tell,
+                    failing: watch::channel(None).0,
+                    leaving,
+                    before_release: BeforeRelease::default(),
+                },
             ));
             Beating { _tasks, standing, _leaving }
         }

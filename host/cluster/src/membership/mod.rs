@@ -22,8 +22,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::entries::Entries;
 pub use self::state::{MembershipState, Stop};
+use self::{beats::Signals, entries::Entries};
 use crate::{Cluster, Incarnation, NoSlot, Server, Slot, record::Record};
 
 /// How long a host may take for what it does [before the entries are released](Membership::before_release).
@@ -117,8 +117,15 @@ impl Membership {
         let (leaving, asked) = mpsc::channel(1);
         let before_release = BeforeRelease::default();
         // Its owner is the membership: it ends, after having released the entries, when that is dropped.
-        let (beating, tell) =
-            (beats::beat(beats, figures, counts, standing.clone(), failing, asked, before_release.clone()), standing);
+        let signals = Signals {
+            figures,
+            tasks: counts,
+            standing: standing.clone(),
+            failing,
+            leaving: asked,
+            before_release: before_release.clone(),
+        };
+        let (beating, tell) = (beats::beat(beats, signals), standing);
         let beating = tokio::spawn(async move {
             if let Err(panic) = AssertUnwindSafe(beating).catch_unwind().await {
                 let message = panic_message(&*panic).to_owned();

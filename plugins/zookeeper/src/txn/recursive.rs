@@ -37,56 +37,70 @@ const FLIGHTS: usize = 4;
 impl Writer<'_> {
     /// Deletes an entry and all below it; the checks are judged with the first that goes.
     pub(super) async fn delete_recursive(self, checks: &[Check<'_>], key: Key<'_>) -> Result<Committed> {
-        let top = self.paths.path(key);
-        let checks = Txn::new(checks, &[]);
-        let (mut count, mut checked) = (0, checks.checks.is_empty());
-        let (mut rounds, mut refused) = (0, None);
+        let mut deletion = Deletion {
+            writer: self,
+            checks: Txn::new(checks, &[]),
+            top: self.paths.path(key),
+            rounds: 0,
+            checked: checks.is_empty(),
+            refused: None,
+            count: 0,
+        };
         loop {
-            let whole = rounds < WHOLE;
-            rounds += 1;
-            let round = self.round(&checks, &top, whole, &mut refused, &mut checked, &mut count).await;
+            let done = deletion.round().await;
+            let count = deletion.count;
             // A part may be gone, whatever has become of the rest.
-            if round.map_err(|error| if count > 0 { error.with_outcome(Outcome::Unknown) } else { error })? {
+            if done.map_err(|error| if count > 0 { error.with_outcome(Outcome::Unknown) } else { error })? {
                 return Ok(Committed::new(vec![Applied::Deleted { count }]));
             }
         }
     }
+}
 
-    /// Deletes what is there; whether nothing is left. The session in which the server has refused something is kept in
-    /// `refused`.
-    async fn round(
-        &self,
-        checks: &Txn<'_>,
-        top: &str,
-        whole: bool,
-        refused: &mut Option<SessionId>,
-        checked: &mut bool,
-        count: &mut u64,
-    ) -> Result<bool> {
-        let link = self.session.link().await?;
+/// A recursive delete that is under way.
+struct Deletion<'w, 'c> {
+    writer: Writer<'w>,
+    checks: Txn<'c>,
+    top: String,
+    rounds: u32,
+    /// Whether the checks have held, with the first that went.
+    checked: bool,
+    /// The session in which the server has refused something last.
+    refused: Option<SessionId>,
+    /// The number of entries that are gone.
+    count: u64,
+}
+
+impl Deletion<'_, '_> {
+    /// Deletes what is there; whether nothing is left.
+    async fn round(&mut self) -> Result<bool> {
+        let (writer, checks) = (self.writer, self.checks);
+        let whole = self.rounds < WHOLE;
+        self.rounds += 1;
+        let link = writer.session.link().await?;
         // What is asked after this is not out of date, nor after a refusal: whoever writes below wins by each moment
         // that is lost between reading and deleting.
-        let agreed = (*refused != Some(id(&link))).then(|| agree(&link));
-        let asked = Places::of(checks, self.paths).ask(&link);
+        let agreed = (self.refused != Some(id(&link))).then(|| agree(&link));
+        let asked = Places::of(&checks, writer.paths).ask(&link);
         let read = link.wait_in_use(async {
-            let tree = tree(&link, top).await?;
+            let tree = tree(&link, &self.top).await?;
             if let Some(agreed) = agreed {
                 agreed.await.map_err(of_read)?;
             }
-            let seen = if *checked { None } else { Some(asked.await?) };
+            let seen = if self.checked { None } else { Some(asked.await?) };
             Ok::<_, Error>((tree, seen))
         });
         let Some(read) = read.await else { return Ok(false) };
         let (Tree { paths: tree, denied: unread }, seen) = read?;
         let mut steps = Vec::new();
         if let Some(seen) = seen {
-            match judge(checks, self.paths, &seen, id(&link)) {
-                Verdict::Fails(numbers) => return Err(condition_failed(checks, numbers)),
+            match judge(&checks, writer.paths, &seen, id(&link)) {
+                Verdict::Fails(numbers) => return Err(condition_failed(&checks, numbers)),
                 Verdict::Send(said) => steps = said,
             }
         }
         let mut rest = tree.into_iter().rev().peekable();
-        while rest.peek().is_some() || !*checked {
+        while rest.peek().is_some() || !self.checked {
             if link.is_retired() {
                 return Ok(false);
             }
@@ -101,25 +115,25 @@ impl Writer<'_> {
                 steps.push(step);
             }
             let said = steps.len() - deletes;
-            match self.send(&link, &steps, Effect::Write).await? {
+            match writer.send(&link, &steps, Effect::Write).await? {
                 Answer::Done(_) => {
-                    *checked = true;
-                    *count += deletes as u64;
+                    self.checked = true;
+                    self.count += deletes as u64;
                     steps.clear();
                 }
                 Answer::Refused(at, ZkError::NotEmpty) if unread.contains(&steps[at].path) => {
-                    return Err(self.unlisted(&steps[at].path, top, *count));
+                    return Err(self.unlisted(&steps[at].path));
                 }
                 Answer::Refused(at, _) => {
-                    *refused = Some(id(&link));
+                    self.refused = Some(id(&link));
                     // What comes before is further down and can go.
                     steps.truncate(at);
                     if at > said
                         && !whole
-                        && let Answer::Done(_) = self.send(&link, &steps, Effect::Write).await?
+                        && let Answer::Done(_) = writer.send(&link, &steps, Effect::Write).await?
                     {
-                        *checked = true;
-                        *count += (at - said) as u64;
+                        self.checked = true;
+                        self.count += (at - said) as u64;
                     }
                     return Ok(false);
                 }
@@ -129,8 +143,9 @@ impl Writer<'_> {
     }
 
     /// A path has others below it, and only who may read it knows which.
-    fn unlisted(&self, path: &str, top: &str, count: u64) -> Error {
-        let key = self.paths.key(path).or_else(|| self.paths.key(top)).unwrap_or(Key::ROOT);
+    fn unlisted(&self, path: &str) -> Error {
+        let Deletion { top, count, .. } = self;
+        let key = self.writer.paths.key(path).or_else(|| self.writer.paths.key(top)).unwrap_or(Key::ROOT);
         let message = format!(
             "{path} on the ZooKeeper servers may not be read by this user and has entries below it, so that it is left with all \
              that is above it up to {top}, and what else was not deleted yet ({count} entries were); delete it as a user who may read it"

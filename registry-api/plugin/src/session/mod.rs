@@ -11,36 +11,10 @@ use std::{
     time::Duration,
 };
 
-use registry_api::{Error, ErrorKind, Outcome, Result, SessionId, SessionState};
+use registry_api::{Error, ErrorKind, Moment, Outcome, Result, SessionId, SessionState};
 use tokio::sync::watch;
 
 pub use self::attempts::Attempts;
-
-/// A moment on a clock that runs while the machine sleeps (`CLOCK_BOOTTIME`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Moment(u64);
-
-impl Moment {
-    /// Now.
-    pub fn now() -> Self {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        // The clock starts at the boot, so that neither part is ever negative.
-        Moment(now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs())
-    }
-
-    /// How much later this is than `earlier`; nothing if it isn't.
-    pub fn since(self, earlier: Moment) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-}
-
-impl std::ops::Add<Duration> for Moment {
-    type Output = Moment;
-
-    fn add(self, duration: Duration) -> Moment {
-        Moment(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
-    }
-}
 
 /// How the session is kept in contact with its server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -208,7 +182,7 @@ impl SessionReporter {
             0 => false,
             NEVER => true,
             until => {
-                Moment::now().0 < until || {
+                Moment::now().as_nanos() < until || {
                     self.check_clock();
                     self.0.good_until.load(Ordering::SeqCst) != 0
                 }
@@ -247,7 +221,7 @@ impl SessionReporter {
         loop {
             let wait = match self.0.lost_at.load(Ordering::SeqCst) {
                 NEVER => None,
-                at => Some(Moment(at).since(Moment::now())),
+                at => Some(Moment::from_nanos(at).since(Moment::now())),
             };
             match wait {
                 Some(Duration::ZERO) => self.check_clock(),
@@ -263,14 +237,14 @@ impl SessionReporter {
     }
 
     fn check_clock(&self) {
-        if Moment::now().0 >= self.0.lost_at.load(Ordering::SeqCst) {
+        if Moment::now().as_nanos() >= self.0.lost_at.load(Ordering::SeqCst) {
             // By the clock a session is suspended before it is lost: no transition is skipped.
             let cause = "no request was answered for almost the session timeout";
             self.suspended_by(&cause);
             self.transition(Some(&cause), |last| match last {
                 // Contact may have come back since the clock was read.
                 Some(last @ Snapshot { state: SessionState::Suspended, .. })
-                    if Moment::now().0 >= self.0.lost_at.load(Ordering::SeqCst) =>
+                    if Moment::now().as_nanos() >= self.0.lost_at.load(Ordering::SeqCst) =>
                 {
                     self.0.lost_at.store(NEVER, Ordering::SeqCst);
                     Some(Snapshot { state: SessionState::Lost, ..last })
@@ -282,7 +256,7 @@ impl SessionReporter {
 
     fn lost_at(&self, timeout: Duration, contact: Contact) -> u64 {
         match contact {
-            Contact::Sent(sent) => (sent + timeout.saturating_sub(timeout / self.0.margin)).0,
+            Contact::Sent(sent) => (sent + timeout.saturating_sub(timeout / self.0.margin)).as_nanos(),
             Contact::Always => NEVER,
         }
     }

@@ -24,7 +24,7 @@ fn states(told: &Transitions) -> Vec<SessionState> {
 
 /// A moment so long ago that a session of `TIMEOUT` is lost by now.
 fn long_ago() -> Moment {
-    Moment(Moment::now().0.saturating_sub(TIMEOUT.as_nanos() as u64))
+    Moment::from_nanos(Moment::now().as_nanos().saturating_sub(TIMEOUT.as_nanos() as u64))
 }
 
 #[test]
@@ -81,10 +81,18 @@ fn a_call_finds_a_session_lost_that_outlived_its_timeout() {
 fn the_margin_is_a_tenth_of_the_timeout() {
     let (session, _) = reporter();
     let second = Duration::from_secs(1);
-    session.connected(ONE, second * 100, Contact::Sent(Moment(Moment::now().0.saturating_sub(89_000_000_000))));
+    session.connected(
+        ONE,
+        second * 100,
+        Contact::Sent(Moment::from_nanos(Moment::now().as_nanos().saturating_sub(89_000_000_000))),
+    );
     assert!(session.may_send());
     let (session, _) = reporter();
-    session.connected(ONE, second * 100, Contact::Sent(Moment(Moment::now().0.saturating_sub(91_000_000_000))));
+    session.connected(
+        ONE,
+        second * 100,
+        Contact::Sent(Moment::from_nanos(Moment::now().as_nanos().saturating_sub(91_000_000_000))),
+    );
     assert!(!session.may_send());
 }
 
