@@ -5,25 +5,16 @@ mod support;
 use std::collections::BTreeMap;
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use registry_plugin::{Applied, Backend, Check, Committed, Entry, ErrorKind, Key, Mode, Operation, Txn};
+use registry_model::{Answer, Condition, Kept, Model, Refusal, Shown};
+use registry_plugin::{Applied, Backend, Check, Committed, ErrorKind, Key, Mode, Operation, SessionId, Txn};
 use support::*;
 
 /// The sessions' namespaces: the first sees all that the second does.
 const NAMESPACES: [&str; 2] = ["", "n"];
 
-/// What a key holds; the owner is the number of a session.
-#[derive(Clone, Debug, PartialEq)]
-struct Held {
-    value: Vec<u8>,
-    version: u64,
-    created: u64,
-    owner: Option<usize>,
-}
-
-/// The whole registry, its keys with the namespace.
-#[derive(Default)]
-struct Model {
-    entries: BTreeMap<String, Held>,
+/// The whole registry, its keys with the namespace; a session is its number.
+struct Registry {
+    model: Model<usize>,
     revision: u64,
 }
 
@@ -33,81 +24,47 @@ enum Refused {
     At(ErrorKind, String),
 }
 
-impl Model {
-    /// Checks on the state before, then operations in order on a copy, which is kept if all went well.
+impl Registry {
     fn commit(&mut self, session: usize, txn: Txn<'_>) -> Result<Vec<Applied>, Refused> {
-        let failed: Vec<usize> = (0..txn.checks.len()).filter(|n| !self.holds(session, txn.checks[*n])).collect();
-        if !failed.is_empty() {
-            return Err(Refused::Checks(failed));
-        }
-        let (mut entries, revision) = (self.entries.clone(), self.revision + 1);
-        let mut answers = Vec::new();
-        for operation in txn.operations {
-            let key = full(session, operation.key());
-            let below = format!("{key}/");
-            let has_children = entries.keys().any(|other| other.starts_with(&below));
-            let refused = |kind| Err(Refused::At(kind, operation.key().to_string()));
-            let before = entries.len();
-            match *operation {
-                Operation::Put { value, mode, .. } => {
-                    let above: Vec<&str> = key.match_indices('/').skip(1).map(|(at, _)| &key[..at]).collect();
-                    if above.iter().any(|key| entries.get(*key).is_some_and(|held| held.owner.is_some())) {
-                        return refused(ErrorKind::EphemeralParent);
-                    }
-                    if mode == Mode::Ephemeral && has_children {
-                        return refused(ErrorKind::HasChildren);
-                    }
-                    for key in above {
-                        let empty = Held { value: Vec::new(), version: revision, created: revision, owner: None };
-                        entries.entry(key.to_owned()).or_insert(empty);
-                    }
-                    let created = entries.get(&key).map_or(revision, |held| held.created);
-                    let owner = (mode == Mode::Ephemeral).then_some(session);
-                    entries.insert(key, Held { value: value.to_vec(), version: revision, created, owner });
-                    answers.push(Applied::Put { version: revision.into() });
-                }
-                Operation::Delete(_) if has_children => return refused(ErrorKind::HasChildren),
-                _ => {
-                    entries.retain(|other, _| *other != key && !other.starts_with(&below));
-                    answers.push(Applied::Deleted { count: (before - entries.len()) as u64 });
-                }
-            }
-        }
-        self.keep(entries);
-        Ok(answers)
-    }
-
-    fn holds(&self, session: usize, check: Check<'_>) -> bool {
-        let found = self.entries.get(&full(session, check.key()));
-        match check {
-            Check::Absent(_) => found.is_none(),
-            Check::Present(_) => found.is_some(),
-            Check::Version(_, version) => found.is_some_and(|held| version == held.version.into()),
-            Check::Held { token, .. } => found.is_some_and(|held| held.owner.is_some() && token == held.created.into()),
-            other => panic!("a check unknown to the model: {other:?}"),
+        let key = |key: Key<'_>| full(session, key);
+        let conditions: Vec<_> = txn.checks.iter().map(|check| Condition::of(check, key)).collect();
+        let operations: Vec<_> =
+            txn.operations.iter().map(|operation| registry_model::Operation::of(operation, key)).collect();
+        let before = self.model.entries.clone();
+        let answers = self.model.commit(self.revision + 1, session, &conditions, &operations);
+        self.count(&before);
+        let applied = |answer| match answer {
+            Answer::Put { version } => Applied::Put { version: version.into() },
+            Answer::Deleted { count } => Applied::Deleted { count },
+        };
+        match answers {
+            Ok(answers) => Ok(answers.into_iter().map(applied).collect()),
+            Err(Refusal::Checks(failed)) => Err(Refused::Checks(failed.into_iter().collect())),
+            Err(Refusal::Met(kind, key)) => Err(Refused::At(kind, own(session, &key).expect("a key of the session"))),
+            Err(Refusal::InvalidTxn) => panic!("the Txn breaks the limits: {txn:?}"),
         }
     }
 
     fn close(&mut self, session: usize) {
-        let mut entries = self.entries.clone();
-        entries.retain(|_, held| held.owner != Some(session));
-        self.keep(entries);
+        let before = self.model.entries.clone();
+        self.model.end(session);
+        self.count(&before);
     }
 
     /// Whatever changes anything is a revision.
-    fn keep(&mut self, entries: BTreeMap<String, Held>) {
-        if entries != self.entries {
-            self.revision += 1;
-            self.entries = entries;
-        }
+    fn count(&mut self, before: &BTreeMap<String, Kept<usize>>) {
+        self.revision += u64::from(*before != self.model.entries);
     }
 
     /// All that a session sees, its own keys.
-    fn seen(&self, session: usize) -> Vec<(String, Held)> {
-        let prefix = full(session, Key::ROOT);
-        let seen = self.entries.iter().filter_map(|(key, held)| Some((key.strip_prefix(&prefix)?, held)));
-        seen.map(|(key, held)| (format!("/{key}"), held.clone())).collect()
+    fn seen(&self, session: usize) -> Vec<(String, Shown<usize>)> {
+        self.model.shown().into_iter().filter_map(|(key, shown)| Some((own(session, &key)?, shown))).collect()
     }
+}
+
+/// The key that a session knows an entry by; `None` if that lies outside of its namespace.
+fn own(session: usize, key: &str) -> Option<String> {
+    key.strip_prefix(&full(session, Key::ROOT)).map(|key| format!("/{key}"))
 }
 
 fn full(session: usize, key: Key<'_>) -> String {
@@ -183,10 +140,9 @@ fn operations(random: &[RandomOperation]) -> Vec<Operation<'_>> {
 }
 
 /// The owner's number; only sessions that are open own anything.
-fn owner(entry: &Entry, sessions: &[Session]) -> Option<usize> {
-    let id = entry.ephemeral?;
+fn owner(id: SessionId, sessions: &[Session]) -> usize {
     let mut ids = sessions.iter().map(|session| session.context.session().current().expect("a session").0);
-    Some(ids.position(|other| other == id).expect("an owner that is open"))
+    ids.position(|other| other == id).expect("an owner that is open")
 }
 
 async fn run(steps: Vec<Step>) {
@@ -194,22 +150,22 @@ async fn run(steps: Vec<Step>) {
     // So that the tree lives through every reopening.
     let _other = Session::open(&tree, "").await;
     let mut sessions = vec![Session::open(&tree, NAMESPACES[0]).await, Session::open(&tree, NAMESPACES[1]).await];
-    let mut model = Model::default();
+    let mut registry = Registry { model: Model::new(true), revision: 0 };
     for step in steps {
         match &step {
             Step::Reopen { session } => {
                 sessions[*session].memory.close().await.expect("close");
                 sessions[*session] = Session::open(&tree, NAMESPACES[*session]).await;
-                model.close(*session);
+                registry.close(*session);
             }
             Step::Commit { session, checks: random, operations: writes } => {
-                let (checks, operations) = (checks(random, model.revision), operations(writes));
+                let (checks, operations) = (checks(random, registry.revision), operations(writes));
                 let answer = sessions[*session].commit(&checks, &operations).await;
                 let answer = answer.map(|Committed { applied, .. }| applied).map_err(|error| match error.kind() {
                     ErrorKind::ConditionFailed => Refused::Checks(error.failed_checks().to_vec()),
                     kind => Refused::At(kind, error.key().expect("a key").to_owned()),
                 });
-                assert_eq!(answer, model.commit(*session, Txn::new(&checks, &operations)), "{step:?}");
+                assert_eq!(answer, registry.commit(*session, Txn::new(&checks, &operations)), "{step:?}");
             }
         }
         for (number, session) in sessions.iter().enumerate() {
@@ -223,15 +179,10 @@ async fn run(steps: Vec<Step>) {
                 let below = seen.iter().filter(|other| other.key().parent() == Some(entry.key()));
                 assert_eq!(names, below.map(|other| other.key().name()).collect::<Vec<_>>());
             }
-            let held = |entry: &Entry| Held {
-                value: entry.value.to_vec(),
-                version: entry.version.get(),
-                created: entry.created.get(),
-                owner: owner(entry, &sessions),
-            };
-            let mut seen: Vec<_> = seen.iter().map(|entry| (entry.key.clone(), held(entry))).collect();
+            let mut seen: Vec<_> =
+                seen.iter().map(|entry| (entry.key.clone(), Shown::of(entry, |id| owner(id, &sessions)))).collect();
             seen.sort_by(|one, other| one.0.cmp(&other.0));
-            assert_eq!(seen, model.seen(number), "after {step:?}");
+            assert_eq!(seen, registry.seen(number), "after {step:?}");
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::{prelude::*, sample::subsequence, test_runner::TestRunner};
-use registry_plugin::{Applied, Check, ErrorKind, Key, Mode, Operation, Txn};
+use registry_model::{Answer, Condition, Model, Refusal, Shown};
+use registry_plugin::{Applied, Check, ErrorKind, Operation, SessionId, Txn, Version};
 
 use super::support::*;
 
@@ -47,84 +48,19 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((checks, prop_oneof![12 => writes, 1 => alone]), 1..16)
 }
 
-#[derive(Clone, Debug, PartialEq)]
-struct Stored {
-    value: String,
-    version: u64,
-    created: u64,
-    ephemeral: bool,
-}
-
-type Tree = BTreeMap<String, Stored>;
-
-fn has_children(tree: &Tree, key: Key<'_>) -> bool {
-    tree.keys().any(|other| key.contains(Key::from_checked(other)))
-}
-
-/// What the contract says becomes of the tree; what is new has the version 0 for the time being.
-fn apply(tree: &mut Tree, operations: &[Operation<'_>]) -> Result<Vec<u64>, ErrorKind> {
-    let mut counts = Vec::new();
-    for operation in operations {
-        let key = operation.key();
-        let before = tree.len();
-        match operation {
-            Operation::Put { value, mode, .. } => {
-                for ancestor in key.ancestors() {
-                    let ancestor = tree.entry(ancestor.as_str().to_owned());
-                    let empty = Stored { value: String::new(), version: 0, created: 0, ephemeral: false };
-                    if ancestor.or_insert(empty).ephemeral {
-                        return Err(ErrorKind::EphemeralParent);
-                    }
-                }
-                let ephemeral = *mode == Mode::Ephemeral;
-                if ephemeral && has_children(tree, key) {
-                    return Err(ErrorKind::HasChildren);
-                }
-                let created = tree.get(key.as_str()).map_or(0, |stored| stored.created);
-                let value = String::from_utf8_lossy(value).into_owned();
-                tree.insert(key.as_str().to_owned(), Stored { value, version: 0, created, ephemeral });
-                counts.push(0);
-                continue;
-            }
-            Operation::Delete(_) if has_children(tree, key) => return Err(ErrorKind::HasChildren),
-            Operation::Delete(_) => drop(tree.remove(key.as_str())),
-            _ => tree.retain(|other, _| other != key.as_str() && !key.contains(Key::from_checked(other))),
-        }
-        counts.push((before - tree.len()) as u64);
-    }
-    Ok(counts)
-}
-
-fn holds(tree: &Tree, check: &Check<'_>) -> bool {
-    let stored = tree.get(check.key().as_str());
-    match check {
-        Check::Absent(_) => stored.is_none(),
-        Check::Present(_) => stored.is_some(),
-        Check::Version(_, version) => stored.is_some_and(|stored| *version == stored.version.into()),
-        Check::Held { token, .. } => stored.is_some_and(|stored| stored.ephemeral && *token == stored.created.into()),
-        _ => false,
-    }
-}
-
-async fn listed(client: &Client) -> Tree {
-    let mut tree = Tree::new();
+async fn listed(client: &Client) -> BTreeMap<String, Shown<SessionId>> {
+    let mut listed = BTreeMap::new();
     for top in ["/a", "/a-b", "/d"] {
-        for entry in client.all(top, 100).await {
-            let value = String::from_utf8_lossy(&entry.value).into_owned();
-            let ephemeral = entry.is_ephemeral();
-            tree.insert(
-                entry.key,
-                Stored { value, version: entry.version.get(), created: entry.created.get(), ephemeral },
-            );
-        }
+        let entries = client.all(top, 100).await;
+        listed.extend(entries.into_iter().map(|entry| (entry.key.clone(), Shown::of(&entry, |session| session))));
     }
-    tree
+    listed
 }
 
 async fn play(client: &Client, steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let mut tree = Tree::new();
+    let mut model = Model::new(true);
     for (number, (tests, writes)) in steps.into_iter().enumerate() {
-        let there = |at: &str| tree.get(at).map_or((0, 0), |stored| (stored.version, stored.created));
+        let there = |at: &str| model.entries.get(at).map_or((0, 0), |kept| (kept.version, kept.created));
         let checks: Vec<_> = tests
             .iter()
             .map(|(at, test)| match test {
@@ -147,37 +83,30 @@ async fn play(client: &Client, steps: Vec<Step>) -> Result<(), TestCaseError> {
         if Txn::new(&checks, &operations).validate("").is_err() {
             continue;
         }
-        let failed: Vec<usize> = (0..checks.len()).filter(|number| !holds(&tree, &checks[*number])).collect();
-        let mut after = tree.clone();
-        let expected = match failed.is_empty() {
-            true => apply(&mut after, &operations),
-            false => Err(ErrorKind::ConditionFailed),
-        };
-        match (client.txn(&checks, &operations).await, expected) {
-            (Ok(committed), Ok(counts)) => {
-                let version = committed.applied.iter().find_map(|applied| match applied {
-                    Applied::Put { version } => Some(version.get()),
-                    _ => None,
+        let answer = client.txn(&checks, &operations).await;
+        // What is written has the version that the server gave it.
+        let version =
+            answer.as_ref().ok().and_then(|committed| (0..operations.len()).find_map(|put| committed.version(put)));
+        let conditions: Vec<_> = checks.iter().map(|check| Condition::of(check, |key| key.to_string())).collect();
+        let writes: Vec<_> =
+            operations.iter().map(|write| registry_model::Operation::of(write, |key| key.to_string())).collect();
+        let expected = model.commit(version.map_or(0, Version::get), client.id(), &conditions, &writes);
+        match (answer, expected) {
+            (Ok(committed), Ok(expected)) => {
+                let deleted = committed.applied.iter().map(|applied| match applied {
+                    Applied::Deleted { count } => Answer::Deleted { count: *count },
+                    _ => Answer::Put { version: version.map_or(0, Version::get) },
                 });
-                for stored in after.values_mut().filter(|stored| stored.version == 0) {
-                    stored.version = version.unwrap_or(0);
-                    stored.created = if stored.created == 0 { stored.version } else { stored.created };
-                }
-                let deleted: Vec<u64> = committed
-                    .applied
-                    .iter()
-                    .map(|applied| if let Applied::Deleted { count } = applied { *count } else { 0 })
-                    .collect();
-                prop_assert_eq!(deleted, counts);
-                tree = after;
+                prop_assert_eq!(deleted.collect::<Vec<_>>(), expected);
             }
-            (Err(error), Err(kind)) => {
-                prop_assert_eq!(error.kind(), kind, "{}", error);
-                prop_assert_eq!(error.failed_checks(), failed);
+            (Err(error), Err(Refusal::Checks(failed))) => {
+                prop_assert_eq!(error.kind(), ErrorKind::ConditionFailed, "{}", error);
+                prop_assert!(error.failed_checks().iter().eq(&failed), "{failed:?}: {error}");
             }
+            (Err(error), Err(Refusal::Met(kind, _))) => prop_assert_eq!(error.kind(), kind, "{}", error),
             (answer, expected) => prop_assert!(false, "{answer:?} instead of {expected:?}"),
         }
-        prop_assert_eq!(&listed(client).await, &tree);
+        prop_assert_eq!(&listed(client).await, &model.shown());
     }
     for top in ["/a", "/a-b", "/d"] {
         client.write(&[Operation::DeleteRecursive(key(top))]).await.expect("a delete");

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::{prelude::*, sample::subsequence, test_runner::TestRunner};
-use registry_plugin::{Applied, Check, ErrorKind, Key, Mode, Operation, SessionId, Txn, Version};
+use registry_model::{Answer, Condition, Model, Refusal, Shown};
+use registry_plugin::{Applied, Check, ErrorKind, Operation, SessionId, Txn, Version};
 
 use super::support::*;
 
@@ -55,86 +56,19 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step.prop_map(|(by, checks, writes)| Step { by, checks, writes }), 1..24)
 }
 
-#[derive(Clone, Debug, PartialEq)]
-struct Stored {
-    value: String,
-    version: u64,
-    created: u64,
-    owner: Option<SessionId>,
-}
-
-type Tree = BTreeMap<String, Stored>;
-
-fn has_children(tree: &Tree, key: Key<'_>) -> bool {
-    tree.keys().any(|other| key.contains(Key::from_checked(other)))
-}
-
-/// What the contract says becomes of the tree; what is new has the version 0 for the time being.
-fn apply(tree: &mut Tree, operations: &[Operation<'_>], session: SessionId) -> Result<Vec<u64>, ErrorKind> {
-    let mut counts = Vec::new();
-    for operation in operations {
-        let key = operation.key();
-        let before = tree.len();
-        match operation {
-            Operation::Put { value, mode, .. } => {
-                for ancestor in key.ancestors() {
-                    let ancestor = tree.entry(ancestor.as_str().to_owned());
-                    let empty = Stored { value: String::new(), version: 0, created: 0, owner: None };
-                    if ancestor.or_insert(empty).owner.is_some() {
-                        return Err(ErrorKind::EphemeralParent);
-                    }
-                }
-                let owner = (*mode == Mode::Ephemeral).then_some(session);
-                if owner.is_some() && has_children(tree, key) {
-                    return Err(ErrorKind::HasChildren);
-                }
-                // Another mode or owner is another life.
-                let lives = tree.get(key.as_str()).filter(|stored| stored.owner == owner);
-                let created = lives.map_or(0, |stored| stored.created);
-                let value = String::from_utf8_lossy(value).into_owned();
-                tree.insert(key.as_str().to_owned(), Stored { value, version: 0, created, owner });
-                counts.push(0);
-                continue;
-            }
-            Operation::Delete(_) if has_children(tree, key) => return Err(ErrorKind::HasChildren),
-            Operation::Delete(_) => drop(tree.remove(key.as_str())),
-            _ => tree.retain(|other, _| other != key.as_str() && !key.contains(Key::from_checked(other))),
-        }
-        counts.push((before - tree.len()) as u64);
-    }
-    Ok(counts)
-}
-
-fn holds(tree: &Tree, check: &Check<'_>) -> bool {
-    let stored = tree.get(check.key().as_str());
-    match check {
-        Check::Absent(_) => stored.is_none(),
-        Check::Present(_) => stored.is_some(),
-        Check::Version(_, version) => stored.is_some_and(|stored| *version == stored.version.into()),
-        Check::Held { token, .. } => {
-            stored.is_some_and(|stored| stored.owner.is_some() && *token == stored.created.into())
-        }
-        _ => false,
-    }
-}
-
-async fn seen(client: &Client) -> Tree {
-    let mut tree = Tree::new();
+async fn seen(client: &Client) -> BTreeMap<String, Shown<SessionId>> {
+    let mut seen = BTreeMap::new();
     for at in KEYS {
-        if let Some(entry) = client.find(at).await {
-            let value = String::from_utf8_lossy(&entry.value).into_owned();
-            let (version, created, owner) = (entry.version.get(), entry.created.get(), entry.ephemeral);
-            tree.insert(at.to_owned(), Stored { value, version, created, owner });
-        }
+        seen.extend(client.find(at).await.map(|entry| (at.to_owned(), Shown::of(&entry, |session| session))));
     }
-    tree
+    seen
 }
 
 async fn play(clients: &[Client; 2], steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let mut tree = Tree::new();
+    let mut model = Model::new(false);
     for (number, Step { by, checks, writes }) in steps.into_iter().enumerate() {
         let client = &clients[by];
-        let there = |at: &str| tree.get(at).map_or((0, 0), |stored| (stored.version, stored.created));
+        let there = |at: &str| model.entries.get(at).map_or((0, 0), |kept| (kept.version, kept.created));
         let checks: Vec<_> = checks
             .iter()
             .map(|(at, test)| match test {
@@ -157,37 +91,35 @@ async fn play(clients: &[Client; 2], steps: Vec<Step>) -> Result<(), TestCaseErr
         if Txn::new(&checks, &operations).validate("").is_err() {
             continue;
         }
-        let failed: Vec<usize> = (0..checks.len()).filter(|number| !holds(&tree, &checks[*number])).collect();
-        let mut after = tree.clone();
-        let expected = match failed.is_empty() {
-            true => apply(&mut after, &operations, client.id()),
-            false => Err(ErrorKind::ConditionFailed),
-        };
-        match (client.txn(&checks, &operations).await, expected) {
-            (Ok(committed), Ok(counts)) => {
-                let version = (0..operations.len()).find_map(|number| committed.version(number));
-                for stored in after.values_mut().filter(|stored| stored.version == 0) {
-                    stored.version = version.map_or(0, Version::get);
-                    stored.created = if stored.created == 0 { stored.version } else { stored.created };
-                }
-                let deleted: Vec<u64> = committed
-                    .applied
-                    .iter()
-                    .map(|applied| if let Applied::Deleted { count } = applied { *count } else { 0 })
-                    .collect();
-                prop_assert_eq!(deleted, counts);
-                tree = after;
+        let answer = client.txn(&checks, &operations).await;
+        // What is written has the version that the server gave it.
+        let version =
+            answer.as_ref().ok().and_then(|committed| (0..operations.len()).find_map(|put| committed.version(put)));
+        let conditions: Vec<_> = checks.iter().map(|check| Condition::of(check, |key| key.to_string())).collect();
+        let writes: Vec<_> =
+            operations.iter().map(|write| registry_model::Operation::of(write, |key| key.to_string())).collect();
+        let expected = model.commit(version.map_or(0, Version::get), client.id(), &conditions, &writes);
+        match (answer, expected) {
+            (Ok(committed), Ok(expected)) => {
+                let deleted = committed.applied.iter().map(|applied| match applied {
+                    Applied::Deleted { count } => Answer::Deleted { count: *count },
+                    _ => Answer::Put { version: version.map_or(0, Version::get) },
+                });
+                prop_assert_eq!(deleted.collect::<Vec<_>>(), expected);
             }
-            (Err(error), Err(kind)) => {
-                prop_assert_eq!(error.kind(), kind, "{}", error);
+            (Err(error), Err(Refusal::Checks(failed))) => {
+                prop_assert_eq!(error.kind(), ErrorKind::ConditionFailed, "{}", error);
                 // One at least is named.
                 let named = error.failed_checks();
-                prop_assert_eq!(named.is_empty(), failed.is_empty());
-                prop_assert!(named.iter().all(|number| failed.contains(number)), "{named:?} of {failed:?}");
+                prop_assert!(
+                    !named.is_empty() && named.iter().all(|number| failed.contains(number)),
+                    "{named:?} of {failed:?}"
+                );
             }
+            (Err(error), Err(Refusal::Met(kind, _))) => prop_assert_eq!(error.kind(), kind, "{}", error),
             (answer, expected) => prop_assert!(false, "{answer:?} instead of {expected:?}"),
         }
-        prop_assert_eq!(&seen(client).await, &tree);
+        prop_assert_eq!(&seen(client).await, &model.shown());
     }
     Ok(())
 }

@@ -2,31 +2,10 @@
 
 use proptest::{collection::vec, prelude::*};
 use registry_host::Txn;
+pub(crate) use registry_model::{Operation, OperationKind};
 
 /// All keys lie here, so that one listing shows everything; locks lie elsewhere.
 pub(crate) const TOP: &str = "/h";
-
-/// An operation of a Txn.
-#[derive(Clone, Debug)]
-pub(crate) struct Operation {
-    /// What is written.
-    pub(crate) key: String,
-    /// How.
-    pub(crate) kind: OperationKind,
-}
-
-/// What is done to the key.
-#[derive(Clone, Debug)]
-pub(crate) enum OperationKind {
-    /// A persistent entry.
-    Put(Vec<u8>),
-    /// One that goes with the session.
-    PutEphemeral(Vec<u8>),
-    /// One entry goes.
-    Delete,
-    /// It goes with all below it.
-    DeleteRecursive,
-}
 
 /// An operation on one of these keys.
 pub(crate) fn operation(key: impl Strategy<Value = String>) -> impl Strategy<Value = Operation> {

@@ -52,7 +52,7 @@ impl Specification {
     pub(crate) fn new(capabilities: &Capabilities, sessions: BTreeMap<Owner, SessionId>) -> Self {
         let state = State {
             asked: BTreeSet::new(),
-            model: Model::new(capabilities),
+            model: Model::new(capabilities.has(Capability::StableCreated)),
             numbers: Numbers::default(),
             ended: BTreeSet::new(),
             token: 0,

@@ -1,7 +1,7 @@
 //! Plays a history on a backend and holds each answer against the model.
 
 use proptest::test_runner::TestCaseError;
-use registry_host::{Applied, Committed, Entry, Error, ErrorKind, Outcome, Registry, Result, SessionId};
+use registry_host::{Applied, Capability, Committed, Entry, Error, ErrorKind, Outcome, Registry, Result, SessionId};
 
 use super::{
     history::{CLIENTS, Check, History, Step},
@@ -55,7 +55,7 @@ impl Player {
         let name = self.backend.name();
         let fail = |step: usize, why: String| TestCaseError::fail(format!("{name} in step {step}: {why}"));
         self.clients[0].delete_recursive(TOP).await.map_err(|error| fail(0, unexpected(error)))?;
-        let model = Model::new(self.clients[0].capabilities());
+        let model = Model::new(self.clients[0].capabilities().has(Capability::StableCreated));
         let (past, numbers) = (Past::default(), Numbers::default());
         let (locks, watches) = (Locks::new(), Watches::default());
         let mut play = Play { player: self, model, past, numbers, locks, watches };
