@@ -11,17 +11,21 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.SynchronousQueue;
 
-/** Answers requests that come as lines: see ../../src/process.rs for their form. */
-final class Requests {
+/** Answers requests that come as lines: see ../src/process.rs for their form. */
+public final class Requests {
     /** What answers a request, with the fields of the answer. */
-    interface Answers {
+    public interface Answers {
+        /** The fields of the answer. */
         Collection<String> answer(String verb, List<String> arguments) throws Exception;
     }
 
     private Requests() {}
 
-    /** Answers one request after the other, all on this thread: locks belong to the thread that took them. */
-    static void serve(Answers answers, PrintStream output) throws InterruptedException {
+    /**
+     * Answers one request after the other, all on this thread: locks belong to the thread that took them. The process
+     * ends with the answer to "close".
+     */
+    public static void serve(Answers answers, PrintStream output) throws InterruptedException {
         BlockingQueue<String> lines = new SynchronousQueue<>();
         Thread reader = new Thread(() -> read(lines));
         reader.setDaemon(true);
@@ -45,7 +49,7 @@ final class Requests {
         }
     }
 
-    /** The end of the input ends the process at once, as a crash would. */
+    /** What is read while a lock is waited for, too: the end of the input ends the process at once, as a crash would. */
     private static void read(BlockingQueue<String> lines) {
         try {
             BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
