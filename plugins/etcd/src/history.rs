@@ -161,70 +161,34 @@ impl From<&PbResponseHeader> for Header {
     }
 }
 
-impl Answer for GetResponse {
-    fn header(&self) -> Option<Header> {
-        self.header().map(Header::from)
-    }
+/// Answers of the client's own types; of those after `own`, each member tells what it has come to itself.
+macro_rules! answers {
+    (newest: $($newest:ty),+; own: $($own:ty),+) => {
+        $(impl Answer for $newest {
+            fn header(&self) -> Option<Header> {
+                self.header().map(Header::from)
+            }
+        })+
+        $(impl Answer for $own {
+            const NEWEST: bool = false;
+
+            fn header(&self) -> Option<Header> {
+                self.header().map(Header::from)
+            }
+        })+
+    };
 }
 
-impl Answer for TxnResponse {
-    fn header(&self) -> Option<Header> {
-        self.header().map(Header::from)
-    }
+answers! {
+    newest: GetResponse, TxnResponse;
+    own: StatusResponse, LeaseKeepAliveResponse, LeaseTimeToLiveResponse, MemberListResponse, RoleGetResponse,
+        UserGetResponse
 }
 
 /// A range at a revision that may be none any more.
 impl Answer for Option<PbRangeResponse> {
     fn header(&self) -> Option<Header> {
         self.as_ref().and_then(|answer| answer.header.as_ref()).map(Header::from)
-    }
-}
-
-impl Answer for StatusResponse {
-    const NEWEST: bool = false;
-
-    fn header(&self) -> Option<Header> {
-        self.header().map(Header::from)
-    }
-}
-
-impl Answer for LeaseKeepAliveResponse {
-    const NEWEST: bool = false;
-
-    fn header(&self) -> Option<Header> {
-        self.header().map(Header::from)
-    }
-}
-
-impl Answer for UserGetResponse {
-    const NEWEST: bool = false;
-
-    fn header(&self) -> Option<Header> {
-        self.header().map(Header::from)
-    }
-}
-
-impl Answer for LeaseTimeToLiveResponse {
-    const NEWEST: bool = false;
-
-    fn header(&self) -> Option<Header> {
-        self.header().map(Header::from)
-    }
-}
-
-impl Answer for RoleGetResponse {
-    const NEWEST: bool = false;
-
-    fn header(&self) -> Option<Header> {
-        self.header().map(Header::from)
-    }
-}
-
-impl Answer for MemberListResponse {
-    const NEWEST: bool = false;
-
-    fn header(&self) -> Option<Header> {
-        self.header().map(Header::from)
     }
 }
 
