@@ -13,7 +13,7 @@ chapter! {
     "6.5" =>
         a_write_by_the_holder_is_applied,
         a_write_by_a_former_holder_is_refused,
-        a_write_by_a_holder_that_was_pushed_out_is_refused,
+        a_write_by_a_displaced_holder_is_refused,
         a_held_check_needs_entry_and_token,
         anyone_may_check_that_a_lock_is_held,
         a_queue_entry_recreated_is_not_the_one_held;
@@ -60,7 +60,7 @@ async fn a_write_by_a_former_holder_is_refused(case: &Case) -> Verdict {
     same("what was written", registry.get(key).await?, None)
 }
 
-async fn a_write_by_a_holder_that_was_pushed_out_is_refused(case: &Case) -> Verdict {
+async fn a_write_by_a_displaced_holder_is_refused(case: &Case) -> Verdict {
     let (registry, other) = (case.client().await?, case.client().await?);
     let (lock, key) = (&case.key("lock"), &case.key("task"));
     let guard = registry.lock(lock).await?;

@@ -20,7 +20,7 @@ chapter! {
         a_txn_puts_nothing_below_what_it_deletes,
         a_txn_may_weigh_1040000_bytes,
         a_txn_at_all_limits_is_applied,
-        a_txn_beyond_the_limits_is_refused_before_anything_is_sent;
+        a_txn_beyond_the_limits_is_refused_unsent;
 }
 
 const MOST: usize = 32;
@@ -179,7 +179,7 @@ async fn a_txn_at_all_limits_is_applied(case: &Case) -> Verdict {
     same("how many there are", registry.list(case.root()).await?.len(), 2 * MOST - above)
 }
 
-async fn a_txn_beyond_the_limits_is_refused_before_anything_is_sent(case: &Case) -> Verdict {
+async fn a_txn_beyond_the_limits_is_refused_unsent(case: &Case) -> Verdict {
     let registry = case.client().await?;
     registry.close().await?;
     let many = numbered(case.root(), MOST + 1);

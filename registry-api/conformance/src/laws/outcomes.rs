@@ -13,8 +13,8 @@ use crate::{
 
 chapter! {
     "3.6" =>
-        a_write_that_ran_out_of_time_says_what_became_of_it,
-        a_write_that_was_dropped_is_applied_whole_or_not_at_all,
+        a_timed_out_write_says_what_became_of_it,
+        a_dropped_write_is_applied_whole_or_not,
         a_refused_write_is_certainly_not_applied;
     "3.7" =>
         a_version_of_a_former_life_is_refused needs ExactVersions,
@@ -23,7 +23,7 @@ chapter! {
         of_many_that_delete_a_key_one_removes_it;
 }
 
-async fn a_write_that_ran_out_of_time_says_what_became_of_it(case: &Case) -> Verdict {
+async fn a_timed_out_write_says_what_became_of_it(case: &Case) -> Verdict {
     let (registry, reader) = (case.client().await?, case.client().await?);
     for number in 0..60_u64 {
         let key = &case.key(&format!("{number}"));
@@ -46,7 +46,7 @@ async fn a_write_that_ran_out_of_time_says_what_became_of_it(case: &Case) -> Ver
     Ok(())
 }
 
-async fn a_write_that_was_dropped_is_applied_whole_or_not_at_all(case: &Case) -> Verdict {
+async fn a_dropped_write_is_applied_whole_or_not(case: &Case) -> Verdict {
     let (registry, reader) = (case.client().await?, case.client().await?);
     for number in 0..40 {
         let (a, b) = (&case.key(&format!("a/{number}")), &case.key(&format!("b/{number}")));

@@ -12,14 +12,14 @@ use crate::{
 
 chapter! {
     "6.7" =>
-        the_key_of_a_lock_is_a_persistent_entry_that_stays,
+        the_key_of_a_lock_stays_as_a_persistent_entry,
         the_key_of_a_lock_keeps_its_value,
         queue_entries_are_ordinary_ephemerals,
         a_key_with_other_descendants_is_no_lock,
         an_ephemeral_entry_is_no_lock;
 }
 
-async fn the_key_of_a_lock_is_a_persistent_entry_that_stays(case: &Case) -> Verdict {
+async fn the_key_of_a_lock_stays_as_a_persistent_entry(case: &Case) -> Verdict {
     let (registry, other) = (case.client().await?, case.client().await?);
     let key = &case.key("a/lock");
     let guard = registry.lock(key).await?;

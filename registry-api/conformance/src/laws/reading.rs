@@ -27,7 +27,7 @@ chapter! {
         a_leaf_has_no_children,
         children_of_a_thousand_deep_branches_are_each_named_once;
     "2.3" =>
-        a_list_is_the_entry_and_all_below_sorted_by_bytes,
+        a_list_is_the_entry_and_all_below_in_order,
         a_list_of_nothing_is_empty,
         a_list_pages_internally,
         a_list_is_of_one_revision needs SnapshotLists,
@@ -168,7 +168,7 @@ async fn children_of_a_thousand_deep_branches_are_each_named_once(case: &Case) -
     same("the children", registry.children(case.root()).await?, names)
 }
 
-async fn a_list_is_the_entry_and_all_below_sorted_by_bytes(case: &Case) -> Verdict {
+async fn a_list_is_the_entry_and_all_below_in_order(case: &Case) -> Verdict {
     let registry = case.client().await?;
     let below = ["a", "a/b", "a/b/c", "a-", "a!/x", "a0", "b", "Z/z", "ä/1", "e"];
     let mut expected = vec![case.root().to_owned()];
