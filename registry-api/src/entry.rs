@@ -16,7 +16,7 @@ pub struct Entry {
     pub version: Version,
     /// Fixed for the entry's life, differs between two lives of a key, and orders entries by creation.
     pub created: Revision,
-    /// The session that owns an ephemeral entry; nothing for a persistent one.
+    /// The session that owns an ephemeral entry; `None` for a persistent one.
     pub ephemeral: Option<SessionId>,
 }
 

@@ -47,7 +47,7 @@ impl<'a> Key<'a> {
         self.0.rsplit_once('/').map_or("", |(_, name)| name)
     }
 
-    /// The key one segment up: the root for a key of one segment, nothing for the root.
+    /// The key one segment up: the root for a key of one segment, `None` for the root.
     pub fn parent(self) -> Option<Key<'a>> {
         if self.is_root() {
             return None;

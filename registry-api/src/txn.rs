@@ -255,7 +255,7 @@ impl Committed {
         Committed { applied }
     }
 
-    /// The version that operation number `index` put; nothing if it was no put.
+    /// The version that operation number `index` put; `None` if it was no put.
     pub fn version(&self, index: usize) -> Option<Version> {
         match self.applied.get(index) {
             Some(Applied::Put { version }) => Some(*version),

@@ -57,7 +57,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The key that the event is about; nothing for [`Event::Synced`].
+    /// The key that the event is about; `None` for [`Event::Synced`].
     pub fn key(&self) -> Option<&str> {
         match self {
             Event::Put { entry, .. } => Some(&entry.key),

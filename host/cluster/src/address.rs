@@ -18,7 +18,7 @@ pub(crate) async fn remove_if_empty(registry: &Registry, folder: &str) -> Result
 /// another that was put in its place (contract 3.7).
 pub(crate) struct Registered {
     folder: String,
-    /// The folder's version, and a record without which it could be another folder; nothing if there was none.
+    /// The folder's version, and a record without which it could be another folder; `None` if there was none.
     seen: Option<(Version, String)>,
     /// What stands in the folder, the newest first.
     pub(crate) records: Vec<Entry>,

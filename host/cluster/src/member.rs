@@ -11,7 +11,7 @@ use crate::{Heartbeat, HeartbeatFormat, Role, Status, Unreadable, compat::dolphi
 pub struct Member {
     /// What it is.
     pub role: Role,
-    /// A worker's group; nothing for a master, and for a worker of an old version that is registered outside any.
+    /// A worker's group; `None` for a master, and for a worker of an old version that is registered outside any.
     pub group: Option<String>,
     /// Where it is, `host:port`.
     pub address: String,
@@ -34,7 +34,7 @@ pub struct Incarnation {
 }
 
 impl Member {
-    /// The member that an entry tells of; nothing for one that is no member's.
+    /// The member that an entry tells of; `None` for one that is no member's.
     ///
     /// An entry that is not ephemeral says nothing of who is there.
     pub fn of(entry: &Entry) -> Option<Self> {
@@ -65,7 +65,7 @@ impl Member {
         self.role == Role::Worker && self.group.as_deref().is_some_and(own)
     }
 
-    /// Whether it can be given work; nothing if it is not known.
+    /// Whether it can be given work; `None` if it is not known.
     pub fn status(&self) -> Option<Status> {
         self.heartbeat.as_ref().ok().map(Heartbeat::status)
     }
@@ -85,7 +85,7 @@ impl Member {
         !self.heartbeat.as_ref().is_ok_and(|heartbeat| heartbeat.keeps_record)
     }
 
-    /// Its incarnation; nothing if it is not known.
+    /// Its incarnation; `None` if it is not known.
     pub fn incarnation(&self) -> Option<Incarnation> {
         self.heartbeat.as_ref().ok().map(Incarnation::of)
     }

@@ -72,7 +72,7 @@ impl Record {
         format!("{}/{startup_time}-{process_id}", folder(self.role, &self.address))
     }
 
-    /// The record that an entry holds; nothing if it holds none.
+    /// The record that an entry holds; `None` if it holds none.
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         // The folders between are persistent and empty, too.
         let is_record =

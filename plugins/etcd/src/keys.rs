@@ -32,7 +32,7 @@ impl Namespace {
         if key.is_root() { below } else { self.raw(key)..below.end }
     }
 
-    /// The key that etcd's is; nothing for foreign data (1.5).
+    /// The key that etcd's is; `None` for foreign data (1.5).
     pub(crate) fn key<'a>(&self, raw: &'a [u8]) -> Option<Key<'a>> {
         let text = std::str::from_utf8(self.strip(raw)?).ok()?;
         Key::new(text).ok().filter(|key| !key.is_root())
@@ -43,7 +43,7 @@ impl Namespace {
         raw.strip_prefix(self.0.as_bytes())
     }
 
-    /// The entry that etcd's key and value are; nothing for foreign data (1.5).
+    /// The entry that etcd's key and value are; `None` for foreign data (1.5).
     pub(crate) fn entry(&self, found: PbKeyValue) -> Option<Entry> {
         self.key(&found.key)?;
         let mut key = String::from_utf8(found.key).ok()?;

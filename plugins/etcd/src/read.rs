@@ -39,11 +39,11 @@ pub(crate) struct Reader<'c> {
 pub(crate) struct State {
     /// The history and revision that it was read at.
     pub(crate) at: Mark,
-    /// The parts of what is below the key that the user may read; nothing if that is all of it.
+    /// The parts of what is below the key that the user may read; `None` if that is all of it.
     pub(crate) parts: Option<Vec<Keys>>,
 }
 
-/// Part of a range, as it was at one revision; nothing if that can't be read any more.
+/// Part of a range, as it was at one revision; `None` if that can't be read any more.
 type Part = Option<RangePart>;
 
 struct RangePart {
@@ -52,7 +52,7 @@ struct RangePart {
     below: Vec<PbKeyValue>,
     more: bool,
     at: Mark,
-    /// The parts of the range that were read alone; nothing if the user may read it whole.
+    /// The parts of the range that were read alone; `None` if the user may read it whole.
     parts: Option<Vec<Keys>>,
 }
 

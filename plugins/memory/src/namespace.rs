@@ -27,7 +27,7 @@ impl Namespace {
         place
     }
 
-    /// The key whose place that is; nothing for a place above or beside the namespace, or one that only a session of an
+    /// The key whose place that is; `None` for a place above or beside the namespace, or one that only a session of an
     /// inner namespace has a key for, as it would be too long or too deep here (1.5).
     pub(crate) fn key<'a>(&self, place: &'a str) -> Option<Key<'a>> {
         let key = place.strip_prefix(self.0.as_str()).filter(|key| key.starts_with('/')).map(Key::from_checked)?;

@@ -51,7 +51,7 @@ impl Sessions {
         }
     }
 
-    /// When the next one expires; nothing if none was abandoned.
+    /// When the next one expires; `None` if none was abandoned.
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
         self.next_expiry
     }

@@ -75,7 +75,7 @@ pub(crate) async fn speaks(dial: &Dial, server: &Server) -> Result<()> {
     }
 }
 
-/// The version that the servers say they have, whichever answers first; nothing if none does.
+/// The version that the servers say they have, whichever answers first; `None` if none does.
 pub(crate) async fn version(dial: &Dial) -> Option<String> {
     let asked = dial.servers().iter().map(|server| {
         Box::pin(async move {

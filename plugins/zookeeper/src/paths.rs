@@ -25,7 +25,7 @@ impl Paths {
         if key.is_root() { self.root().to_owned() } else { [&*self.root, key.as_str()].concat() }
     }
 
-    /// The key that lies at a path; nothing for foreign data (1.5) and for what lies elsewhere.
+    /// The key that lies at a path; `None` for foreign data (1.5) and for what lies elsewhere.
     pub(crate) fn key<'a>(&self, path: &'a str) -> Option<Key<'a>> {
         let rest = path.strip_prefix(&*self.root)?;
         Key::new(if rest.is_empty() { "/" } else { rest }).ok()

@@ -76,7 +76,7 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// Reads one entry (2.1). The root is never asked for. The entry's own `key` may be left empty: the asker knows it.
     fn get(&self, key: Key<'_>) -> impl Future<Output = Result<Option<Entry>>> + Send;
 
-    /// Reads one entry if the answer is at hand; nothing if [`get`](Backend::get) has to be asked.
+    /// Reads one entry if the answer is at hand; `None` if [`get`](Backend::get) has to be asked.
     ///
     /// # Behavior
     ///

@@ -173,7 +173,7 @@ async fn warm_up(arguments: &Arguments, log: &Log, asked: &Asked) -> Option<Hold
     Some(Holds::at_rest(&plugin).await)
 }
 
-/// Opens a registry, again until it succeeds; nothing if the client is to close before.
+/// Opens a registry, again until it succeeds; `None` if the client is to close before.
 async fn open(arguments: &Arguments, log: &Log, asked: &Asked) -> Option<Registry> {
     loop {
         match opened(arguments).await {

@@ -62,7 +62,7 @@ pub enum Event {
     Opened { session: u64, timeout_ms: u64 },
     /// A session's state has changed, as its host was told.
     Session { state: State, session: u64 },
-    /// A call is made; `deadline_ms` is how long it may take, nothing for as long as it takes.
+    /// A call is made; `deadline_ms` is how long it may take, `None` for as long as it takes.
     Called { call: u64, action: Action, deadline_ms: Option<u64> },
     /// A call has ended. `stalled_ms` is how much longer than asked for a timer of the same process took meanwhile,
     /// which is nobody's fault but the machine's.
@@ -98,7 +98,7 @@ pub enum Event {
     Undone { fault: u32 },
     /// A client's process is about to be started, stopped (SIGSTOP), let go on, or killed, or that has just been done.
     Process { client: u32, life: u32, change: Change, done: bool },
-    /// Another member leads, or none; as seen by looking now and then. Servers that write nothing for a second have no
+    /// Another member leads, or none; as seen by looking now and then. Servers that write `None` for a second have no
     /// leader.
     Leader { member: Option<String> },
     /// An observer that nothing is done to has seen an ephemeral entry go.
@@ -192,7 +192,7 @@ pub enum Action {
 pub enum Answer {
     /// Written; the entry has that version.
     Written { version: u64 },
-    /// Read; nothing if it is not there.
+    /// Read; `None` if it is not there.
     Entry { entry: Option<Leaf> },
     /// A subtree that was read.
     Entries { entries: Vec<Leaf> },

@@ -18,7 +18,7 @@ use crate::{
 
 pub(crate) struct Host {
     cluster: Cluster,
-    /// Gives a permit for each take-over that may go on; nothing if all may.
+    /// Gives a permit for each take-over that may go on; `None` if all may.
     go_on: Option<Arc<Semaphore>>,
     /// How the servers are asked, by their addresses.
     seats: Mutex<HashMap<String, mpsc::Sender<Asked>>>,

@@ -12,7 +12,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use crate::{Error, Result};
 
 /// The program that is to be added to this command runs in a mount namespace of its own, in which it may give servers
-/// disks; nothing where the system has none for it.
+/// disks; `None` where the system has none for it.
 pub fn mount_namespace() -> Option<Command> {
     let namespace = || {
         let mut command = Command::new("unshare");

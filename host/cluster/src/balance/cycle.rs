@@ -13,7 +13,7 @@ pub struct Cycle {
 }
 
 impl Cycle {
-    /// Chooses one by this weight, which counts as 1 if it is less; nothing if there is nobody.
+    /// Chooses one by this weight, which counts as 1 if it is less; `None` if there is nobody.
     pub fn choose<'a>(
         &mut self,
         candidates: &[Candidate<'a>],

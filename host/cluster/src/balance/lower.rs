@@ -24,7 +24,7 @@ struct Debt {
 }
 
 impl LowerWeight {
-    /// Chooses one; nothing if there is nobody.
+    /// Chooses one; `None` if there is nobody.
     pub fn choose(&mut self, candidates: &[Candidate<'_>]) -> Option<usize> {
         let fewest = candidates.iter().filter_map(Candidate::waiting_tasks).min();
         let takes_part = |candidate: &Candidate<'_>| candidate.waiting_tasks().is_none_or(|it| Some(it) == fewest);

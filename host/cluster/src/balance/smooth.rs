@@ -12,7 +12,7 @@ pub struct Smooth {
 }
 
 impl Smooth {
-    /// Chooses one; nothing if there is nobody.
+    /// Chooses one; `None` if there is nobody.
     pub fn choose(&mut self, candidates: &[Candidate<'_>]) -> Option<usize> {
         forget_others(&mut self.credits, candidates);
         let mut total = 0.0;

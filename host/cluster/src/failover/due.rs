@@ -24,7 +24,7 @@ pub(super) type Missed = HashMap<String, Since>;
 /// Since when an incarnation has been missed.
 pub(super) struct Since {
     entries: Instant,
-    /// Its session; nothing while that lives.
+    /// Its session; `None` while that lives.
     session: Option<Instant>,
 }
 

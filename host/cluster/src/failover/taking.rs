@@ -58,7 +58,7 @@ impl<T: TakeOver> Shared<T> {
         Ok(())
     }
 
-    /// Writes down that it is begun, and the dead mark; nothing if there is nothing to take over. Gives the record's
+    /// Writes down that it is begun, and the dead mark; `None` if there is nothing to take over. Gives the record's
     /// version.
     async fn begin(&self, key: &str, guard: &Guard) -> Result<Option<(Departed, Version)>> {
         let registry = self.cluster.registry();

@@ -81,7 +81,7 @@ pub(super) async fn watch<T: TakeOver>(shared: Arc<Shared<T>>, role: Role) {
 }
 
 impl<T: TakeOver> Shared<T> {
-    /// Waits for the role's lock; nothing if meanwhile there is nobody left to take over for.
+    /// Waits for the role's lock; `None` if meanwhile there is nobody left to take over for.
     async fn lock(&self, role: Role, signs: &mut Signs, missed: &mut Missed) -> Result<Option<Guard>> {
         let registry = self.cluster.registry();
         let mut lock = registry.lock(role.failover_lock()).into_future();

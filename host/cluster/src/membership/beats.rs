@@ -158,7 +158,7 @@ enum Reason {
     Session(Option<SessionState>),
     /// Somebody has done something to an entry.
     Touched,
-    /// The host asks to leave; nothing if it has dropped the membership.
+    /// The host asks to leave; `None` if it has dropped the membership.
     Leave(Option<oneshot::Sender<Result<()>>>),
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Entries {
 #[derive(Debug)]
 pub(super) struct At {
     pub(super) key: String,
-    /// The version that it was last known at; nothing if it went with its session.
+    /// The version that it was last known at; `None` if it went with its session.
     pub(super) version: Option<Version>,
 }
 

@@ -216,7 +216,7 @@ impl Membership {
         self.standing.clone()
     }
 
-    /// Why it couldn't beat last; nothing if it could.
+    /// Why it couldn't beat last; `None` if it could.
     pub fn failure(&self) -> Option<Error> {
         self.failure.borrow().clone()
     }

@@ -107,7 +107,7 @@ impl State {
 }
 
 impl Step {
-    /// What is to be told, one or two changes; nothing for somebody who came and went unseen.
+    /// What is to be told, one or two changes; `None` for somebody who came and went unseen.
     fn changes(self) -> (Option<Change>, Option<Change>) {
         match (self.told, self.now) {
             (None, None) => (None, None),
@@ -133,7 +133,7 @@ impl Changes {
         Changes { pending, next: None }
     }
 
-    /// The next change; nothing once the registry is gone.
+    /// The next change; `None` once the registry is gone.
     ///
     /// # Cancellation
     ///

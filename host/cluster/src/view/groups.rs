@@ -61,7 +61,7 @@ impl Groups {
 }
 
 impl GroupChanges {
-    /// The next change; nothing once the registry is gone.
+    /// The next change; `None` once the registry is gone.
     ///
     /// # Cancellation
     ///

@@ -58,7 +58,7 @@ impl Layers {
         result
     }
 
-    /// Runs a call of the plugin whose answer may be at hand; nothing if it isn't.
+    /// Runs a call of the plugin whose answer may be at hand; `None` if it isn't.
     pub(crate) fn at_hand<T>(
         &self,
         operation: Operation,

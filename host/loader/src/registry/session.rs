@@ -94,7 +94,7 @@ pub struct States {
 }
 
 impl States {
-    /// The next state; nothing once the registry is gone.
+    /// The next state; `None` once the registry is gone.
     ///
     /// # Cancellation
     ///

@@ -48,7 +48,7 @@ impl Puts {
 }
 
 impl Attached {
-    /// A Txn with ephemeral puts is about to be sent; nothing if it has none. Dropped, its outcome is unknown once it
+    /// A Txn with ephemeral puts is about to be sent; `None` if it has none. Dropped, its outcome is unknown once it
     /// was sent.
     pub(crate) fn begin(&self, namespace: &Namespace, txn: &Txn<'_>) -> Option<Pending<'_>> {
         let ephemeral = txn.operations.iter().filter_map(|operation| match operation {

@@ -49,7 +49,7 @@ impl<'a> Plan<'a> {
 struct Walk<'a, 'b> {
     txn: &'b Txn<'a>,
     seen: Option<&'b Seen<'a>>,
-    /// What operations and created ancestors have made of a key; nothing for deleted.
+    /// What operations and created ancestors have made of a key; `None` for deleted.
     changed: HashMap<Key<'a>, Option<Mode>>,
     plan: Plan<'a>,
 }

@@ -22,7 +22,7 @@ pub(crate) struct Trust {
 }
 
 impl Tls {
-    /// What connections are told; nothing where TLS is not configured.
+    /// What connections are told; `None` where TLS is not configured.
     ///
     /// # Errors
     ///

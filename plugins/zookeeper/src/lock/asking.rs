@@ -75,7 +75,7 @@ impl Asking {
         self.ask(|link| async move { flight::settled(&link, &self.lock).await }).await
     }
 
-    /// All children, and when the request's own entry was made; nothing if it is gone, or another's.
+    /// All children, and when the request's own entry was made; `None` if it is gone, or another's.
     pub(super) async fn again(&self, name: &str) -> Result<(Result<Vec<String>>, Option<Revision>)> {
         let path = &*self.path(name);
         let both = self.ask(|link| async move {
@@ -87,8 +87,7 @@ impl Asking {
         Ok((children, mine.map(|stat| number(stat.czxid))))
     }
 
-    /// When another's entry was made; nothing if it is gone, 0 if the server doesn't say so as it may not be read
-    /// (1.5).
+    /// When another's entry was made; `None` if it is gone, 0 if the server doesn't say so as it may not be read (1.5).
     ///
     /// # Errors
     ///

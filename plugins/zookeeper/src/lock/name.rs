@@ -23,7 +23,7 @@ pub(super) fn longest(unique: &str) -> String {
     format!("{unique}{}", i64::MIN)
 }
 
-/// Where an entry stands in the queue; nothing if the name is no queue entry's.
+/// Where an entry stands in the queue; `None` if the name is no queue entry's.
 pub(super) fn number(name: &str) -> Option<Number> {
     let (_, digits) = name.rsplit_once(LOCK)?;
     // Parsing would let a plus pass.
@@ -42,7 +42,7 @@ pub(super) fn number(name: &str) -> Option<Number> {
 pub(super) struct Number(i32);
 
 impl Number {
-    /// How far it is from here on to `other`; nothing if that is before.
+    /// How far it is from here on to `other`; `None` if that is before.
     pub(super) fn way_to(self, other: Number) -> Option<u32> {
         u32::try_from(other.0.wrapping_sub(self.0)).ok()
     }

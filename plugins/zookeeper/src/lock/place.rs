@@ -58,7 +58,7 @@ impl Numbered {
         Ok(Numbered { asking: Asking::new(session, paths, request), unique, stage: Stage::Outside, looked: false })
     }
 
-    /// The queue with one's own entry in it, which is made if need be; nothing if another look is needed.
+    /// The queue with one's own entry in it, which is made if need be; `None` if another look is needed.
     async fn look(&mut self) -> Result<Option<(Queue, Mine)>> {
         match &self.stage {
             Stage::Inside(mine) => self.look_again(mine.name.clone(), Some(mine.created)).await.map(Some),

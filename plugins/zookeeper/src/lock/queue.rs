@@ -28,7 +28,7 @@ impl Queue {
         Ok(Queue(queue))
     }
 
-    /// Who stands right before an entry; nothing for the holder.
+    /// Who stands right before an entry; `None` for the holder.
     pub(super) fn before(&self, name: &str) -> Option<&str> {
         let mine = number(name)?;
         let ways = self.0.iter().filter_map(|(number, other)| Some((number.way_to(mine)?, &**other)));

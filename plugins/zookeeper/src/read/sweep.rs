@@ -82,7 +82,7 @@ impl<'c> Sweep<'c> {
         self.asks.push_back(ask);
     }
 
-    /// What the next request has found, in the order in which it was asked for; nothing once all has been answered.
+    /// What the next request has found, in the order in which it was asked for; `None` once all has been answered.
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ impl<'c> Sweep<'c> {
         Ok(Some(answers))
     }
 
-    /// Sends as much of what is asked for as one request should ask; nothing if nothing is.
+    /// Sends as much of what is asked for as one request should ask; `None` if nothing is.
     fn send(&mut self) -> Result<Option<Flight<'c>>> {
         let mut request = self.link.new_multi_reader();
         let (mut asks, mut length, mut expected) = (Vec::new(), 0, 0);

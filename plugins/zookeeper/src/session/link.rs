@@ -216,7 +216,7 @@ impl Link {
         }
     }
 
-    /// What a watch of this client tells next; nothing once the client is cut off.
+    /// What a watch of this client tells next; `None` once the client is cut off.
     pub(crate) async fn told(&self, watcher: &mut PersistentWatcher) -> Option<WatchedEvent> {
         let mut event = pin!(watcher.changed());
         poll_fn(|context| {

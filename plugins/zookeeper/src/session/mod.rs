@@ -110,7 +110,7 @@ impl Session {
         }
     }
 
-    /// The answer; nothing if the question was never sent, so that it can be asked once more by the next
+    /// The answer; `None` if the question was never sent, so that it can be asked once more by the next
     /// [`link`](Session::link).
     pub(crate) fn answered<T>(&self, answer: Result<T>) -> Option<Result<T>> {
         match answer {

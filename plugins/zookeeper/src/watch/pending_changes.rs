@@ -24,7 +24,7 @@ pub(super) struct PendingChanges {
 
 #[derive(Default)]
 struct State {
-    /// The client that the server tells changes, and that sees no state older than those; nothing while it tells none.
+    /// The client that the server tells changes, and that sees no state older than those; `None` while it tells none.
     client: Option<Arc<Link>>,
     /// Whether changes may have been missed since the whole state was read.
     missed: bool,

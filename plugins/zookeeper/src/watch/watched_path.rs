@@ -17,7 +17,7 @@ pub(super) struct WatchedPath {
 
 #[derive(Default)]
 struct Watches {
-    /// The client that the server tells of the path; nothing while it tells none.
+    /// The client that the server tells of the path; `None` while it tells none.
     client: Option<Arc<Link>>,
     pending: Vec<Arc<PendingChanges>>,
 }

@@ -11,7 +11,7 @@ pub fn invalid(context: &Context, name: &str, what: impl fmt::Display) -> Error 
     Error::new(ErrorKind::InvalidConfig, format!("{} {what}", context.config_key(name)))
 }
 
-/// Two keys that are set together or not at all, each with its name; nothing where neither is set.
+/// Two keys that are set together or not at all, each with its name; `None` where neither is set.
 ///
 /// # Errors
 ///

@@ -81,7 +81,7 @@ impl LockGuard {
         self.ended().is_some()
     }
 
-    /// Why the lock is held no longer; nothing while it is.
+    /// Why the lock is held no longer; `None` while it is.
     pub(super) fn ended(&self) -> Option<Error> {
         // The clock is looked at first: a process that was stopped has missed its own timers.
         over_now(&self.context, self.session).or_else(|| self.lost.borrow().clone())

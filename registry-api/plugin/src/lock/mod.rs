@@ -83,7 +83,7 @@ async fn over(context: &Context, session: SessionId) -> Error {
     ended.ok().flatten().unwrap_or_else(closed)
 }
 
-/// Why the session of that id holds nothing any more, by the clock's word too; nothing while it may.
+/// Why the session of that id holds nothing any more, by the clock's word too; `None` while it may.
 fn over_now(context: &Context, session: SessionId) -> Option<Error> {
     // Looking at the clock tells all that wait what it finds.
     context.session().state();

@@ -29,7 +29,7 @@ pub trait QueuePlace: Send {
     /// Whether it may have been taken, but nobody knows: that has to be found out in any case.
     fn is_open(&self) -> bool;
 
-    /// Starts to leave the queue; nothing if no place was ever asked for, or the place was left or given up already.
+    /// Starts to leave the queue; `None` if no place was ever asked for, or the place was left or given up already.
     fn leave(&mut self) -> Option<Leaving>;
 
     /// Gives up the place, whose entry is the holder's now.

@@ -71,7 +71,7 @@ impl Queue {
         self.0.iter().find(|standing| standing.entry == entry.as_str())
     }
 
-    /// Who stands right before; nothing for the holder.
+    /// Who stands right before; `None` for the holder.
     pub(super) fn before(&self, mine: &QueuedRequest) -> Option<&QueuedRequest> {
         self.0.iter().filter(|standing| *standing < mine).max()
     }

@@ -103,7 +103,7 @@ async fn wait<B: Backend>(backend: &B, place: &mut impl QueuePlace) -> Result<He
     }
 }
 
-/// One look at the queue and what follows from it; nothing if another look is needed. The entry before that can't be
+/// One look at the queue and what follows from it; `None` if another look is needed. The entry before that can't be
 /// watched is kept in `unread`, to be told once.
 async fn step<B: Backend>(
     backend: &B,

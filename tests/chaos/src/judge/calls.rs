@@ -7,7 +7,7 @@ pub(crate) struct Call<'h> {
     pub(crate) who: Who,
     pub(crate) action: &'h Action,
     pub(crate) called: &'h Record,
-    /// How long it may take; nothing for as long as it takes.
+    /// How long it may take; `None` for as long as it takes.
     pub(crate) deadline: Option<Nanos>,
     pub(crate) answered: Option<Answered<'h>>,
     /// Its future was dropped.

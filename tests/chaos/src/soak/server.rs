@@ -77,7 +77,7 @@ impl Server {
         }
     }
 
-    /// How many sessions it has; nothing if nobody can say.
+    /// How many sessions it has; `None` if nobody can say.
     pub(super) fn sessions(&self) -> Option<u64> {
         match self {
             Server::Memory => None,

@@ -9,7 +9,7 @@ use super::{EphemeralEvent, Upkeep, declared::Known};
 use crate::{layers::Operation, registry::Registry};
 
 impl Upkeep {
-    /// Checks an entry and does what is needed, again until there is an answer; nothing once there is nothing to look
+    /// Checks an entry and does what is needed, again until there is an answer; `None` once there is nothing to look
     /// after any more. `missed` is the session in which the entry was already seen to be missing, a while ago.
     pub(super) async fn check(&self, key: &str, missed: Option<SessionId>) -> Option<Checked> {
         // Two of ours, both with the old entry in mind, would write it twice where versions are not exact.

@@ -63,7 +63,7 @@ pub(in crate::registry) struct Writing<'b> {
 }
 
 impl DeclaredEntries {
-    /// A Txn is about to be sent in a session; nothing if it touches no ephemeral entry.
+    /// A Txn is about to be sent in a session; `None` if it touches no ephemeral entry.
     pub(super) fn begin(&self, txn: &Txn<'_>, session: impl FnOnce() -> SessionId) -> Option<Writing<'_>> {
         let puts = txn.operations.iter().any(is_ephemeral);
         if !puts && !self.used.load(Ordering::Acquire) {
@@ -83,14 +83,14 @@ impl DeclaredEntries {
         Some(Writing { declared: self, session: session(), given_up })
     }
 
-    /// What was put of an entry; nothing if it was given up.
+    /// What was put of an entry; `None` if it was given up.
     pub(super) fn known(&self, key: &str) -> Option<Known> {
         let entries = self.lock();
         let Declared { value, version, session, recreates, .. } = entries.get(key)?;
         Some(Known { value: value.clone(), version: *version, session: *session, recreates: *recreates })
     }
 
-    /// The turn of whoever looks after an entry; nothing if it was given up.
+    /// The turn of whoever looks after an entry; `None` if it was given up.
     pub(super) fn turn(&self, key: &str) -> Option<Arc<Turn>> {
         self.lock().get(key).map(|declared| Arc::clone(&declared.turn))
     }

@@ -57,7 +57,7 @@ type Receiving =
     Pin<Box<dyn Future<Output = (Option<EphemeralEvent>, broadcast::Receiver<EphemeralEvent>)> + Send + Sync>>;
 
 impl Ephemerals {
-    /// The next event; nothing once the registry is gone.
+    /// The next event; `None` once the registry is gone.
     ///
     /// # Cancellation
     ///

@@ -53,7 +53,7 @@ impl Upkeep {
         }
     }
 
-    /// Hears what happens to the entry; nothing once there is nothing to look after any more, else the watch has ended.
+    /// Hears what happens to the entry; `None` once there is nothing to look after any more, else the watch has ended.
     async fn hear(self: &Arc<Self>, key: &str, mut watch: Watch, states: &mut States) -> Option<()> {
         let mut owner = None;
         loop {
@@ -76,7 +76,7 @@ impl Upkeep {
         }
     }
 
-    /// Looks until the entry is as it should be; nothing once there is nothing to look after any more.
+    /// Looks until the entry is as it should be; `None` once there is nothing to look after any more.
     async fn set_right(self: &Arc<Self>, key: &str, states: &mut States) -> Option<()> {
         let mut missed = None;
         while let Checked::Missing(session) = self.look_to_the_end(key, missed).await? {

@@ -43,7 +43,7 @@ impl Past {
         }
     }
 
-    /// The version and creation that a key had that many changes ago; nothing if it was not there so long ago.
+    /// The version and creation that a key had that many changes ago; `None` if it was not there so long ago.
     pub(crate) fn former(&self, key: &str, back: usize) -> Option<(u64, u64)> {
         self.entries.get(key)?.iter().rev().nth(back).copied()
     }

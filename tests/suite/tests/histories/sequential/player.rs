@@ -243,7 +243,7 @@ impl Play<'_> {
         (client, self.player.sessions[client])
     }
 
-    /// The id of an owner's session; nothing if it is over, as then it owns nothing.
+    /// The id of an owner's session; `None` if it is over, as then it owns nothing.
     fn id(&self, (client, session): Owner) -> Option<SessionId> {
         (self.player.sessions[client] == session).then(|| self.player.clients[client].session().id())
     }
