@@ -52,7 +52,7 @@ pub enum Listing {
         /// Where to go on.
         next: Option<Cursor>,
     },
-    /// The cursor's revision can't be read any more: the listing begins anew.
+    /// The cursor's revision can't be read any more: the listing begins again.
     Restart,
 }
 

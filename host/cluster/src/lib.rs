@@ -196,7 +196,7 @@
 //! - Only its own entry, while the folder is the same as before: somebody has deleted it, and the server
 //!   [stops](Stop::EntryGone).
 //! - The folder too (`/nodes` was deleted), the record of its incarnation, or all of it (the servers' data were lost):
-//!   the registry was emptied. With `registry.disconnect-strategy: wait` the server registers anew, in the same
+//!   the registry was emptied. With `registry.disconnect-strategy: wait` the server registers again, in the same
 //!   incarnation; with `stop` it stops and [says so](Stop::Emptied).
 //!
 //! Nobody takes over for a server whose session lives, which the entry below `/cluster/sessions` tells, nor does a

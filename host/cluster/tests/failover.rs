@@ -472,7 +472,7 @@ async fn dead_marks_of_servers_that_do_not_come_back_are_removed_when_they_are_o
         keeps.membership.leave().await.expect("it leaves");
         let left = async || (marks_on(&registry).await == ["/dead-servers/worker_hung:1"]).then_some(());
         eventually("old marks are removed", SOON, left).await;
-        // A mark that is put anew is as old as that.
+        // A mark that is put again is as old as that.
         keeps.cluster.mark_dead(&worker("gone:1", &[])).await.expect("a mark");
         eventually("so is a new one", SOON, left).await;
         drop(hung);

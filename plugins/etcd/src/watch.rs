@@ -27,7 +27,7 @@ const DENIALS: u32 = 3;
 
 /// How a stream of events ended.
 pub(crate) enum Break {
-    /// The connection broke, was silent, or the revision can't be read any more: the state is read anew.
+    /// The connection broke, was silent, or the revision can't be read any more: the state is read again.
     Anew(Option<Error>),
     /// The server denies the watch.
     Denied,
@@ -49,7 +49,7 @@ impl Watch<'_> {
     ///
     /// # Behavior
     ///
-    /// After a break the state is read anew and told as such: the consumer must learn when it is up to date again,
+    /// After a break the state is read again and told as such: the consumer must learn when it is up to date again,
     /// which the server does not tell of a stream that is taken up at an old revision.
     ///
     /// # Errors

@@ -119,7 +119,7 @@ impl Site {
         matches!(self.owner, Owner::Etcd(..))
     }
 
-    /// Breaks the connection, and waits until the watch has told its state anew.
+    /// Breaks the connection, and waits until the watch has told its state again.
     async fn resync(&self, mirror: &mut Mirror) {
         let before = mirror.synced;
         self.way.reset();

@@ -71,7 +71,7 @@ impl<T> Shared<T> {
             let replaced = record.replaced_by.is_some() || there.contains(&record.address);
             let over = replaced || record.taken_over.is_some();
             if !over && self.lives.is_in_session(&record) {
-                // Somebody has deleted its entries: it stops, or registers anew.
+                // Somebody has deleted its entries: it stops, or registers again.
                 missed.entry(key).or_insert(Since { entries: moment, session: None }).session = None;
                 continue;
             }

@@ -75,7 +75,7 @@ impl<T> Shared<T> {
             Err(error) => return Err(error),
         };
         let written = registry.get(SINCE).await?;
-        // What can't be read begins anew.
+        // What can't be read begins again.
         let before: BTreeMap<String, Seen> =
             written.as_ref().and_then(|entry| serde_json::from_slice(&entry.value).ok()).unwrap_or_default();
         let (mut seen, mut old) = (BTreeMap::new(), Vec::new());
@@ -99,7 +99,7 @@ impl<T> Shared<T> {
         }
         for (mark, role, address) in old {
             match registry.txn().check_version(&mark.key, mark.version).delete(&mark.key).commit().await {
-                // It was put anew, or is gone.
+                // It was put again, or is gone.
                 Err(error) if error.kind() == ErrorKind::ConditionFailed => {}
                 Err(error) => return Err(error),
                 Ok(_) => tracing::info!(%role, address, "an old dead mark is removed"),

@@ -128,7 +128,7 @@ impl Beats {
         let stop = entries.put_again(heartbeat).await?;
         if stop.is_none() {
             let server = &self.server;
-            tracing::warn!(%server, key, "the registry's data were deleted, the server has registered anew");
+            tracing::warn!(%server, key, "the registry's data were deleted, the server has registered again");
         }
         Ok(stop)
     }

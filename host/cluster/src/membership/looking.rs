@@ -143,7 +143,7 @@ impl Entries {
         let folder = node.key.rsplit_once('/').map_or("", |(folder, _)| folder);
         let folder_is_new = match self.registry.get(folder).await? {
             None => true,
-            // Others may have registered anew by now.
+            // Others may have registered again by now.
             Some(entry) => node.version.is_some_and(|version| entry.created > version.into()),
         };
         Ok(match folder_is_new {

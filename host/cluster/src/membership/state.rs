@@ -69,7 +69,7 @@ impl fmt::Display for Stop {
             Stop::Emptied { key } => write!(
                 f,
                 "the registry's data were deleted and this server's entries with them: {key} is gone, or another than before; \
-                 with registry.disconnect-strategy 'wait' it would register anew"
+                 with registry.disconnect-strategy 'wait' it would register again"
             ),
             Stop::Replaced { key, by: Some(by) } => {
                 write!(f, "process {} has taken the server's entry {key}", by.process_id)

@@ -86,7 +86,7 @@ async fn a_listing_of_large_values_comes_in_small_pages() {
     let mut largest = 0;
     loop {
         let listing = client.list(key("/a"), page).await.expect("a page");
-        let registry_plugin::Listing::Page { entries, next } = listing else { panic!("begun anew") };
+        let registry_plugin::Listing::Page { entries, next } = listing else { panic!("begun again") };
         largest = largest.max(entries.len());
         match next {
             Some(next) => page = registry_plugin::Page::after(next, 1000),

@@ -28,7 +28,7 @@ pub(super) fn number(name: &str) -> Option<Number> {
     let (_, digits) = name.rsplit_once(LOCK)?;
     // Parsing would let a plus pass.
     let number: i64 = if digits.starts_with('+') { None } else { digits.parse().ok() }?;
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half only says how often the numbers began anew")]
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half only says how often the numbers began again")]
     Some(Number(number as i32))
 }
 

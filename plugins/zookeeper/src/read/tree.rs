@@ -100,7 +100,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Reads some keys, in their order; whether there may be more to tell below them, so that all is to be read anew.
+    /// Reads some keys, in their order; whether there may be more to tell below them, so that all is to be read again.
     ///
     /// # Behavior
     ///

@@ -65,7 +65,7 @@ impl Session {
         Ok(session)
     }
 
-    /// The client of the present session. It is to be asked for anew for each call.
+    /// The client of the present session. It is to be asked for again for each call.
     ///
     /// # Errors
     ///

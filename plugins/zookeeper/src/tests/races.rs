@@ -134,7 +134,7 @@ async fn a_put_outlasts_others_that_delete_its_ancestors() {
     assert!(busy.end().await > 0);
 }
 
-/// Somebody deletes the entry again and again, and makes it anew with the same counter.
+/// Somebody deletes the entry again and again, and makes it again with the same counter.
 async fn remaking(namespace: &str, operation: Operation<'static>) -> Busy {
     Busy::begin(connect_to(namespace).await, move |client| async move {
         client.write(&[delete("/a")]).await.expect("a delete");

@@ -89,7 +89,7 @@ async fn a_session_that_the_server_ended_is_lost_and_followed_by_another() {
     proxy.heal();
     until("another session is open", async || client.id() != lost && client.state() == Some(SessionState::Connected))
         .await;
-    assert!(*client.session.connections().borrow() > before, "what was watched has to be watched anew");
+    assert!(*client.session.connections().borrow() > before, "what was watched has to be watched again");
     assert_eq!(names(&client).await, [""; 0]);
     own(&client, "/e").await;
 }
@@ -106,7 +106,7 @@ async fn a_break_that_is_shorter_than_the_session_does_not_end_it() {
     proxy.heal();
     client.until_state(SessionState::Connected).await;
     assert_eq!(client.id(), id);
-    assert!(*client.session.connections().borrow() > before, "what was watched has to be watched anew");
+    assert!(*client.session.connections().borrow() > before, "what was watched has to be watched again");
     assert_eq!(names(&client).await, ["e"]);
 }
 

@@ -44,7 +44,7 @@ impl Writer {
         self.client.delete(&self.path(at), None).await.expect(at);
     }
 
-    /// Deletes an entry and makes it anew at once.
+    /// Deletes an entry and makes it again at once.
     pub(crate) async fn take_over(&self, at: &str, value: &str) {
         let mut multi = self.client.new_multi_writer();
         multi.add_delete(&self.path(at), None).expect(at);

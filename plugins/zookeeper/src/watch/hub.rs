@@ -91,7 +91,7 @@ impl Subscription {
         self.pending.next().await
     }
 
-    /// What was read can't be relied on: it is to be read anew.
+    /// What was read can't be relied on: it is to be read again.
     pub(super) fn miss(&self) {
         self.pending.miss();
     }

@@ -69,7 +69,7 @@ impl Watch<'_> {
                     }
                 }
                 Err(error) if passes(&error) => {
-                    tracing::debug!(key = %self.key, %error, "what is watched can't be read and is read anew");
+                    tracing::debug!(key = %self.key, %error, "what is watched can't be read and is read again");
                     subscription.miss();
                     sleep(backoff.next_pause()).await;
                 }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::session::Link;
 
-/// How many changed keys are remembered. When there are more, all is read anew.
+/// How many changed keys are remembered. When there are more, all is read again.
 const MOST: usize = 100_000;
 
 /// What one watch is told by the server, each key once, however late the watch looks at it.

@@ -83,7 +83,7 @@ impl SessionReporter {
                 let same = |last: Snapshot| last.id == id && last.timeout == timeout;
                 if last.is_some_and(|last| same(last) && last.state == SessionState::Connected) {
                     // Answers may be reported out of order; the latest request counts. With another timeout it is the
-                    // server that counts anew.
+                    // server that counts again.
                     lost_at = lost_at.max(self.0.lost_at.load(Ordering::SeqCst));
                 }
                 self.0.lost_at.store(lost_at, Ordering::SeqCst);

@@ -84,7 +84,7 @@ async fn live(arguments: Arguments, log: Log, seeing: watch::Sender<Option<Clust
 }
 
 async fn open(arguments: &Arguments) -> registry_host::Result<Cluster> {
-    // Some wait for another session, some stop and begin anew.
+    // Some wait for another session, some stop and begin again.
     let strategy = if arguments.number.is_multiple_of(2) { "wait" } else { "stop" };
     let settings = settings(arguments).section(SECTION).set_value("registry.disconnect-strategy", strategy);
     let settings = settings.set_value("registry.cluster.max-heartbeat-interval", "500ms").build()?;

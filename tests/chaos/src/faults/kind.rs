@@ -53,7 +53,7 @@ pub(crate) enum Kind {
     ClockJump,
     /// The servers say that their storage is full, and take no writes.
     NoSpace,
-    /// A member's disk is full; there is room again, and it is started anew. It takes `--disks`.
+    /// A member's disk is full; there is room again, and it is started again. It takes `--disks`.
     DiskFull,
 }
 

@@ -56,7 +56,7 @@ fn missing(key: &str, done: &Key<'_, '_>, newest: (u64, &Call<'_>), leaf: Option
         ));
     }
     // Of a later version the value is that of a write whose outcome nobody knows, unless an ephemeral entry was made
-    // anew.
+    // again.
     let older = of_value.and_then(|put| put.version()).is_some_and(|older| older < leaf.version);
     (older && leaf.owner.is_none())
         .then(|| format!("{key} is at version {} with the value of an older one, {:?}", leaf.version, leaf.value))

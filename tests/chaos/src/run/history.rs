@@ -43,7 +43,7 @@ impl History {
         self.written().add(record);
     }
 
-    /// Writes the file anew, in the order of time, and gives what is in it.
+    /// Writes the file again, in the order of time, and gives what is in it.
     pub(crate) fn finish(&self) -> io::Result<Vec<Record>> {
         let mut written = self.written();
         if let Some(error) = written.failed.take() {

@@ -74,7 +74,7 @@ async fn who_comes_back_while_it_is_taken_over_for_is_taken_over_for_once_all_th
         site.has_nothing_left(&observer, &[]).await;
         site.sees_beat(&observer, &[&master, &latter]).await;
         site.log.judge_with_once_each(&[&former.own]);
-        assert_eq!(site.log.begun().len(), 1, "nothing was begun anew");
+        assert_eq!(site.log.begun().len(), 1, "nothing was begun again");
     })
     .await;
 }

@@ -105,7 +105,7 @@ impl DeclaredEntries {
         true
     }
 
-    /// Gives an entry up, unless it has been put anew since; whether it did.
+    /// Gives an entry up, unless it has been put again since; whether it did.
     pub(super) fn give_up(&self, key: &str, version: Version) -> bool {
         let mut entries = self.lock();
         let known = entries.get(key).is_some_and(|declared| declared.version <= version);

@@ -1,4 +1,4 @@
-//! Making entries anew once another session is open.
+//! Making entries again once another session is open.
 
 use std::sync::Arc;
 
