@@ -165,7 +165,7 @@ fn a_group_without_a_normal_worker_is_told_of_by_its_name() {
         assert_eq!(refused.kind(), ErrorKind::NotFound);
         assert_eq!(refused.message(), "there is no worker in the group \"gpu\"");
         let refused = balancer.choose("gpu", &unwell).unwrap_err();
-        let wanted = "no normal worker in the group \"gpu\": of 2 workers 1 are abnormal, 1 busy, and of 0";
+        let wanted = "no normal worker in the group \"gpu\": of 2 workers 1 are abnormal, 1 busy, 0 draining, and of 0";
         assert!(refused.message().contains(wanted), "{refused}");
     }
 }
