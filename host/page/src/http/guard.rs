@@ -1,4 +1,5 @@
-//! Who is answered: browsers that were led here by a name of this machine, and whoever has the token to change something.
+//! Who is answered: browsers that were led here by a name of this machine, and whoever has the token to change
+//! something.
 
 use std::{
     net::{IpAddr, SocketAddr},

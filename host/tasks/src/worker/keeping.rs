@@ -41,8 +41,8 @@ pub(super) fn set_patience(shared: &Shared) {
     }
 }
 
-/// Tells the supervisors again and again that the worker has its session: should this process stand still, they stop the
-/// commands by themselves.
+/// Tells the supervisors again and again that the worker has its session: should this process stand still, they stop
+/// the commands by themselves.
 pub(super) async fn hold(shared: Arc<Shared>) {
     if shared.settings.cut_off == CutOff::Continue {
         return std::future::pending().await;
