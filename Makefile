@@ -28,7 +28,7 @@ SECONDS ?= 600
 # Its servers' disks are filled where the system allows a process to mount some of its own.
 DISKS = $(shell unshare --user --map-root-user --mount mount -t tmpfs tmpfs /tmp 2>/dev/null && echo --disks)
 
-.PHONY: help run install check test book chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-matrix install-clients install-mutants install-book
+.PHONY: help run install check test book chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-browser install-matrix install-clients install-mutants install-book
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -46,7 +46,7 @@ check: install-build install-lint ## Check format and lints, and run the tests t
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	CARGO=$(CARGO) scripts/run-tests --without-servers
 
-test: install-build install-servers lint ## Run every check and every test, on real servers
+test: install-build install-servers install-browser lint ## Run every check and every test, on real servers
 	$(BUILD)
 	CARGO=$(CARGO) scripts/run-tests
 
@@ -97,6 +97,9 @@ audit: ## Check licences, sources and advisories of all dependencies (needs carg
 
 install-servers: ## Install the servers that the tests run on: etcd and its client, ZooKeeper and Java
 	@scripts/install servers
+
+install-browser:
+	@scripts/install browser
 
 install-clients:
 	@scripts/install clients

@@ -76,7 +76,8 @@ pub(super) async fn watch_over(State(guard): State<Arc<Guard>>, request: Request
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "no-referrer"),
+        // With `no-referrer` browsers would not say which page a form is sent from.
+        (REFERRER_POLICY, "same-origin"),
     ];
     for (name, value) in told {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, State as Shared},
     http::StatusCode,
     response::{
         IntoResponse as _, Response,
@@ -11,9 +11,10 @@ use axum::{
     },
 };
 use futures_util::{Stream, StreamExt as _, stream};
+use registry_host::Result;
 use registry_tasks::{
     client::{Followed, Output},
-    record::TaskId,
+    record::{State, TaskId},
 };
 
 use super::Site;
@@ -22,15 +23,27 @@ use super::Site;
 const LINES: u64 = 1_000;
 
 /// Events `log` with text to be added, then one `end`.
-pub(super) async fn stream(State(site): State<Site>, Path(id): Path<String>) -> Response {
-    let output = async {
-        let id = TaskId::new(&id)?;
-        site.page.0.client.output(&id, None, Some(LINES), true).await
-    };
-    match output.await {
+pub(super) async fn stream(Shared(site): Shared<Site>, Path(id): Path<String>) -> Response {
+    match begun(&site, &id).await {
         Ok(Output::Worker(followed)) => answer(stream::unfold(followed, next)),
         Ok(Output::Tail { tail, .. }) => answer(stream::iter([tail])),
         Err(error) => (StatusCode::NOT_FOUND, format!("{error}\n")).into_response(),
+    }
+}
+
+/// The output of the last attempt, once one has begun: a page may be opened while its task waits.
+async fn begun(site: &Site, id: &str) -> Result<Output> {
+    let id = TaskId::new(id)?;
+    let inner = &site.page.0;
+    let mut changes = inner.board.changes();
+    loop {
+        changes.mark_unchanged();
+        let output = inner.client.output(&id, None, Some(LINES), true).await;
+        let stored = inner.client.store().get(&id).await?;
+        let waits = stored.is_some_and(|stored| stored.record.state.is_queued() || stored.record.state == State::Sent);
+        if output.is_ok() || !waits || changes.changed().await.is_err() {
+            return output;
+        }
     }
 }
 

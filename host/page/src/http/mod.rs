@@ -47,6 +47,7 @@ fn router(site: Site) -> Router {
         .route("/tree", get(pages::tree))
         .route("/tasks", post(actions::submit))
         .route("/tasks/{id}", get(pages::task))
+        .route("/tasks/{id}/events", get(events::task))
         .route("/tasks/{id}/log", get(logs::stream))
         .route("/tasks/{id}/cancel", post(actions::cancel))
         .route("/tasks/{id}/retry", post(actions::retry))

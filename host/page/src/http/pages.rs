@@ -5,7 +5,8 @@ use axum::{
     http::{HeaderMap, StatusCode, header::SET_COOKIE},
     response::{IntoResponse as _, Redirect, Response},
 };
-use registry_host::{Entry, ErrorKind, Result};
+use registry_host::{Entry, Error, ErrorKind, Result};
+use registry_tasks::{record::TaskId, store::Stored};
 use serde::Deserialize;
 
 use super::{Site, html};
@@ -33,11 +34,12 @@ pub(super) async fn whole(State(site): State<Site>, Query(opened): Query<Opened>
 
 /// One task.
 pub(super) async fn task(State(site): State<Site>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let known = site.page.0.board.known();
-    match known.tasks.get(&id) {
-        Some(Ok(stored)) => html(render::task(&stored.record, site.guard.may_change(&headers))).into_response(),
-        Some(Err(unreadable)) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{}\n", unreadable.why)).into_response(),
-        None => (StatusCode::NOT_FOUND, "there is no such task\n").into_response(),
+    // One that was submitted a moment ago may not have been told of yet: it is read.
+    let read = async || -> Result<Option<Stored>> { site.page.0.client.store().get(&TaskId::new(id)?).await };
+    match read().await {
+        Ok(Some(stored)) => html(render::task(&stored.record, site.guard.may_change(&headers))).into_response(),
+        Ok(None) => (StatusCode::NOT_FOUND, "there is no such task\n").into_response(),
+        Err(error) => (code(&error), format!("{error}\n")).into_response(),
     }
 }
 
@@ -62,13 +64,15 @@ pub(super) async fn tree(State(site): State<Site>, Query(place): Query<Place>) -
         Ok((entry, children)) => {
             html(render::tree(&place.key, entry.as_ref(), &children, place.part.is_some())).into_response()
         }
-        Err(error) => {
-            let code = match error.kind() {
-                ErrorKind::InvalidKey => StatusCode::BAD_REQUEST,
-                ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
-                _ => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            (code, format!("{error}\n")).into_response()
-        }
+        Err(error) => (code(&error), format!("{error}\n")).into_response(),
+    }
+}
+
+fn code(error: &Error) -> StatusCode {
+    match error.kind() {
+        ErrorKind::InvalidKey | ErrorKind::InvalidConfig => StatusCode::BAD_REQUEST,
+        ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
+        ErrorKind::Other => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -9,7 +9,10 @@ mod tasks;
 use maud::{DOCTYPE, Markup, html};
 use registry_cluster::Cluster;
 
-pub(crate) use self::{registry::tree, task::task};
+pub(crate) use self::{
+    registry::tree,
+    task::{task, task_section},
+};
 use crate::{board::Board, feed::Section};
 
 /// Every section as it is now, in the page's order.
@@ -44,11 +47,11 @@ pub(crate) fn page(sections: &[Section], may_change: bool) -> Markup {
             p.note { "To submit, cancel or retry tasks, open the address with its token, as it was printed." }
         }
     };
-    document("registry", body, true)
+    document("registry", body, Some("/events"))
 }
 
-/// A page with a title.
-pub(crate) fn document(title: &str, body: Markup, live: bool) -> Markup {
+/// A page with a title, and the stream that its sections change by.
+pub(crate) fn document(title: &str, body: Markup, stream: Option<&str>) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -61,7 +64,7 @@ pub(crate) fn document(title: &str, body: Markup, live: bool) -> Markup {
                 link rel="stylesheet" href="/page.css";
                 script src="/page.js" defer {}
             }
-            body data-live=[live.then_some("/events")] {
+            body data-live=[stream] {
                 a.skip href="#main" { "Skip to the content" }
                 nav { a href="/" { "registry" } }
                 noscript { p.note { "Without JavaScript this page shows one moment. Load it again for another." } }

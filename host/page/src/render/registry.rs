@@ -134,6 +134,6 @@ pub(crate) fn tree(at: &str, entry: Option<&Entry>, children: &[String], is_part
             @if entry.is_none() && children.is_empty() { (none("There is no such entry.")) }
             (part)
         },
-        false,
+        None,
     )
 }

@@ -11,6 +11,17 @@ use super::{
 /// The page of one task; `may_change` shows what needs the token.
 pub(crate) fn task(record: &Record, may_change: bool) -> Markup {
     let path = format!("/tasks/{}", encoded(record.id.as_str()));
+    let body = html! {
+        section id="task" { (task_section(record, may_change)) }
+        h2 { "Output" }
+        pre id="log" data-log=(format!("{path}/log")) tabindex="0" { (record.tail.as_deref().unwrap_or_default()) }
+    };
+    document(record.id.as_str(), body, Some(&format!("{path}/events")))
+}
+
+/// All of it but the output.
+pub(crate) fn task_section(record: &Record, may_change: bool) -> Markup {
+    let path = format!("/tasks/{}", encoded(record.id.as_str()));
     let moments = [
         ("submitted", Some(record.submitted)),
         ("queued", Some(record.queued)),
@@ -18,7 +29,7 @@ pub(crate) fn task(record: &Record, may_change: bool) -> Markup {
         ("ended", record.ended),
         ("in this state", Some(record.since)),
     ];
-    let body = html! {
+    html! {
         h1 { "Task " (record.id.as_str()) " " (badge(record.state.name())) }
         @if let Some(why) = &record.why { p { (why) } }
         dl {
@@ -53,8 +64,5 @@ pub(crate) fn task(record: &Record, may_change: bool) -> Markup {
                 form method="post" action=(format!("{path}/cancel")) { button { "Cancel" } }
             }
         }
-        h2 { "Output" }
-        pre id="log" data-log=(format!("{path}/log")) { (record.tail.as_deref().unwrap_or_default()) }
-    };
-    document(record.id.as_str(), body, false)
+    }
 }

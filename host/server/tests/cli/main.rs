@@ -1,6 +1,7 @@
 //! The command line, tried as its users do: by running the binary.
 
 mod bad_input;
+mod browser;
 mod everyday;
 mod install;
 mod jobs;
