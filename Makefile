@@ -28,7 +28,7 @@ SECONDS ?= 600
 # Its servers' disks are filled where the system allows a process to mount some of its own.
 DISKS = $(shell unshare --user --map-root-user --mount mount -t tmpfs tmpfs /tmp 2>/dev/null && echo --disks)
 
-.PHONY: help run install check test book chaos mutants soak interop matrix bench failover lint audit install-build install-lint install-servers install-browser install-matrix install-clients install-mutants install-book
+.PHONY: help run install check test book chaos mutants fuzz soak interop matrix bench failover lint audit install-build install-lint install-servers install-browser install-matrix install-clients install-mutants install-fuzz install-book
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ chaos: install-build install-servers ## Play random histories, then clients and 
 mutants: install-build install-servers install-mutants ## Break the product on purpose, in many ways, and have chaos runs find each (ARGS='...' names some)
 	$(CARGO) build --locked -p registry-chaos
 	exec $(TARGET)/debug/registry-chaos mutants $(ARGS)
+
+fuzz: install-build install-fuzz ## Feed what reads foreign bytes with random ones, a minute each (ARGS='...' names targets, FUZZ_SECONDS=3600: an hour)
+	SECONDS_EACH=$${FUZZ_SECONDS:-60} exec scripts/fuzz $(ARGS)
 
 soak: install-build install-servers ## Live through a day of heartbeats, watches, locks and breaks as fast as it goes; nothing may grow (ARGS='--hours 72')
 	$(BUILD)
@@ -112,6 +115,9 @@ install-matrix:
 
 install-mutants:
 	@scripts/install mutants
+
+install-fuzz:
+	@scripts/install fuzz
 
 install-lint:
 	@scripts/install lint

@@ -123,6 +123,16 @@ impl Plugin {
     }
 }
 
+/// What is checked of a library before it is loaded, for the fuzz targets.
+///
+/// # Errors
+///
+/// What is wrong and what to do.
+#[cfg(fuzzing)]
+pub fn check_elf(file: &std::fs::File) -> Result<(), String> {
+    elf::check(file)
+}
+
 /// The version of the plugin interface that this host was built with.
 pub fn api_version() -> String {
     ApiVersion::own().to_string()
