@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use registry_host::Result;
+use registry_host::{Result, Version};
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Status};
 
@@ -23,20 +23,21 @@ const LONG_REST: Duration = Duration::from_secs(15);
 /// What came of it.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// The worker has it, or the task has moved on.
-    Settled,
-    /// It waits again; the worker is to be given nothing for so long.
-    Refused { rest: Duration },
+    /// The worker has it, or the task has moved on: what the record was at this version is past.
+    Settled { at: Version },
+    /// It waits again, and the same holds; the worker is to be given nothing for so long.
+    Refused { at: Version, rest: Duration },
     /// It is not known, the registry didn't answer: the record will say it.
     Unknown,
 }
 
 /// Writes down that a task is sent to a worker, and sends it.
 pub(super) async fn send(shared: &Shared, stored: &Stored, worker: WorkerRef) -> Answer {
-    let Ok(sent) = stored.record.sent(worker, now()) else { return Answer::Settled };
+    let settled = Answer::Settled { at: stored.version };
+    let Ok(sent) = stored.record.sent(worker, now()) else { return settled };
     match shared.store.replace(sent, stored.version).await {
         Ok(Some(sent)) => ask(shared, sent).await,
-        Ok(None) => Answer::Settled,
+        Ok(None) => settled,
         Err(error) => {
             tracing::warn!(task = %stored.record.id, %error, "a task can't be sent");
             // The watch tells what has become of it; until then it is not tried again.
@@ -48,7 +49,8 @@ pub(super) async fn send(shared: &Shared, stored: &Stored, worker: WorkerRef) ->
 
 /// Asks the worker that a task was sent to until it answers, for as long as it may take.
 pub(super) async fn ask(shared: &Shared, sent: Stored) -> Answer {
-    let Some(worker) = sent.record.worker.clone() else { return Answer::Settled };
+    let at = sent.version;
+    let Some(worker) = sent.record.worker.clone() else { return Answer::Settled { at } };
     let begun = Instant::now();
     let mut pauses = ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(100))
@@ -58,7 +60,7 @@ pub(super) async fn ask(shared: &Shared, sent: Stored) -> Answer {
         .build();
     loop {
         let (why, rest) = match once(shared, &sent, &worker).await {
-            Ok(DispatchReply { accepted: true, .. }) => return Answer::Settled,
+            Ok(DispatchReply { accepted: true, .. }) => return Answer::Settled { at },
             Ok(DispatchReply { why, .. }) => (format!("the worker {} refused it: {why}", worker.address), REST),
             Err(status) if can_not_be(&status) => {
                 (format!("the worker {} can't be given tasks: {}", worker.address, status.message()), LONG_REST)
@@ -69,7 +71,7 @@ pub(super) async fn ask(shared: &Shared, sent: Stored) -> Answer {
                     .stored(sent.record.id.as_str())
                     .is_none_or(|seen| seen.version > sent.version || seen.record.state != State::Sent);
                 if has_moved_on {
-                    return Answer::Settled;
+                    return Answer::Settled { at };
                 }
                 if !is_there(&shared.cluster, &worker.address, worker.incarnation) {
                     (format!("the worker {} is gone", worker.address), LONG_REST)
@@ -84,7 +86,9 @@ pub(super) async fn ask(shared: &Shared, sent: Stored) -> Answer {
             }
         };
         return match send_back(shared, &sent, &why).await {
-            Ok(()) => Answer::Refused { rest },
+            Ok(true) => Answer::Refused { at, rest },
+            // The worker refuses what it has had before, or somebody has cancelled it.
+            Ok(false) => Answer::Settled { at },
             Err(error) => {
                 tracing::warn!(task = %sent.record.id, %error, "a task that was refused can't be queued again yet");
                 sleep(REST).await;
@@ -102,10 +106,10 @@ async fn once(shared: &Shared, sent: &Stored, worker: &WorkerRef) -> std::result
     client.dispatch(request).await.map(tonic::Response::into_inner)
 }
 
-/// Queues it again. Nothing if the worker has accepted it meanwhile: the entry is at another version then.
-async fn send_back(shared: &Shared, sent: &Stored, why: &str) -> Result<()> {
-    let Ok(back) = sent.record.sent_back(why, Duration::ZERO, now()) else { return Ok(()) };
-    shared.store.replace(back, sent.version).await.map(drop)
+/// Queues it again; `false` if the worker has accepted it meanwhile: the entry is at another version then.
+async fn send_back(shared: &Shared, sent: &Stored, why: &str) -> Result<bool> {
+    let Ok(back) = sent.record.sent_back(why, Duration::ZERO, now()) else { return Ok(false) };
+    Ok(shared.store.replace(back, sent.version).await?.is_some())
 }
 
 /// Whether asking again is no use: nobody listens there, or doesn't understand, or takes this for a stranger.

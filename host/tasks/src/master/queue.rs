@@ -1,6 +1,6 @@
 //! What is sent next: the highest priority first, then the oldest, and no group waits for another.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use registry_cluster::Slot;
 use tokio::time::Instant;
@@ -23,12 +23,12 @@ impl<'a> Next<'a> {
         Next { seen, slot, now: Instant::now(), heads: heads.collect() }
     }
 
-    /// The next task that is due, in this slot and not left out, with its group.
-    pub(super) fn next(&mut self, without: &HashSet<String>) -> Option<(&'a str, &'a Task)> {
+    /// The next task that is due, in this slot and free, with its group.
+    pub(super) fn next(&mut self, is_free: impl Fn(&Task) -> bool) -> Option<(&'a str, &'a Task)> {
         let (seen, slot, now) = (self.seen, self.slot, self.now);
         let may = |place: &Place| {
             let task = seen.task(&place.id)?;
-            let may = slot.covers(task.record().id.number()) && task.due <= now && !without.contains(&place.id);
+            let may = slot.covers(task.record().id.number()) && task.due <= now && is_free(task);
             may.then_some(task)
         };
         for (_, queue) in &mut self.heads {

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use registry_cluster::balance::{Balancer, Selector};
 use registry_cluster::{Change, MemberFilter};
+use registry_host::Version;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::Shared;
+use super::board::{Board, Task};
 use super::dispatch::{self, Answer};
 use super::queue::Next;
 use super::workers::{Resting, with_room, worker_of};
-use super::{Shared, board::Board};
 use crate::record::{State, WorkerRef};
 use crate::store::Stored;
 
@@ -27,6 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 struct Sending {
     dispatches: JoinSet<(String, WorkerRef, Answer)>,
     ids: HashSet<String>,
+    /// What is past of tasks that were sent, as the watch may not have told yet.
+    past: HashMap<String, Version>,
     resting: Resting,
     balancer: Balancer,
 }
@@ -36,6 +40,7 @@ pub(super) async fn run(shared: Arc<Shared>, selector: Selector) {
     let mut sending = Sending {
         dispatches: JoinSet::new(),
         ids: HashSet::new(),
+        past: HashMap::new(),
         resting: Resting::default(),
         balancer: Balancer::new(selector),
     };
@@ -69,10 +74,11 @@ impl Sending {
         let slot = shared.slot()?;
         let most = usize::try_from(shared.settings.exec_threads).unwrap_or(usize::MAX);
         let seen = shared.board.seen();
+        self.past.retain(|id, past| seen.task(id).is_some_and(|task| task.stored.version <= *past));
         // What another master has sent, or this one in a former life.
         let adopted: Vec<Arc<Stored>> = seen
             .sent()
-            .filter(|task| slot.covers(task.record().id.number()) && !self.ids.contains(task.record().id.as_str()))
+            .filter(|task| slot.covers(task.record().id.number()) && self.is_free(task))
             .map(|task| Arc::clone(&task.stored))
             .take(most.saturating_sub(self.ids.len()))
             .collect();
@@ -82,7 +88,7 @@ impl Sending {
         let mut chosen: HashMap<WorkerRef, usize> = HashMap::new();
         let mut next = Next::new(&seen, slot);
         while self.ids.len() < most
-            && let Some((group, task)) = next.next(&self.ids)
+            && let Some((group, task)) = next.next(|task| self.is_free(task))
         {
             let members = with_room(&shared.cluster, group, &seen, &chosen, &self.resting);
             let worker = self.balancer.choose(group, &members).ok().and_then(|member| worker_of(&member));
@@ -97,6 +103,12 @@ impl Sending {
             self.dispatches.spawn(async move { (id, worker, dispatch::send(&shared, &stored, to).await) });
         }
         [seen.next_due(), self.resting.next()].into_iter().flatten().min()
+    }
+
+    /// Whether nothing is being done about a task, and what is seen of it is not past.
+    fn is_free(&self, task: &Task) -> bool {
+        let id = task.record().id.as_str();
+        !self.ids.contains(id) && !self.past.contains_key(id)
     }
 
     /// Goes on asking the worker that a task was sent to.
@@ -118,7 +130,10 @@ impl Sending {
             }
         };
         self.ids.remove(&id);
-        if let Answer::Refused { rest } = answer {
+        if let Answer::Settled { at } | Answer::Refused { at, .. } = answer {
+            self.past.insert(id, at);
+        }
+        if let Answer::Refused { rest, .. } = answer {
             self.resting.rest(worker, rest);
         }
     }

@@ -67,6 +67,7 @@ async fn a_task_costs_four_txns() {
         worker.report(&accepted.record, Outcome::Exited { code: 0 }).await;
     }
     assert_eq!(txns(), 40);
+    assert!(worker.has_nothing_more(), "a task was sent a second time");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -177,6 +177,11 @@ impl Worker {
         tasks
     }
 
+    /// Whether nothing was sent that it has not taken.
+    pub(crate) fn has_nothing_more(&mut self) -> bool {
+        self.dispatched.try_recv().is_err()
+    }
+
     /// Answers nobody any more.
     pub(crate) fn silence(&mut self) {
         *self.silenced.lock().unwrap() = true;
