@@ -53,7 +53,8 @@ impl Worker {
             context.options.set.extend(listening("worker", address)?);
         }
         if let Some(threads) = self.exec_threads {
-            context.options.set.push(format!("worker.exec-threads={threads}"));
+            // What a file says there goes over worker.exec-threads.
+            context.options.set.push(format!("registry.cluster.exec-threads={threads}"));
         }
         let settings = context.settings()?;
         unknown(&settings, &["worker", "servers"])?.iter().for_each(|line| tracing::warn!("{line}"));

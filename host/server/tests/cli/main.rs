@@ -16,3 +16,4 @@ mod tasks;
 mod terminal;
 mod transactions;
 mod watching;
+mod workers;

@@ -16,15 +16,15 @@ const SERVERS: [&str; 6] = [
 ];
 
 /// Masters and workers in one namespace.
-struct Site {
-    on: On,
-    folder: tempfile::TempDir,
+pub(crate) struct Site {
+    pub(crate) on: On,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// A server, and where it is.
-struct Server {
-    process: Running,
-    address: String,
+pub(crate) struct Server {
+    pub(crate) process: Running,
+    pub(crate) address: String,
 }
 
 impl Site {
@@ -33,7 +33,7 @@ impl Site {
     }
 
     /// A site on every server that there is.
-    fn each() -> [Self; 2] {
+    pub(crate) fn each() -> [Self; 2] {
         On::each().map(Site::new)
     }
 
@@ -44,17 +44,17 @@ impl Site {
         Server { process, address }
     }
 
-    fn master(&self) -> Server {
+    pub(crate) fn master(&self) -> Server {
         self.server(&["master"])
     }
 
     /// A worker of the group `default`, whose data nobody else has.
-    fn worker(&self, name: &str) -> Server {
+    pub(crate) fn worker(&self, name: &str) -> Server {
         let data = format!("--set=worker.data-dir={}", self.folder.path().join(name).display());
         self.server(&["worker", &data])
     }
 
-    fn submit(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn submit(&self, arguments: &[&str]) -> Ran {
         self.on.run(&[&["submit"], arguments].concat())
     }
 
@@ -65,7 +65,7 @@ impl Site {
 
     /// Waits until the task stands so.
     #[track_caller]
-    fn becomes(&self, id: &str, state: &str) -> Value {
+    pub(crate) fn becomes(&self, id: &str, state: &str) -> Value {
         let mut task = Value::Null;
         eventually(&format!("{id} is {state}"), || {
             // It may be on its way yet.

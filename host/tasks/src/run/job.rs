@@ -151,7 +151,7 @@ struct Driven {
     supervised: Supervised,
     stops: mpsc::UnboundedReceiver<Stop>,
     held: watch::Receiver<Duration>,
-    /// Why it was first asked to end.
+    /// Why it was asked to end.
     reason: Option<Reason>,
     finished: Finished,
 }
@@ -208,7 +208,11 @@ impl Driven {
     }
 
     fn stop(&mut self, Stop { reason, signal, grace }: Stop) {
-        self.reason.get_or_insert(reason);
+        match (self.reason, reason) {
+            // It was wanted to end for good, and has ended: nobody need run it again.
+            (Some(Reason::CutOff | Reason::Leaving), Reason::Cancelled) => self.reason = Some(reason),
+            _ => drop(self.reason.get_or_insert(reason)),
+        }
         self.supervised.tell(&Order::End { signal, grace });
     }
 

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use super::Shared;
 use super::accepting::Accepted;
+use super::counts;
 use super::table::{Attempt, Stage};
 use crate::record::{Outcome, Record, TaskResult, now};
 use crate::run::{Finished, How, Job, Reason, Stop};
@@ -31,6 +32,7 @@ pub(super) async fn work(shared: Arc<Shared>, attempt: Arc<Attempt>, record: Rec
         Some(result(&shared, &record, not_run(Outcome::Lost { why })))
     });
     if let Some(result) = result {
+        counts::ended(&result);
         let (spool, spooled) = (Arc::clone(&shared.spool), Spooled { master, result });
         if spawn_blocking(move || spool.put(spooled)).await.is_ok() {
             shared.results.notify_one();

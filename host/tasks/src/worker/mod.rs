@@ -15,6 +15,7 @@
 
 mod accepting;
 mod attempt;
+mod counts;
 mod data;
 mod keeping;
 mod leaving;
