@@ -33,7 +33,7 @@ DISKS = $(shell unshare --user --map-root-user --mount mount -t tmpfs tmpfs /tmp
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
-run: install-build ## Build host and plugins, then run three servers on the memory backend (ARGS='...' adds arguments)
+run: install-build ## Build host and plugins, then run a master, two workers and the page in memory (ARGS='...' adds arguments)
 	$(BUILD)
 	exec $(TARGET)/debug/registry standalone $(ARGS)
 

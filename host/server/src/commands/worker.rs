@@ -4,7 +4,7 @@ use clap::Args;
 use registry_cluster::Options;
 use registry_host::{Error, ErrorKind, Settings};
 use registry_tasks::settings::{ServersSettings, WorkerSettings, unknown};
-use registry_tasks::worker::{Setup, serve};
+use registry_tasks::worker::{Ready, Setup, serve};
 use serde_json::json;
 use tokio::sync::{oneshot, watch};
 
@@ -75,7 +75,7 @@ impl Worker {
                 tokio::select! {
                     biased;
                     served = &mut serving => return served.map(|()| OK).map_err(Failure::from),
-                    Ok(address) = &mut listening, if !is_ready => {
+                    Ok(Ready { address, .. }) = &mut listening, if !is_ready => {
                         is_ready = true;
                         let text = format!("the worker {address} serves the groups {}", groups.join(", "));
                         output.line(text, json!({"role": "worker", "address": address, "groups": groups}))?;

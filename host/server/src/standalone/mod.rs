@@ -1,23 +1,30 @@
-//! `registry standalone`: servers that register, beat and watch each other, all in one process.
+//! `registry standalone`: a master, workers and the page, all in one process.
 
 mod board;
 mod options;
+mod role;
 mod screen;
 mod server;
+mod sight;
+mod workload;
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
 use futures_util::future::join_all;
 use registry_cluster::{Options, Stop};
 use registry_host::{Error, ErrorKind, Settings, Source};
+use registry_tasks::settings::{MasterSettings, ServersSettings, WorkerSettings};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use self::board::Board;
+use self::role::Kind;
 use self::screen::Screen;
 use self::server::{Server, Update};
+use self::sight::Sight;
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
 use crate::options::duration;
@@ -27,21 +34,25 @@ use crate::signals::Signals;
 /// How many things servers may have told before they wait to be heard.
 const UNHEARD: usize = 256;
 
-/// Runs servers that register themselves and watch each other
+/// Runs a master, workers and the page in one process, with tasks to watch
+///
+/// The first server is a master, the others are workers of the group default. Every few seconds a small task is
+/// submitted, so that there is something to see. The address of the page is printed, and what to try next. With
+/// --no-tasks the servers are workers that register, beat and watch each other, and run nothing.
 ///
 /// They are a cluster of their own, in the namespace <registry.namespace>-standalone, so that no host gives them work.
 /// With --join, or if --set names a namespace, they are in that of the hosts.
 ///
-/// Each opens the configured registry with a session of its own, registers as a worker of the group default at a port
-/// of this machine, beats, and watches the others. Its heartbeat is that of any host: 'registry servers' and
-/// DolphinScheduler show it. It beats as often as registry.cluster.max-heartbeat-interval says; if that is not set,
-/// every second, or every ten where there are more than 100 servers. On a terminal a live table shows who is there,
-/// whichever process they run in; else a line is printed for every change.
+/// Each opens the configured registry with a session of its own, registers at a port of this machine, beats, and
+/// watches the others. Its heartbeat is that of any host: 'registry servers' and DolphinScheduler show it. It beats as
+/// often as registry.cluster.max-heartbeat-interval says; if that is not set, every second, or every ten where there
+/// are more than 100 servers. On a terminal a live table shows who is there, whichever process they run in; else a line
+/// is printed for every change.
 ///
 /// A server that is told to stop, because it was declared dead, say, or its session was lost for longer than
 /// registry.disconnect-strategy allows, is shown as stopped with the cause, and only watches from then on; when all
-/// are, the program ends with 3. Ctrl-C or SIGTERM lets the servers leave and closes the sessions, and the entries are
-/// gone.
+/// are, the program ends with 3. Ctrl-C or SIGTERM drains the workers, lets all servers leave and closes the sessions,
+/// and the entries are gone.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -55,9 +66,18 @@ pub(crate) struct Standalone {
     /// Joins the cluster of the hosts, in registry.namespace: they see these servers, and may give them work
     #[arg(long)]
     join: bool,
-    /// How many servers
+    /// How many servers, the master among them
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..=500))]
     servers: u16,
+    /// Without a master and tasks: all servers are workers that run nothing
+    #[arg(long)]
+    no_tasks: bool,
+    /// Without the page
+    #[arg(long)]
+    no_page: bool,
+    /// Where the page listens [default: 127.0.0.1:7117, or any port that is free]
+    #[arg(long, value_name = "IP:PORT", conflicts_with = "no_page")]
+    page: Option<SocketAddr>,
     /// Abandons one server after this long, as if it had died: its entry goes when its session times out
     ///
     /// What it leaves behind for a master to take over stays below /cluster/lives.
@@ -75,25 +95,53 @@ impl Standalone {
                 "--kill-after needs --servers 2 or more, so that one is left to see it".to_owned(),
             ));
         }
+        if !self.no_tasks && self.servers < 2 {
+            return Err(Failure::Usage(
+                "tasks need --servers 2 or more, a master and a worker; --no-tasks runs one server".to_owned(),
+            ));
+        }
         let settings = self.settings(context)?;
         let options = options::of(&settings, self.servers)?;
+        let kinds = self.kinds(&settings)?;
         let mut signals = Signals::listen()?;
         let mut servers = tokio::select! {
-            servers = open(context, &settings, &options, self.servers) => servers?,
+            servers = open(context, &settings, &options, kinds) => servers?,
             ending = signals.next() => return Ok(ending.code()),
         };
         let begun = Instant::now();
         let screen = Screen::new(&settings, &servers, &context.output);
-        let done = self.watch(&mut servers, screen, &mut context.output, &mut signals).await;
+        let sight = tokio::select! {
+            sight = Sight::open(&self, context, &settings, &servers) => sight.map_err(Err),
+            ending = signals.next() => Err(Ok(ending.code())),
+        };
+        let done = match sight {
+            Ok(_sight) => self.watch(&mut servers, screen, &mut context.output, &mut signals).await,
+            Err(done) => done,
+        };
         let closed = tokio::select! {
-            closed = join_all(servers.iter_mut().map(Server::close)) => closed,
+            closed = close(&mut servers) => closed,
             // Whoever asks a second time does not want to wait.
             _ = signals.next() => return done,
         };
         done?;
-        closed.into_iter().collect::<registry_host::Result<()>>()?;
+        closed?;
         let sessions = servers.iter().filter(|server| !server.abandoned).count();
         screen::closed(sessions, begun.elapsed(), &mut context.output).await
+    }
+
+    /// What each server is to do.
+    fn kinds(&self, settings: &Settings) -> Result<Vec<Kind>, Failure> {
+        let count = usize::from(self.servers);
+        if self.no_tasks {
+            return Ok(vec![Kind::Member; count]);
+        }
+        let servers = ServersSettings::of(settings)?;
+        let (mut master, mut worker) = (MasterSettings::of(settings)?, WorkerSettings::of(settings)?);
+        // Beside others on this machine, and beside each other.
+        (master.listen_port, worker.listen_port) = (0, 0);
+        (master.address, worker.address) = (None, None);
+        let workers = vec![Kind::Worker(worker, servers.clone()); count - 1];
+        Ok([vec![Kind::Master(master, servers)], workers].concat())
     }
 
     /// The configuration, with a namespace that no host is in unless one was asked for.
@@ -181,12 +229,17 @@ fn over(stop: &Stop) -> Error {
 }
 
 /// Opens all servers, or closes those that could be opened.
-async fn open(context: &Context, settings: &Settings, options: &Options, count: u16) -> Result<Vec<Server>, Failure> {
-    let opening = (0..count).map(|number| {
+async fn open(
+    context: &Context,
+    settings: &Settings,
+    options: &Options,
+    kinds: Vec<Kind>,
+) -> Result<Vec<Server>, Failure> {
+    let opening = kinds.into_iter().enumerate().map(|(number, kind)| {
         let opening = context.opening(settings.clone());
         // All wait for the same: one of them tells of it.
         let opening = if number == 0 { opening } else { opening.on_progress(|_| ()) };
-        Server::open(opening, options.clone())
+        Server::open(opening, options.clone(), kind)
     });
     let opened = join_all(opening).await;
     let (good, bad): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
@@ -198,4 +251,12 @@ async fn open(context: &Context, settings: &Settings, options: &Options, count: 
             Err(error.into())
         }
     }
+}
+
+/// Ends all servers, the workers first: what they still have to say a master must hear.
+async fn close(servers: &mut [Server]) -> registry_host::Result<()> {
+    let (masters, others): (Vec<_>, Vec<_>) = servers.iter_mut().partition(|server| server.is_master());
+    let mut closed = join_all(others.into_iter().map(Server::close)).await;
+    closed.extend(join_all(masters.into_iter().map(Server::close)).await);
+    closed.into_iter().collect()
 }

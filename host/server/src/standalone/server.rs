@@ -1,13 +1,17 @@
 //! One server: its place in the cluster, and what it hears there.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use registry_cluster::{Change, Cluster, DEFAULT_GROUP, Incarnation, Membership, MembershipState, Options};
-use registry_host::{Error, ErrorKind, Opening, Registry, Result, SessionState};
+use registry_cluster::{
+    Change, Cluster, DEFAULT_GROUP, Incarnation, MemberFilter, MembershipState, Options, Role as As,
+};
+use registry_host::{ErrorKind, Opening, Registry, Result, SessionState};
+use registry_tasks::worker::Ready;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use super::role::{Kind, Role};
 
 /// What a server tells whoever shows the table.
 pub(super) enum Update {
@@ -22,33 +26,35 @@ pub(super) enum Update {
 /// A server that is registered.
 pub(super) struct Server {
     registry: Registry,
-    address: String,
-    incarnation: Incarnation,
+    ready: Ready,
     /// None once it has left or was abandoned.
-    membership: Option<Membership>,
+    role: Option<Role>,
     telling: Option<JoinHandle<()>>,
     pub(super) abandoned: bool,
-    // Nobody else on this machine has the address while the server is there.
-    _listener: TcpListener,
 }
 
 impl Server {
-    /// Takes an address, opens a session and registers.
-    pub(super) async fn open(opening: Opening, options: Options) -> Result<Self> {
-        let refused = |error| Error::new(ErrorKind::Other, "no port of 127.0.0.1 can be had").with_cause(&error);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?.to_string();
+    /// Opens a session and registers.
+    pub(super) async fn open(opening: Opening, options: Options, kind: Kind) -> Result<Self> {
         let registry = opening.await?;
-        let membership = match register(&registry, options, &address).await {
-            Ok(membership) => membership,
+        match kind.start(&registry, options).await {
+            Ok((role, ready)) => Ok(Server { registry, ready, role: Some(role), telling: None, abandoned: false }),
             Err(error) => {
                 // The session may hold the entry all the same.
                 let _ = registry.close().await;
-                return Err(error);
+                Err(error)
             }
-        };
-        let (incarnation, membership) = (membership.incarnation(), Some(membership));
-        Ok(Server { registry, address, incarnation, membership, telling: None, abandoned: false, _listener: listener })
+        }
+    }
+
+    /// Its registry.
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Whether it hands tasks out.
+    pub(super) fn is_master(&self) -> bool {
+        self.role.as_ref().is_some_and(Role::is_master)
     }
 
     /// How long its session outlives it.
@@ -58,28 +64,26 @@ impl Server {
 
     /// Where the server is.
     pub(super) fn address(&self) -> &str {
-        &self.address
+        &self.ready.address
     }
 
     /// Which process it is, told apart from others at its address.
     pub(super) fn incarnation(&self) -> Incarnation {
-        self.incarnation
+        self.ready.incarnation
     }
 
     /// Begins to tell what it hears, under the server's number.
     pub(super) fn start(&mut self, number: usize, tell: Sender<(usize, Update)>) {
-        if let Some(membership) = &self.membership {
-            let (cluster, standings) = (membership.cluster().clone(), membership.states());
-            self.telling = Some(tokio::spawn(tell_all(cluster, standings, number, tell)));
-        }
+        let (cluster, standings) = (self.ready.cluster.clone(), self.ready.states.clone());
+        self.telling = Some(tokio::spawn(tell_all(cluster, standings, number, tell)));
     }
 
     /// Lets the server die: it sends nothing more, and its session is left to time out.
     pub(super) async fn abandon(&mut self) {
         self.abandoned = true;
         self.fall_silent().await;
-        if let Some(membership) = self.membership.take() {
-            membership.abandon().await;
+        if let Some(role) = self.role.take() {
+            role.abandon(&self.registry).await;
         }
     }
 
@@ -89,8 +93,8 @@ impl Server {
         if self.abandoned {
             return Ok(());
         }
-        let left = match self.membership.take() {
-            Some(membership) => membership.leave().await,
+        let left = match self.role.take() {
+            Some(role) => role.leave().await,
             None => Ok(()),
         };
         let closed = self.registry.close().await;
@@ -110,11 +114,6 @@ impl Server {
     }
 }
 
-async fn register(registry: &Registry, options: Options, address: &str) -> Result<Membership> {
-    let cluster = Cluster::open(registry.clone(), options).await?;
-    cluster.register(registry_cluster::Server::worker(address, [DEFAULT_GROUP])?).await
-}
-
 /// Tells of the session, of the server's standing, and of everyone who comes, beats or goes.
 async fn tell_all(
     cluster: Cluster,
@@ -123,14 +122,24 @@ async fn tell_all(
     tell: Sender<(usize, Update)>,
 ) {
     let mut states = cluster.registry().session().states();
-    let mut changes = cluster.workers(DEFAULT_GROUP).changes();
+    let mut changes = cluster.members(MemberFilter::All).changes();
+    // A worker that is elsewhere in several groups is one row.
+    let is_shown = |change: &Change| {
+        let member = change.member();
+        member.role == As::Master || member.group.as_deref() == Some(DEFAULT_GROUP)
+    };
     loop {
         let told = tokio::select! {
             // Why it stands as it does is told first.
             biased;
             Some(state) = states.next() => Update::Session(state),
             Ok(()) = standings.changed() => Update::MembershipState(standings.borrow_and_update().clone()),
-            Some(change) = changes.next() => Update::Change(change),
+            Some(change) = changes.next() => {
+                if !is_shown(&change) {
+                    continue;
+                }
+                Update::Change(change)
+            }
             else => return,
         };
         if tell.send((number, told)).await.is_err() {

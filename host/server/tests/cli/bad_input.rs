@@ -16,6 +16,7 @@ fn wrong_usage_is_one_line_and_2() {
         (&["put", "/a", "x", "--if-absent", "--if-version", "1"], "--if-version"),
         (&["lock", "/a", "--timeout", "30", "--", "true"], "60s"),
         (&["standalone", "--servers", "1", "--kill-after", "1s"], "--servers 2"),
+        (&["standalone", "--servers", "1"], "--no-tasks"),
         (&["--output", "xml", "get", "/a"], "json"),
     ] {
         let ran = run(&mut args(memory(), arguments));

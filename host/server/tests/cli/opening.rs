@@ -30,7 +30,7 @@ fn limited(on: &On, arguments: &[&str]) -> Ran {
 fn a_limit_ends_opening_and_after_a_second_it_is_said_what_is_tried() {
     for (on, proxy) in silent() {
         let address = proxy.address().to_string();
-        for arguments in [&["get", "/a"][..], &["standalone", "--for", "1s"]] {
+        for arguments in [&["get", "/a"][..], &["standalone", "--no-page", "--no-tasks", "--for", "1s"]] {
             let ran = limited(&on, &[&["--timeout", "2s"], arguments].concat());
             assert_eq!((ran.code, ran.stdout.len()), (3, 0), "{ran:?}");
             let said =

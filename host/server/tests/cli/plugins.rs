@@ -142,7 +142,7 @@ fn what_is_passed_over_and_memory_by_default_are_warned_of() {
         &mut args(memory(), ["--set=registry.other.a=b", "config", "check"]),
         &["registry.other", "no plugin other"],
     );
-    let ran = run(&mut args(program(), ["standalone", "--for=1ms"]));
+    let ran = run(&mut args(program(), ["standalone", "--no-page", "--no-tasks", "--for=1ms"]));
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "standalone is on memory because it was asked for");
     let (_folder, path) = file("r.yaml", "regsitry:\n  type: etcd\n");
     let ran = run(args(program(), ["get", "/a"]).arg("--config").arg(&path));

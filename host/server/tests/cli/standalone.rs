@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{On, Running, args, file, memory, program, run};
+use crate::support::{On, Running, args, eventually, file, memory, program, run};
 
 /// The next change that is told, but for how busy this machine is.
 fn change(running: &Running) -> (String, String, Value) {
@@ -42,9 +42,44 @@ fn has_left_a_record(on: &On, address: &str) -> bool {
     records.iter().any(|record| record["value"] != "")
 }
 
+/// A master, two workers and the page, in one process and on each backend.
+#[test]
+fn a_whole_cluster_runs_tasks_and_drains() {
+    let normal = ["--set=registry.cluster.max-cpu-load-avg=10000", "--set=registry.cluster.reserved-memory=0"];
+    let arguments = [&["standalone", "--output=json", "--page=127.0.0.1:0"], &normal[..]].concat();
+    for on in On::each() {
+        let running = on.start(&arguments);
+        let page: Value = serde_json::from_str(&running.line()).unwrap();
+        assert_eq!(page["event"], "page");
+        assert!(page["url"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{page}");
+        joined(&running, 3);
+        // In a second terminal.
+        let ran = on.run(&["submit", "--wait", "--id=mine", "--", "sh", "-c", "exit 7"]);
+        assert_eq!(ran.code, 7, "{ran:?}");
+        let tasks = on.objects(&["tasks"]);
+        assert!(tasks.len() >= 2, "a sample is there, too: {tasks:?}");
+        // What runs is finished first, and nothing stays registered.
+        on.text(&["submit", "--id=last", "--", "sleep", "1"]);
+        wait_for(&on, "last", &["running", "accepted", "succeeded"]);
+        running.signal(Signal::INT);
+        let ended = running.end();
+        assert_eq!(ended.code, 0, "{ended:?}");
+        wait_for(&on, "last", &["succeeded"]);
+        assert_eq!(on.objects(&["servers"]), Vec::<Value>::new());
+    }
+}
+
+/// Waits until a task is in one of these states.
+fn wait_for(on: &On, id: &str, states: &[&str]) {
+    eventually("the task is so", || {
+        let task = &on.objects(&["tasks", id])[0];
+        states.contains(&task["state"].as_str().unwrap())
+    });
+}
+
 #[test]
 fn three_servers_find_each_other_on_memory_and_leave_together() {
-    let running = Running::start(&mut args(memory(), ["standalone"]));
+    let running = Running::start(&mut args(memory(), ["standalone", "--no-page", "--no-tasks"]));
     for there in 1..=3 {
         let line = running.line_where(|line| !line.contains("normal"));
         assert!(line.contains("joined") && line.ends_with(&format!("{there} there")), "{line}");
@@ -57,7 +92,14 @@ fn three_servers_find_each_other_on_memory_and_leave_together() {
 
 #[test]
 fn an_abandoned_server_is_seen_to_go_when_its_session_has_timed_out() {
-    let arguments = ["standalone", "--kill-after=500ms", "--set=registry.session-timeout=2s", "--output=json"];
+    let arguments = [
+        "standalone",
+        "--no-page",
+        "--no-tasks",
+        "--kill-after=500ms",
+        "--set=registry.session-timeout=2s",
+        "--output=json",
+    ];
     let [etcd, zookeeper] = On::each().map(|on| on.command(&arguments));
     for mut command in [args(memory(), arguments), etcd, zookeeper] {
         let running = Running::start(&mut command);
@@ -78,7 +120,7 @@ fn an_abandoned_server_is_seen_to_go_when_its_session_has_timed_out() {
 #[test]
 fn the_value_of_a_servers_entry_is_its_heartbeat_again_and_again() {
     for on in On::each() {
-        let running = on.start(&["standalone", "--servers", "1", "--output", "json"]);
+        let running = on.start(&["standalone", "--no-page", "--no-tasks", "--servers", "1", "--output", "json"]);
         let (_, address, _) = change(&running);
         let key = format!("/nodes/worker/default/{address}");
         let watch = on.start(&["watch", &key, "--scope=node", "--count=3", "--output=json"]);
@@ -108,7 +150,7 @@ fn to_other_programs_the_servers_are_workers_of_the_group_default() {
     // However busy this machine is.
     let limits = ["--set=registry.cluster.max-cpu-load-avg=100000", "--set=registry.cluster.reserved-memory=0"];
     for on in On::each() {
-        let running = on.start(&[&["standalone", "--output=json"], &limits[..]].concat());
+        let running = on.start(&[&["standalone", "--no-page", "--no-tasks", "--output=json"], &limits[..]].concat());
         let addresses = joined(&running, 3);
         let (workers, there) = shown(&on);
         assert_eq!((workers.len(), there), (3, addresses));
@@ -126,7 +168,7 @@ fn to_other_programs_the_servers_are_workers_of_the_group_default() {
 #[test]
 fn a_server_that_is_declared_dead_is_shown_as_stopped_with_the_cause_while_the_others_go_on() {
     for on in On::each() {
-        let running = on.start(&["standalone", "--output", "json"]);
+        let running = on.start(&["standalone", "--no-page", "--no-tasks", "--output", "json"]);
         let dead = joined(&running, 3).pop_first().unwrap();
         on.text(&["servers", "mark-dead", &dead]);
         // Which of the two is seen first is a matter of chance.
@@ -146,7 +188,9 @@ fn a_server_that_is_declared_dead_is_shown_as_stopped_with_the_cause_while_the_o
 fn servers_without_a_session_wait_and_serve_again_if_that_is_the_strategy() {
     for (on, proxy) in On::each_behind_a_proxy() {
         let strategy = ["--set=registry.disconnect-strategy=wait", "--set=registry.session-timeout=2s"];
-        let running = on.start(&[&["standalone", "--servers=2", "--output=json"], &strategy[..]].concat());
+        let running = on.start(
+            &[&["standalone", "--no-page", "--no-tasks", "--servers=2", "--output=json"], &strategy[..]].concat(),
+        );
         let addresses = joined(&running, 2);
         let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut until_all_have_told = |last: &str| {
@@ -178,7 +222,14 @@ fn servers_without_a_session_wait_and_serve_again_if_that_is_the_strategy() {
 #[test]
 fn when_all_are_told_to_stop_the_program_ends_with_3_and_says_why() {
     for (on, proxy) in On::each_behind_a_proxy() {
-        let running = on.start(&["standalone", "--servers=2", "--output=json", "--set=registry.session-timeout=2s"]);
+        let running = on.start(&[
+            "standalone",
+            "--no-page",
+            "--no-tasks",
+            "--servers=2",
+            "--output=json",
+            "--set=registry.session-timeout=2s",
+        ]);
         let addresses = joined(&running, 2);
         proxy.cut();
         let mut stopped = BTreeSet::new();
@@ -206,11 +257,17 @@ fn its_servers_are_in_a_namespace_of_their_own_unless_told_otherwise() {
         let set = format!("--set=registry.namespace={namespace}");
         run(&mut args(program(), [&config, &set, "servers"])).text().lines().count() - 1
     };
-    let own = Running::start(&mut args(program(), [&config, "standalone", "--servers=1", "--output=json"]));
+    let own = Running::start(&mut args(
+        program(),
+        [&config, "standalone", "--no-page", "--no-tasks", "--servers=1", "--output=json"],
+    ));
     joined(&own, 1);
     assert_eq!((there("hosts"), there("hosts-standalone")), (0, 1));
     for told in ["--join", "--set=registry.namespace=hosts"] {
-        let joins = Running::start(&mut args(program(), [&config, "standalone", "--servers=1", "--output=json", told]));
+        let joins = Running::start(&mut args(
+            program(),
+            [&config, "standalone", "--no-page", "--no-tasks", "--servers=1", "--output=json", told],
+        ));
         joined(&joins, 1);
         assert_eq!(there("hosts"), 1, "{told}");
         joins.signal(Signal::TERM);
@@ -223,9 +280,9 @@ fn its_servers_are_in_a_namespace_of_their_own_unless_told_otherwise() {
 #[test]
 fn two_processes_see_each_others_servers() {
     for on in On::each() {
-        let one = on.start(&["standalone", "--servers", "2", "--output", "json"]);
+        let one = on.start(&["standalone", "--no-page", "--no-tasks", "--servers", "2", "--output", "json"]);
         let mut first = joined(&one, 2);
-        let two = on.start(&["standalone", "--servers", "2", "--output", "json"]);
+        let two = on.start(&["standalone", "--no-page", "--no-tasks", "--servers", "2", "--output", "json"]);
         let all = joined(&two, 4);
         let second = joined(&one, 2);
         first.extend(second.iter().cloned());
@@ -247,7 +304,7 @@ fn two_processes_see_each_others_servers() {
 
 #[test]
 fn it_ends_by_itself_after_the_time_it_is_given() {
-    let ran = run(&mut args(memory(), ["standalone", "--servers", "2", "--for", "300ms"]));
+    let ran = run(&mut args(memory(), ["standalone", "--no-page", "--no-tasks", "--servers", "2", "--for", "300ms"]));
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     assert!(ran.text().lines().last().unwrap().contains("closed     2 sessions"), "{ran:?}");
 }

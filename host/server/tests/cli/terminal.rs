@@ -50,7 +50,7 @@ fn the_table_of_servers_is_drawn_in_place() {
     for on in On::each() {
         // It has 80 columns, as nobody says otherwise: less than a row with a reason needs.
         let little = "--set=registry.cluster.reserved-memory=1000000";
-        let drawn = on_terminal(&on.command(&["standalone", "--for", "2s", little]), &[]);
+        let drawn = on_terminal(&on.command(&["standalone", "--no-page", "--no-tasks", "--for", "2s", little]), &[]);
         assert!(drawn.contains("3 of 3"), "{drawn}");
         for heading in ["ADDRESS", "STATE", "SEEN BY", "STATUS", "CPU", "MEMORY", "LOAD", "BEAT", "UP"] {
             assert!(drawn.contains(heading), "{heading}: {drawn}");

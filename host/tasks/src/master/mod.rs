@@ -15,7 +15,9 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use registry_cluster::{Cluster, Failover, Membership, MembershipState, Options, Role, Server, Slot, Stop};
+use registry_cluster::{
+    Cluster, Failover, Incarnation, Membership, MembershipState, Options, Role, Server, Slot, Stop,
+};
 use registry_host::{Error, ErrorKind, Registry, Result, supervised};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
@@ -38,6 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Master {
     address: String,
+    incarnation: Incarnation,
+    states: watch::Receiver<MembershipState>,
     shared: Arc<Shared>,
     failover: Failover,
     tasks: Vec<AbortOnDropHandle<()>>,
@@ -97,6 +101,7 @@ impl Master {
         let store = Store::new(registry);
         let (board, mirroring) = Board::open(&store).await?;
         let membership = cluster.register(server).await?;
+        let (incarnation, states) = (membership.incarnation(), membership.states());
         let (alerts, alerting) = Alerts::begin(&settings.alert);
         let heir = Heir::new(store.clone(), alerts.clone());
         let failover = membership.fail_over(heir).await?;
@@ -121,12 +126,22 @@ impl Master {
             spawn("keeping tasks", move || keeper::run(Arc::clone(&keeping))),
         ];
         tasks.extend(alerting);
-        Ok(Master { address, shared, failover, tasks, serving, close: Some(close) })
+        Ok(Master { address, incarnation, states, shared, failover, tasks, serving, close: Some(close) })
     }
 
     /// Where it is, `host:port`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Which of the processes at its address it is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// How it stands in its cluster.
+    pub fn states(&self) -> watch::Receiver<MembershipState> {
+        self.states.clone()
     }
 
     /// The cluster that it is a member of.

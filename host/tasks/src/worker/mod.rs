@@ -26,7 +26,7 @@ mod table;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use registry_cluster::{Cluster, Membership, Options, Role, Server};
+use registry_cluster::{Cluster, Incarnation, Membership, MembershipState, Options, Role, Server};
 use registry_host::{Error, ErrorKind, Registry, Result, Version};
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
@@ -55,6 +55,19 @@ pub struct Setup {
     pub groups: Vec<String>,
 }
 
+/// A worker that can be given tasks.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Where it is, `host:port`.
+    pub address: String,
+    /// Which of the processes there.
+    pub incarnation: Incarnation,
+    /// How it stands in its cluster.
+    pub states: watch::Receiver<MembershipState>,
+    /// The cluster that it is a member of.
+    pub cluster: Cluster,
+}
+
 /// What all parts of a worker share.
 struct Shared {
     me: WorkerRef,
@@ -78,8 +91,7 @@ struct Shared {
     drain: watch::Sender<bool>,
 }
 
-/// Serves until it is asked to end, which is told by how often that was; `ready` is sent the address once it can be
-/// given tasks.
+/// Serves until it is asked to end, which is told by how often that was; `ready` is told once it can be given tasks.
 ///
 /// # Errors
 ///
@@ -92,7 +104,7 @@ pub async fn serve(
     registry: &Registry,
     setup: Setup,
     asked: watch::Receiver<u32>,
-    ready: oneshot::Sender<String>,
+    ready: oneshot::Sender<Ready>,
 ) -> Result<()> {
     let Setup { options, servers, worker, groups } = setup;
     let threads = threads(options.of_role(Role::Worker).exec_threads)?;
@@ -107,6 +119,7 @@ pub async fn serve(
     let cluster = Cluster::open(registry.clone(), options).await?;
     let membership = cluster.register(Server::worker(&address, &groups)?).await?;
     let me = WorkerRef { address: address.clone(), incarnation: membership.incarnation() };
+    let told = Ready { address, incarnation: me.incarnation, states: membership.states(), cluster };
     let shared = Arc::new(Shared {
         me,
         membership,
@@ -129,7 +142,7 @@ pub async fn serve(
     let (close, closed) = watch::channel(false);
     let serving = bound.serve(WorkerServer::new(Service(Arc::clone(&shared))), closing(closed));
     // Whoever doesn't wait for it need not know.
-    let _ = ready.send(address);
+    let _ = ready.send(told);
     let work = async {
         let ended = leaving::until_the_end(&shared, asked).await;
         close.send_replace(true);
