@@ -47,6 +47,8 @@ type Key = (TaskId, u32);
 pub struct Spool {
     files: Files,
     state: Mutex<State>,
+    /// Held while results are written: two that write one file at once would take its new name from each other.
+    writing: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +91,7 @@ impl Spool {
             };
             state.ended.insert((spooled.result.id.clone(), spooled.result.attempt), (spooled, on_disk));
         }
-        Ok(Spool { files, state: Mutex::new(state) })
+        Ok(Spool { files, state: Mutex::new(state), writing: Mutex::default() })
     }
 
     /// An attempt is about to be accepted.
@@ -114,6 +116,7 @@ impl Spool {
 
     /// Writes what is not on the disk yet; whether all is by now.
     pub fn save(&self) -> bool {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let unsaved: Vec<Spooled> = {
             let state = self.state();
             state.ended.values().filter(|(_, on_disk)| !on_disk).map(|(spooled, _)| spooled.clone()).collect()
@@ -195,6 +198,20 @@ mod tests {
             dropped_bytes: 0,
         };
         Spooled { master: "m:1".to_owned(), result }
+    }
+
+    #[test]
+    fn results_that_come_at_once_are_all_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let spool = &spool;
+                scope.spawn(move || (0..20).for_each(|number| spool.put(result(&format!("t{thread}"), number + 1))));
+            }
+        });
+        assert!(spool.state().ended.values().all(|(_, on_disk)| *on_disk));
+        assert_eq!(Spool::open(folder.path()).unwrap().count(), 160);
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Setting {
             tokio::spawn(async move { serve(&registry, setup, asked, ready).await.map_err(|error| error.to_string()) })
         };
         let serving = AbortOnDropHandle::new(serving);
-        let address = within(address).await.expect("it serves");
+        let address = within(address).await.expect("it serves").address;
         let seen = || self.cluster.workers("default").now().iter().any(|worker| worker.address == address);
         eventually("it is seen", seen).await;
         let channels = Channels::new(&ServersSettings::of(&built).unwrap()).unwrap();
