@@ -18,8 +18,10 @@ use crate::{
 
 /// How a stream of keepalives ended.
 enum Break {
-    /// The server says that the lease is gone.
+    /// The lease is gone for certain.
     Gone,
+    /// The server doesn't know the lease.
+    NotFound,
     /// It was open and broke: another may be opened at once.
     Broken,
     /// Calls go to another server by now.
@@ -70,6 +72,7 @@ impl Session {
     /// Keeps the lease alive until the server says that it is gone.
     async fn hold(&self, granted: Duration) {
         let mut backoff = self.endpoints.retry().backoff();
+        let mut has_caught_up = false;
         loop {
             let (number, endpoint) = self.endpoints.current();
             let (begun, lease) = (Instant::now(), self.lease());
@@ -83,6 +86,17 @@ impl Session {
             }
             match ended {
                 Break::Gone => return,
+                Break::NotFound if has_caught_up && begun.elapsed() < patience(granted) => return,
+                // A server that was just started may say so while it still reads its log, where the lease is: etcd
+                // 3.4 does. It is believed once it has read all of it.
+                Break::NotFound => match timeout(patience(granted), self.endpoints.look()).await {
+                    Ok(Ok(())) => {
+                        has_caught_up = true;
+                        continue;
+                    }
+                    Ok(Err(error)) if error.kind() == ErrorKind::SessionLost => return,
+                    _ => tracing::debug!(server = endpoint.address(), "whether the lease is gone is not known yet"),
+                },
                 // That one serves, as far as anybody knows.
                 Break::Moved => continue,
                 Break::Broken => tracing::debug!(server = endpoint.address(), "the keepalives broke off"),
@@ -122,7 +136,7 @@ impl Session {
                     Ok(_) => {}
                     Err(ended) => return ended,
                 },
-                Ok(Ok(Some(_))) => return Break::Gone,
+                Ok(Ok(Some(_))) => return Break::NotFound,
                 Ok(_) => return Break::Broken,
                 Err(_) => return Break::Unreachable(silent(Effect::Repeatable)),
             }
@@ -178,7 +192,7 @@ impl Session {
         let open = async {
             let mut client = endpoint.connection().await.map_err(Break::Unreachable)?.lease.clone();
             client.keep_alive(lease).await.map_err(|error| match is_lease_gone(&error) {
-                true => Break::Gone,
+                true => Break::NotFound,
                 false => Break::Unreachable(translate(error, Effect::Repeatable)),
             })
         };
