@@ -110,8 +110,8 @@ pub(crate) fn members(cluster: Cluster, board: Arc<Board>) -> AbortOnDropHandle<
                     let name = |member: &registry_cluster::Member| format!("{} {}", member.role, member.address);
                     known.measured.retain(|server, _| there.iter().any(|member| name(member) == *server));
                     // A worker of several groups says the same in each.
-                    let servers: BTreeMap<_, _> =
-                        there.iter().filter_map(|member| Some((name(member), member.heartbeat.as_ref().ok()?))).collect();
+                    let beats = there.iter().filter_map(|member| Some((name(member), member.heartbeat.as_ref().ok()?)));
+                    let servers: BTreeMap<_, _> = beats.collect();
                     for (server, beat) in servers {
                         let (cpu, memory, load) = (beat.cpu_usage, beat.memory_usage, beat.load_average);
                         known.measure(server, Measured { cpu, memory, load });

@@ -3,14 +3,13 @@
 use axum::{
     Form,
     extract::{Path, State},
-    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
-use registry_host::{Error, ErrorKind, Result};
+use registry_host::Result;
 use registry_tasks::record::{Cancel, Spec, TaskId};
 use serde::Deserialize;
 
-use super::Site;
+use super::{Site, refused};
 
 /// SIGTERM, and 10 s until SIGKILL: the command line's own defaults.
 const CANCEL: Cancel = Cancel { signal: 15, grace: 10_000 };
@@ -66,15 +65,6 @@ pub(super) async fn retry(State(site): State<Site>, Path(id): Path<String>) -> R
 fn answer(done: Result<TaskId>) -> Response {
     match done {
         Ok(id) => Redirect::to(&format!("/tasks/{}", id.as_str())).into_response(),
-        Err(error) => (code(&error), format!("{error}\n")).into_response(),
-    }
-}
-
-fn code(error: &Error) -> StatusCode {
-    match error.kind() {
-        ErrorKind::InvalidConfig | ErrorKind::InvalidKey => StatusCode::BAD_REQUEST,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::ConditionFailed => StatusCode::CONFLICT,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
+        Err(error) => refused(&error),
     }
 }

@@ -11,11 +11,16 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
     middleware,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use maud::Markup;
+use registry_host::{Error, ErrorKind};
 
 use self::guard::Guard;
 use crate::{Bound, Page};
@@ -60,11 +65,24 @@ fn router(site: Site) -> Router {
         .with_state(site)
 }
 
-async fn asset(kind: &'static str, text: &'static str) -> impl axum::response::IntoResponse {
+async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text)
 }
 
 /// HTML as an answer.
 fn html(markup: Markup) -> axum::response::Html<String> {
     axum::response::Html(markup.into_string())
+}
+
+/// An error as an answer.
+fn refused(error: &Error) -> Response {
+    let code = match error.kind() {
+        ErrorKind::InvalidKey | ErrorKind::InvalidConfig => StatusCode::BAD_REQUEST,
+        ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::ConditionFailed => StatusCode::CONFLICT,
+        ErrorKind::Other => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (code, format!("{error}\n")).into_response()
 }

@@ -5,11 +5,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header::SET_COOKIE},
     response::{IntoResponse as _, Redirect, Response},
 };
-use registry_host::{Entry, Error, ErrorKind, Result};
+use registry_host::{Entry, ErrorKind, Result};
 use registry_tasks::{record::TaskId, store::Stored};
 use serde::Deserialize;
 
-use super::{Site, html};
+use super::{Site, html, refused};
 use crate::render;
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ pub(super) async fn task(State(site): State<Site>, Path(id): Path<String>, heade
     match read().await {
         Ok(Some(stored)) => html(render::task(&stored.record, site.guard.may_change(&headers))).into_response(),
         Ok(None) => (StatusCode::NOT_FOUND, "there is no such task\n").into_response(),
-        Err(error) => (code(&error), format!("{error}\n")).into_response(),
+        Err(error) => refused(&error),
     }
 }
 
@@ -64,15 +64,6 @@ pub(super) async fn tree(State(site): State<Site>, Query(place): Query<Place>) -
         Ok((entry, children)) => {
             html(render::tree(&place.key, entry.as_ref(), &children, place.part.is_some())).into_response()
         }
-        Err(error) => (code(&error), format!("{error}\n")).into_response(),
-    }
-}
-
-fn code(error: &Error) -> StatusCode {
-    match error.kind() {
-        ErrorKind::InvalidKey | ErrorKind::InvalidConfig => StatusCode::BAD_REQUEST,
-        ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
-        ErrorKind::Other => StatusCode::UNPROCESSABLE_ENTITY,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
+        Err(error) => refused(&error),
     }
 }

@@ -29,7 +29,9 @@ pub(super) fn header(registry: &Registry, known: &Known) -> Markup {
         p {
             @if let Some((state, at)) = known.session { (badge(&state.to_string())) " " (since(at)) }
             ", session " code { (session.id()) } ", lost after " (timeout) " ms without an answer"
-            @if let Some((server, took)) = &known.server { ", server " (server) " answers in " (format!("{took:.1}")) " ms" }
+            @if let Some((server, took)) = &known.server {
+                ", server " (server) " answers in " (format!("{took:.1}")) " ms"
+            }
             @if !registry.namespace().is_empty() { ", namespace " code { (registry.namespace()) } }
             ", " (known.entries) " entries"
         }
