@@ -49,7 +49,8 @@ impl Browser {
         driver.args(["--pdeathsig", "KILL", "chromedriver"]).arg(format!("--port={port}"));
         driver.env("HOME", profile.path()).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
         let mut driver = driver.spawn().expect("setpriv is there");
-        let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,1000"];
+        let arguments =
+            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"];
         let capabilities = json!({
             "browserName": "chrome",
             "goog:chromeOptions": {"args": arguments},
