@@ -10,7 +10,7 @@ use std::{
 
 use fantoccini::{Client, ClientBuilder, Locator, wd::WebDriverCompatibleCommand};
 use hyper_util::client::legacy::connect::HttpConnector;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 struct Browser {
     client: Client,
     driver: Child,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// Asks the driver for what the page's console has said.
@@ -49,8 +49,15 @@ impl Browser {
         driver.args(["--pdeathsig", "KILL", "chromedriver"]).arg(format!("--port={port}"));
         driver.env("HOME", profile.path()).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
         let mut driver = driver.spawn().expect("setpriv is there");
-        let arguments =
-            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"];
+        let folder = format!("--user-data-dir={}", profile.path().display());
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--window-size=1280,1000",
+            &folder,
+        ];
         let capabilities = json!({
             "browserName": "chrome",
             "goog:chromeOptions": {"args": arguments},
@@ -70,7 +77,7 @@ impl Browser {
             }
             sleep(Duration::from_millis(100)).await;
         };
-        Browser { client, driver, _profile: profile }
+        Browser { client, driver, profile }
     }
 
     /// Waits until a part of the page shows a text, or no longer does.
@@ -111,9 +118,17 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It takes its browser with it.
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        // A browser outlives its driver unless it was closed, as after a failure.
+        let profile = self.profile.path().display().to_string();
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let command = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let id = process.file_name().to_string_lossy().parse().ok().and_then(Pid::from_raw);
+            if let Some(id) = id.filter(|_| String::from_utf8_lossy(&command).contains(&profile)) {
+                let _ = kill_process(id, Signal::KILL);
+            }
+        }
     }
 }
 
