@@ -24,7 +24,7 @@ impl Moment {
         self.0
     }
 
-    /// How much later this is than `earlier`; nothing if it isn't.
+    /// How much later this is than `earlier`; zero if it isn't.
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

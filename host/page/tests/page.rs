@@ -1,4 +1,4 @@
-//! The page as a program reads it: its sections, its stream, and whom it refuses.
+//! The page as a program reads it: its sections, its stream, and the requests that it refuses.
 
 use std::{net::SocketAddr, time::Duration};
 

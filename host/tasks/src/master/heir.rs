@@ -19,7 +19,7 @@ const TRIES: usize = 10;
 pub(super) struct Heir {
     store: Store,
     alerts: Alerts,
-    /// Of whom somebody was alerted: a take-over that fails is done again.
+    /// The servers that an alert was sent for: a take-over that fails is done again.
     told: Mutex<HashSet<(String, Incarnation)>>,
 }
 

@@ -1,4 +1,4 @@
-//! Handing out: which task goes to whom, and asking until the worker has answered.
+//! Handing out: which worker gets a task, and asking it until it has answered.
 
 use std::collections::{HashMap, HashSet};
 use std::future::pending;

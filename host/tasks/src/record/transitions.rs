@@ -267,7 +267,7 @@ impl Record {
         self.earlier.drain(..most);
     }
 
-    /// The result of a former attempt is kept as such; nothing if it is known, or the attempt isn't.
+    /// Keeps the result of a former attempt; `None` if it is kept already, or if there was no such attempt.
     fn superseded(&self, result: &TaskResult) -> Option<Self> {
         let mut record = self.clone();
         let is_it = |earlier: &&mut Earlier| {
