@@ -178,28 +178,28 @@ impl Error {
 
     /// Sets whether the write was applied.
     #[must_use]
-    pub fn with_outcome(mut self, outcome: Outcome) -> Self {
+    pub fn set_outcome(mut self, outcome: Outcome) -> Self {
         self.0.outcome = outcome;
         self
     }
 
     /// Sets whether trying again can help.
     #[must_use]
-    pub fn with_retryable(mut self, retryable: bool) -> Self {
+    pub fn set_retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = retryable;
         self
     }
 
     /// Names the operation, unless one is named already.
     #[must_use]
-    pub fn with_operation(mut self, operation: &str) -> Self {
+    pub fn or_operation(mut self, operation: &str) -> Self {
         self.0.operation.get_or_insert_with(|| operation.to_owned());
         self
     }
 
     /// Names the key, unless one is named already.
     #[must_use]
-    pub fn with_key(mut self, key: impl AsRef<str>) -> Self {
+    pub fn or_key(mut self, key: impl AsRef<str>) -> Self {
         self.0.key.get_or_insert_with(|| key.as_ref().to_owned());
         self
     }
@@ -217,7 +217,7 @@ impl Error {
 
     /// Names the plugin, unless one is named already.
     #[must_use]
-    pub fn with_plugin(mut self, plugin: &str) -> Self {
+    pub fn or_plugin(mut self, plugin: &str) -> Self {
         self.0.plugin.get_or_insert_with(|| plugin.to_owned());
         self
     }
@@ -246,7 +246,7 @@ impl Error {
 
     /// Sets which checks did not hold, counted from 0.
     #[must_use]
-    pub fn with_failed_checks(mut self, checks: impl Into<Vec<usize>>) -> Self {
+    pub fn set_failed_checks(mut self, checks: impl Into<Vec<usize>>) -> Self {
         self.0.failed_checks = checks.into();
         self
     }
@@ -307,7 +307,7 @@ impl Details {
 
 impl From<InvalidKey> for Error {
     fn from(invalid: InvalidKey) -> Self {
-        Error::new(ErrorKind::InvalidKey, invalid.to_string()).with_key(invalid.key())
+        Error::new(ErrorKind::InvalidKey, invalid.to_string()).or_key(invalid.key())
     }
 }
 
@@ -362,9 +362,9 @@ mod tests {
     #[test]
     fn an_error_tells_operation_key_message_and_causes_in_one_line() {
         let error = Error::new(ErrorKind::Unavailable, "no endpoint answers, check that the server runs")
-            .with_operation("put")
-            .with_operation("commit")
-            .with_key("/a")
+            .or_operation("put")
+            .or_operation("commit")
+            .or_key("/a")
             .with_cause(&std::io::Error::other("connection refused"));
         assert_eq!(error.to_string(), "put /a: no endpoint answers, check that the server runs: connection refused");
         assert!(error.is_retryable());

@@ -64,7 +64,7 @@
 //! ```
 //! use registry_api::{Error, ErrorKind, Outcome};
 //!
-//! let error = Error::new(ErrorKind::Timeout, "no answer in time").with_operation("put").with_key("/a");
+//! let error = Error::new(ErrorKind::Timeout, "no answer in time").or_operation("put").or_key("/a");
 //! assert_eq!(error.to_string(), "put /a: no answer in time");
 //! assert!(error.is_retryable() && error.outcome() == Outcome::Unknown);
 //! ```

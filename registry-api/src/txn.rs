@@ -182,7 +182,7 @@ impl<'a> Txn<'a> {
 
 fn writable(key: Key<'_>) -> Result<(), Error> {
     if key.is_root() {
-        return Err(Error::new(ErrorKind::InvalidKey, "the root '/' is no entry and can't be written").with_key(key));
+        return Err(Error::new(ErrorKind::InvalidKey, "the root '/' is no entry and can't be written").or_key(key));
     }
     Ok(())
 }
@@ -193,7 +193,7 @@ fn small_enough(key: Key<'_>, value: &[u8]) -> Result<(), Error> {
             ErrorKind::ValueTooLarge,
             format!("the value has {} bytes, at most {} are allowed", value.len(), limits::VALUE_BYTES),
         )
-        .with_key(key));
+        .or_key(key));
     }
     Ok(())
 }

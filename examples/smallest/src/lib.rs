@@ -179,11 +179,11 @@ impl Smallest {
                         let entry = tree.entries.entry(place.clone());
                         if entry.or_insert_with(|| Entry::new(place, "", version, revision, None)).is_ephemeral() {
                             let message = format!("{above} is ephemeral and can't have children");
-                            return Err(Error::new(ErrorKind::EphemeralParent, message).with_key(key));
+                            return Err(Error::new(ErrorKind::EphemeralParent, message).or_key(key));
                         }
                     }
                     if mode == Mode::Ephemeral && has_children {
-                        return Err(Error::new(ErrorKind::HasChildren, "delete its children first").with_key(key));
+                        return Err(Error::new(ErrorKind::HasChildren, "delete its children first").or_key(key));
                     }
                     let owner = (mode == Mode::Ephemeral).then_some(self.session);
                     let created = tree.entries.get(&place).map_or(revision, |entry| entry.created);
@@ -192,7 +192,7 @@ impl Smallest {
                     applied.push(Applied::Put { version });
                 }
                 Operation::Delete(_) if has_children => {
-                    return Err(Error::new(ErrorKind::HasChildren, "delete its children first").with_key(key));
+                    return Err(Error::new(ErrorKind::HasChildren, "delete its children first").or_key(key));
                 }
                 Operation::Delete(_) | Operation::DeleteRecursive(_) => {
                     let before = tree.entries.len();

@@ -36,7 +36,7 @@ impl Era {
                 Err(error) if matches!(error.kind(), ErrorKind::ConditionFailed | ErrorKind::VersionRace) => {
                     tries += 1;
                     if tries == TRIES {
-                        return Err(error.with_retryable(true));
+                        return Err(error.set_retryable(true));
                     }
                 }
                 Err(error) => return Err(error),

@@ -52,7 +52,7 @@ impl Cluster {
             }
         }
         let message = format!("what is left of the {role} {address} is changed all the time");
-        Err(Error::new(ErrorKind::ConditionFailed, message).with_retryable(true))
+        Err(Error::new(ErrorKind::ConditionFailed, message).set_retryable(true))
     }
 
     /// Forgets what goes in one Txn; says whether there was anything.

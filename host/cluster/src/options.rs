@@ -139,7 +139,7 @@ impl Options {
 
     fn checked(self, prefix: &str) -> Result<Self> {
         let refused = |name: &str, what: String| {
-            Err(Error::new(ErrorKind::InvalidConfig, what).with_key(format!("{prefix}.{name}")))
+            Err(Error::new(ErrorKind::InvalidConfig, what).or_key(format!("{prefix}.{name}")))
         };
         if self.max_heartbeat_interval.is_zero() {
             return refused("max-heartbeat-interval", "\"0s\" must be longer than nothing".to_owned());

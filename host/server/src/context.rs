@@ -187,7 +187,7 @@ fn servers_key(settings: &Settings) -> Result<String, Failure> {
 
 fn given_up(limit: Duration) -> Error {
     let message = format!("not done within {limit:?}, as long as --timeout allows");
-    Error::new(ErrorKind::Timeout, message).with_outcome(Outcome::Unknown)
+    Error::new(ErrorKind::Timeout, message).set_outcome(Outcome::Unknown)
 }
 
 /// Checks a key's form, before anything is opened.
@@ -198,6 +198,6 @@ fn given_up(limit: Duration) -> Error {
 pub(crate) fn check_key(operation: &str, key: &str) -> Result<(), Failure> {
     match Key::new(key) {
         Ok(_) => Ok(()),
-        Err(invalid) => Err(Error::from(invalid).with_operation(operation).into()),
+        Err(invalid) => Err(Error::from(invalid).or_operation(operation).into()),
     }
 }

@@ -115,7 +115,7 @@ impl Store {
         let put = txn.check_held(guard).check_version(&key, version).put(&key, &value).handle();
         let committed = conditional(txn.commit().await)?;
         if committed.is_none() && guard.is_lost() {
-            return Err(Error::new(ErrorKind::LockLost, "the lock of the take-over is lost").with_retryable(true));
+            return Err(Error::new(ErrorKind::LockLost, "the lock of the take-over is lost").set_retryable(true));
         }
         Ok(committed.map(|committed| Stored { record, version: committed.version_of(put) }))
     }
@@ -171,14 +171,14 @@ impl Store {
                 // What is known may be old.
                 _ if !is_fresh => continue,
                 Ok(None) => return Ok(Changed::AsItWas(stored)),
-                Err(Refused(why)) => return Err(Error::new(ErrorKind::ConditionFailed, why).with_key(id.key())),
+                Err(Refused(why)) => return Err(Error::new(ErrorKind::ConditionFailed, why).or_key(id.key())),
             };
             if let Some(stored) = self.replace(record, stored.version).await? {
                 return Ok(Changed::Written(stored));
             }
         }
         let message = format!("the record of the task {id} is changed all the time");
-        Err(Error::new(ErrorKind::ConditionFailed, message).with_key(id.key()).with_retryable(true))
+        Err(Error::new(ErrorKind::ConditionFailed, message).or_key(id.key()).set_retryable(true))
     }
 
     /// Removes a record that is at this version; `false` if it isn't any more.
@@ -213,11 +213,11 @@ pub fn read(entry: &Entry) -> Option<std::result::Result<Stored, Unreadable>> {
 
 /// There is no such task.
 pub fn no_such_task(id: &TaskId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no task {id}")).with_key(id.key())
+    Error::new(ErrorKind::NotFound, format!("there is no task {id}")).or_key(id.key())
 }
 
 fn unreadable(key: &str, why: String) -> Error {
-    Error::new(ErrorKind::ConditionFailed, why).with_key(key).with_key_in_message()
+    Error::new(ErrorKind::ConditionFailed, why).or_key(key).with_key_in_message()
 }
 
 /// `None` if a condition failed.

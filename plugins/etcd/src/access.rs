@@ -72,7 +72,7 @@ impl Access {
             shown(&keys),
             shown(&namespace.below(Key::ROOT))
         );
-        let explained = Error::new(denial.kind(), message).with_outcome(denial.outcome()).with_key(key);
+        let explained = Error::new(denial.kind(), message).set_outcome(denial.outcome()).or_key(key);
         denial.causes().iter().cloned().fold(explained, Error::with_cause_text)
     }
 

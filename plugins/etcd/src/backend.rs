@@ -149,5 +149,5 @@ fn unreachable(error: Error, endpoints: &Endpoints, advice: &str, context: &Cont
         .into_iter()
         .chain(servers.iter().chain(causes).map(String::as_str))
         .fold(Error::new(ErrorKind::Unavailable, message), |error, cause| error.with_cause_text(cause))
-        .with_outcome(Outcome::NotApplied)
+        .set_outcome(Outcome::NotApplied)
 }

@@ -36,7 +36,7 @@ pub(crate) fn translate(error: EtcdError, effect: Effect) -> Error {
         EtcdError::GRpcStatus(status) => of_status(status, effect),
         EtcdError::TransportError(_) | EtcdError::IoError(_) => lost_on_the_way(effect),
         EtcdError::LeaseKeepAliveError(_) => lease_is_gone(),
-        _ => Error::new(ErrorKind::Other, "the etcd client failed").with_outcome(effect.unanswered()),
+        _ => Error::new(ErrorKind::Other, "the etcd client failed").set_outcome(effect.unanswered()),
     };
     match &error {
         // Its own text says no more than its source's, and "grpc request error" before it.
@@ -73,12 +73,12 @@ pub(crate) fn is_refused(error: &EtcdError) -> bool {
 
 /// An endpoint gave no answer in the time it had.
 pub(crate) fn silent(effect: Effect) -> Error {
-    Error::new(ErrorKind::Timeout, "the etcd server does not answer").with_outcome(effect.unanswered())
+    Error::new(ErrorKind::Timeout, "the etcd server does not answer").set_outcome(effect.unanswered())
 }
 
 fn of_status(status: &Status, effect: Effect) -> Error {
     let text = status.message();
-    let refused = |kind, message: &str| Error::new(kind, message).with_outcome(Outcome::NotApplied);
+    let refused = |kind, message: &str| Error::new(kind, message).set_outcome(Outcome::NotApplied);
     if certificate_refused(status) {
         return refused(
             ErrorKind::Unauthenticated,
@@ -86,7 +86,7 @@ fn of_status(status: &Status, effect: Effect) -> Error {
         );
     }
     if was_never_sent(status) {
-        return refused(ErrorKind::Unavailable, "no connection to the etcd server").with_retryable(true);
+        return refused(ErrorKind::Unavailable, "no connection to the etcd server").set_retryable(true);
     }
     if is_local(status) {
         return lost_on_the_way(effect);
@@ -113,7 +113,7 @@ fn of_status(status: &Status, effect: Effect) -> Error {
         // Somebody has changed users or roles while the request was on its way.
         Code::InvalidArgument if text.contains("revision of auth store is old") => {
             refused(ErrorKind::Unavailable, "the etcd server's users or roles were changed meanwhile")
-                .with_retryable(true)
+                .set_retryable(true)
         }
         Code::Unauthenticated => refused(ErrorKind::Unauthenticated, "the etcd server refuses the user's token"),
         Code::PermissionDenied => {
@@ -135,10 +135,10 @@ fn of_status(status: &Status, effect: Effect) -> Error {
             refused(ErrorKind::Unavailable, "the etcd server's cluster has no leader")
         }
         Code::Unavailable => {
-            Error::new(ErrorKind::Unavailable, "the etcd server can't serve now").with_outcome(effect.unanswered())
+            Error::new(ErrorKind::Unavailable, "the etcd server can't serve now").set_outcome(effect.unanswered())
         }
         Code::DeadlineExceeded | Code::Cancelled => silent(effect),
-        _ => Error::new(ErrorKind::Other, "the etcd server failed").with_outcome(effect.unanswered()),
+        _ => Error::new(ErrorKind::Other, "the etcd server failed").set_outcome(effect.unanswered()),
     }
 }
 
@@ -177,11 +177,11 @@ fn is_lease_not_found(status: &Status) -> bool {
 }
 
 fn lease_is_gone() -> Error {
-    Error::new(ErrorKind::SessionLost, "the session is over, its lease is gone").with_outcome(Outcome::NotApplied)
+    Error::new(ErrorKind::SessionLost, "the session is over, its lease is gone").set_outcome(Outcome::NotApplied)
 }
 
 fn lost_on_the_way(effect: Effect) -> Error {
-    Error::new(ErrorKind::Unavailable, "the connection to the etcd server broke").with_outcome(effect.unanswered())
+    Error::new(ErrorKind::Unavailable, "the connection to the etcd server broke").set_outcome(effect.unanswered())
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ impl History {
         let outcome = effect.unanswered();
         let message = "the etcd server's data is not what it was (another cluster, wiped, or restored from a backup), \
                        the session is lost";
-        Err(Error::new(ErrorKind::SessionLost, message).with_outcome(outcome))
+        Err(Error::new(ErrorKind::SessionLost, message).set_outcome(outcome))
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {

@@ -82,7 +82,7 @@ impl Reader<'_> {
             let mut pace = Pace::new(FIRST_PAGE_OF_KEYS);
             let Some(first) = self.first(key, pace.limit, Want::Keys).await? else { continue };
             if !key.is_root() && first.own.is_none() && first.below.is_empty() {
-                return Err(Error::new(ErrorKind::NotFound, "there is no such entry").with_key(key));
+                return Err(Error::new(ErrorKind::NotFound, "there is no such entry").or_key(key));
             }
             let at = first.at;
             let mut part = first;
@@ -181,8 +181,7 @@ impl Reader<'_> {
             let (mut client, raw) = (connection.kv.clone(), raw.clone());
             async move { client.get(raw, Some(options(1, want))).await }
         });
-        let answer =
-            answer.await.map_err(|error| self.named(error, &(raw.clone()..after(raw.clone()))).with_key(key))?.0;
+        let answer = answer.await.map_err(|error| self.named(error, &(raw.clone()..after(raw.clone()))).or_key(key))?.0;
         let at = asked.at(answer.header.map_or(0, |header| header.revision));
         Ok((answer.kvs.into_iter().next(), at))
     }
@@ -301,7 +300,7 @@ impl Reader<'_> {
             shown(&self.namespace.below(Key::ROOT))
         );
         let causes = error.causes().iter().cloned();
-        causes.fold(Error::new(error.kind(), message), Error::with_cause_text).with_outcome(error.outcome())
+        causes.fold(Error::new(error.kind(), message), Error::with_cause_text).set_outcome(error.outcome())
     }
 }
 

@@ -260,5 +260,5 @@ fn passes(error: &Error) -> bool {
 }
 
 fn silent() -> Error {
-    Error::new(ErrorKind::Timeout, "the etcd server does not answer").with_outcome(Outcome::NotApplied)
+    Error::new(ErrorKind::Timeout, "the etcd server does not answer").set_outcome(Outcome::NotApplied)
 }

@@ -60,7 +60,7 @@ impl Backend for Memory {
         self.tree.read(self.session, |entries| {
             if !key.is_root() && entries.find(&place).is_none() {
                 let message = "there is no such entry, so it has no children";
-                return Err(Error::new(ErrorKind::NotFound, message).with_key(key));
+                return Err(Error::new(ErrorKind::NotFound, message).or_key(key));
             }
             let children = entries.within(&place, Scope::Children).into_iter();
             Ok(children.filter_map(|(place, _)| Some(self.namespace.key(place)?.name().to_owned())).collect())

@@ -106,5 +106,5 @@ fn refused(refusal: Refusal, key: Key<'_>, namespace: &Namespace) -> Error {
             Error::new(ErrorKind::EphemeralParent, message)
         }
     }
-    .with_key(key)
+    .or_key(key)
 }

@@ -26,7 +26,7 @@ impl std::error::Error for Unsent {}
 /// What the server refused was not applied. What broke off may have been, whatever the client calls it: a request that
 /// it had not sent yet ends the same way as one whose answer was lost.
 fn translate(error: ZkError, effect: Effect) -> Error {
-    let refused = |kind, message: &str| Error::new(kind, message).with_outcome(Outcome::NotApplied);
+    let refused = |kind, message: &str| Error::new(kind, message).set_outcome(Outcome::NotApplied);
     let translated = match &error {
         ZkError::NoAuth => refused(
             ErrorKind::PermissionDenied,
@@ -34,12 +34,10 @@ fn translate(error: ZkError, effect: Effect) -> Error {
         ),
         ZkError::AuthFailed => refused(ErrorKind::Unauthenticated, "the ZooKeeper server refuses the user or password"),
         ZkError::SessionExpired | ZkError::ClientClosed => {
-            Error::new(ErrorKind::SessionLost, "the session is over").with_outcome(effect.unanswered())
+            Error::new(ErrorKind::SessionLost, "the session is over").set_outcome(effect.unanswered())
         }
         ZkError::QuotaExceeded => refused(ErrorKind::Other, "the ZooKeeper server's quota of the path is used up"),
-        ZkError::Throttled => {
-            refused(ErrorKind::Unavailable, "the ZooKeeper server is overloaded").with_retryable(true)
-        }
+        ZkError::Throttled => refused(ErrorKind::Unavailable, "the ZooKeeper server is overloaded").set_retryable(true),
         ZkError::NotReadOnly => {
             refused(ErrorKind::Unavailable, "the ZooKeeper server has no quorum and takes no writes")
         }
@@ -55,20 +53,20 @@ fn translate(error: ZkError, effect: Effect) -> Error {
         | ZkError::NotEmpty
         | ZkError::NoChildrenForEphemerals
         | ZkError::RuntimeInconsistent => {
-            refused(ErrorKind::Unavailable, "the tree changed meanwhile").with_retryable(true)
+            refused(ErrorKind::Unavailable, "the tree changed meanwhile").set_retryable(true)
         }
         ZkError::NoHosts => refused(ErrorKind::Unavailable, "no ZooKeeper server gives a session"),
         ZkError::Timeout => {
-            Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(effect.unanswered())
+            Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").set_outcome(effect.unanswered())
         }
         // The client was cut off while it was not connected.
         error if is_unanswered(error) => {
             let message = "the connection to the ZooKeeper server broke before the request was sent";
-            return refused(ErrorKind::Unavailable, message).with_retryable(true).with_source(Unsent(error.clone()));
+            return refused(ErrorKind::Unavailable, message).set_retryable(true).with_source(Unsent(error.clone()));
         }
         // All that the client calls custom is a connection that broke.
         _ => Error::new(ErrorKind::Unavailable, "the connection to the ZooKeeper server broke")
-            .with_outcome(effect.unanswered()),
+            .set_outcome(effect.unanswered()),
     };
     translated.with_cause(&error)
 }
@@ -95,7 +93,7 @@ pub(crate) fn of_write(error: ZkError, link: &Link) -> Error {
 
 /// A server gave no answer in the time it had.
 pub(crate) fn silent(effect: Effect) -> Error {
-    Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").with_outcome(effect.unanswered())
+    Error::new(ErrorKind::Timeout, "the ZooKeeper server does not answer").set_outcome(effect.unanswered())
 }
 
 #[cfg(test)]

@@ -121,14 +121,14 @@ impl From<RawError> for Error {
     fn from(raw: RawError) -> Self {
         let parts = RBox::into_inner(raw.0);
         let mut error = Error::new(parts.kind.into(), parts.message)
-            .with_outcome(parts.outcome.into())
-            .with_retryable(parts.retryable)
-            .with_failed_checks(parts.failed_checks.into_iter().map(|check| check as usize).collect::<Vec<_>>());
+            .set_outcome(parts.outcome.into())
+            .set_retryable(parts.retryable)
+            .set_failed_checks(parts.failed_checks.into_iter().map(|check| check as usize).collect::<Vec<_>>());
         if let ROption::RSome(operation) = parts.operation {
-            error = error.with_operation(&operation);
+            error = error.or_operation(&operation);
         }
         if let ROption::RSome(key) = parts.key {
-            error = error.with_key(key.as_str());
+            error = error.or_key(key.as_str());
         }
         for cause in parts.causes {
             error = error.with_cause_text(cause);
@@ -158,10 +158,10 @@ mod tests {
     #[test]
     fn an_error_crosses_whole() {
         let error = Error::new(ErrorKind::ConditionFailed, "no")
-            .with_operation("put")
-            .with_key("/a")
+            .or_operation("put")
+            .or_key("/a")
             .with_cause_text("because")
-            .with_failed_checks([0, 3]);
+            .set_failed_checks([0, 3]);
         assert_eq!(format!("{:?}", Error::from(RawError::from(error.clone()))), format!("{error:?}"));
     }
 }

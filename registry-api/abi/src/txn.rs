@@ -195,7 +195,7 @@ fn unsupported(what: &str, kind: u32, key: Key<'_>) -> Error {
         ErrorKind::Unsupported,
         format!("this plugin knows no {what} of kind {kind}, nothing was written; a newer version may know it"),
     )
-    .with_key(key)
+    .or_key(key)
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl From<ConfigError> for Error {
     fn from(refused: ConfigError) -> Self {
         let error = Error::new(ErrorKind::InvalidConfig, refused.message().to_string());
         match refused.key {
-            Some(key) => error.with_key(key),
+            Some(key) => error.or_key(key),
             None => error,
         }
     }

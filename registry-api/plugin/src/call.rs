@@ -91,13 +91,13 @@ impl<T, F: Future<Output = Result<T>>> Future for Call<'_, F> {
 
 fn timed_out(timeout: Duration, begun: bool, effect: Effect) -> Error {
     if begun {
-        Error::new(ErrorKind::Timeout, format!("no answer within {timeout:?}")).with_outcome(effect.unanswered())
+        Error::new(ErrorKind::Timeout, format!("no answer within {timeout:?}")).set_outcome(effect.unanswered())
     } else {
         Error::new(
             ErrorKind::Timeout,
             format!("the session was out of contact with the server for {timeout:?}, nothing was sent"),
         )
-        .with_outcome(Outcome::NotApplied)
+        .set_outcome(Outcome::NotApplied)
     }
 }
 

@@ -73,7 +73,7 @@ impl Opening {
         let Some(limit) = self.0.limit else { return connect.await };
         timeout(limit.saturating_add(GRACE), connect).await.unwrap_or_else(|_| {
             let error = Error::new(ErrorKind::Timeout, format!("no session could be opened within {limit:?}"));
-            let error = error.with_outcome(Outcome::NotApplied);
+            let error = error.set_outcome(Outcome::NotApplied);
             Err(self.servers().into_iter().fold(error, |error, server| error.with_cause_text(server)))
         })
     }

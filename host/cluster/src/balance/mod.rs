@@ -130,5 +130,5 @@ fn nobody(group: &str, members: &[Arc<Member>]) -> Error {
             members.len()
         )
     };
-    Error::new(ErrorKind::NotFound, message).with_retryable(true)
+    Error::new(ErrorKind::NotFound, message).set_retryable(true)
 }

@@ -48,7 +48,7 @@ impl<T: TakeOver> Shared<T> {
         counts::take_over(*role, failed.is_none());
         if let Some(error) = failed {
             let message = format!("the host could not take over for the {role} {address}");
-            return Err(Error::new(ErrorKind::Other, message).with_cause(&*error).with_retryable(true));
+            return Err(Error::new(ErrorKind::Other, message).with_cause(&*error).set_retryable(true));
         }
         self.finish(key, version, guard).await?;
         if let Err(error) = remove_if_empty(self.cluster.registry(), &folder(*role, address)).await {
@@ -125,8 +125,8 @@ impl<T: TakeOver> Shared<T> {
                         if registry.get(own).await?.is_none() {
                             let message = "this master's own entries are gone, so it can't be told who else has gone";
                             return Err(Error::new(ErrorKind::ConditionFailed, message)
-                                .with_key(own)
-                                .with_retryable(true));
+                                .or_key(own)
+                                .set_retryable(true));
                         }
                     }
                 }
@@ -134,7 +134,7 @@ impl<T: TakeOver> Shared<T> {
             }
         }
         let message = "the server's entries are changed all the time";
-        Err(Error::new(ErrorKind::ConditionFailed, message).with_key(key).with_retryable(true))
+        Err(Error::new(ErrorKind::ConditionFailed, message).or_key(key).set_retryable(true))
     }
 
     /// This master's record, and where it is registered.

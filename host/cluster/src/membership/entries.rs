@@ -322,5 +322,5 @@ fn former(registered: &Registered, incarnation: Incarnation) -> Vec<(String, Ver
 
 fn restless(server: &Server) -> Error {
     let message = format!("the entries of {server} are changed all the time");
-    Error::new(ErrorKind::ConditionFailed, message).with_retryable(true)
+    Error::new(ErrorKind::ConditionFailed, message).set_retryable(true)
 }

@@ -97,7 +97,7 @@ async fn seen(cluster: &Cluster, server: &Server, incarnation: Incarnation, dead
     };
     let late = |_| {
         let message = format!("{server} is registered, but its view doesn't show it");
-        Err(Error::new(ErrorKind::Timeout, message).with_key(&keys[0]))
+        Err(Error::new(ErrorKind::Timeout, message).or_key(&keys[0]))
     };
     timeout_at(deadline, wait).await.unwrap_or_else(late)
 }

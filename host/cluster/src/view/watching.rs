@@ -39,7 +39,7 @@ pub(crate) async fn mirror(registry: &Registry, key: &'static str, mirror: Arc<i
         Ok(Err(_)) => Err(Error::new(ErrorKind::Closed, "the registry was closed")),
         Err(_) => {
             let message = format!("not all that is there has been told within {limit:?}");
-            Err(Error::new(ErrorKind::Timeout, message).with_operation("watch").with_key(key))
+            Err(Error::new(ErrorKind::Timeout, message).or_operation("watch").or_key(key))
         }
     }
 }

@@ -19,7 +19,7 @@ impl Runtime {
             .build()
             .map_err(|error| {
                 Error::new(ErrorKind::Other, "the registry's thread can't be started")
-                    .with_outcome(Outcome::NotApplied)
+                    .set_outcome(Outcome::NotApplied)
                     .with_cause(&error)
             })?;
         Ok(Runtime(Arc::new(Owned(Some(runtime)))))

@@ -106,12 +106,12 @@ impl Section {
         };
         let Some((key, source)) = self.origin(key) else { return error };
         let message = format!("{} ({source})", rest.trim_start_matches([':', ' ']));
-        let mut located = Error::new(error.kind(), message).with_key(key);
+        let mut located = Error::new(error.kind(), message).or_key(key);
         if let Some(operation) = error.operation() {
-            located = located.with_operation(operation);
+            located = located.or_operation(operation);
         }
         if let Some(plugin) = error.plugin() {
-            located = located.with_plugin(plugin);
+            located = located.or_plugin(plugin);
         }
         error.causes().iter().fold(located, Error::with_cause_text)
     }

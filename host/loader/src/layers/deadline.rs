@@ -49,7 +49,7 @@ impl<T, F: Future<Output = RResult<T, RawError>>> Future for Deadline<'_, F> {
         ready!(timer.as_mut().poll(cx));
         let outcome = if this.operation.writes() { Outcome::Unknown } else { Outcome::NotApplied };
         let message = format!("the plugin gave no answer within {timeout:?} nor in the {GRACE:?} after");
-        Poll::Ready(Err(Error::new(ErrorKind::Timeout, message).with_outcome(outcome)))
+        Poll::Ready(Err(Error::new(ErrorKind::Timeout, message).set_outcome(outcome)))
     }
 }
 

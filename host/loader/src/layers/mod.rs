@@ -82,9 +82,9 @@ impl Layers {
 
 /// An error with the operation, the key and the plugin that it came of.
 pub(crate) fn failed(error: Error, operation: Operation, key: Option<Key<'_>>, plugin: &str) -> Error {
-    let error = error.with_operation(operation.name()).with_plugin(plugin);
+    let error = error.or_operation(operation.name()).or_plugin(plugin);
     let error = match key {
-        Some(key) => error.with_key(key),
+        Some(key) => error.or_key(key),
         None => error,
     };
     error.with_key_in_message()

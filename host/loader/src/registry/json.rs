@@ -52,7 +52,7 @@ impl Registry {
     }
 
     fn no_json(&self, operation: Operation, key: &str, message: String) -> Error {
-        let error = Error::new(ErrorKind::Other, message).with_outcome(Outcome::NotApplied).with_key(key);
+        let error = Error::new(ErrorKind::Other, message).set_outcome(Outcome::NotApplied).or_key(key);
         failed(error, operation, None, self.0.plugin.name())
     }
 }

@@ -217,14 +217,14 @@ impl Registry {
 
     /// Checks a key's form and that this registry may touch it.
     fn key<'a>(&self, operation: Operation, key: &'a str) -> Result<Key<'a>> {
-        let refused = |error: Error| error.with_operation(operation.name()).with_plugin(self.0.plugin.name());
+        let refused = |error: Error| error.or_operation(operation.name()).or_plugin(self.0.plugin.name());
         let key = Key::new(key).map_err(|invalid| refused(invalid.into()))?;
         if self.0.namespace.is_empty() && is_reserved(key) {
             let error = Error::new(
                 ErrorKind::InvalidKey,
                 "/zookeeper is ZooKeeper's own: with an empty registry.namespace it is hidden on every backend",
             );
-            return Err(refused(error.with_key(key)));
+            return Err(refused(error.or_key(key)));
         }
         Ok(key)
     }
@@ -234,7 +234,7 @@ impl Registry {
         let key = self.key(operation, key)?;
         if key.is_root() {
             let error = Error::new(ErrorKind::InvalidKey, "the root '/' is no entry, name one below it");
-            return Err(error.with_operation(operation.name()).with_key(key).with_plugin(self.0.plugin.name()));
+            return Err(error.or_operation(operation.name()).or_key(key).or_plugin(self.0.plugin.name()));
         }
         Ok(key)
     }
@@ -281,10 +281,7 @@ fn warn(settings: &Settings, keys: &[ConfigKey]) {
 fn runtime() -> Result<Handle> {
     Handle::try_current().map_err(|error| {
         let message = "there is no tokio runtime here: open the registry inside one, or use registry_host::blocking";
-        Error::new(ErrorKind::Other, message)
-            .with_outcome(Outcome::NotApplied)
-            .with_operation("open")
-            .with_cause(&error)
+        Error::new(ErrorKind::Other, message).set_outcome(Outcome::NotApplied).or_operation("open").with_cause(&error)
     })
 }
 

@@ -139,7 +139,7 @@ impl Edit {
     }
 
     fn failed(&self, error: Error) -> Error {
-        error.with_operation("edit").with_key(&self.key)
+        error.or_operation("edit").or_key(&self.key)
     }
 
     fn unusable(&self, what: &str, error: &io::Error) -> Failure {

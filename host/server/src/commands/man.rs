@@ -43,6 +43,6 @@ impl Man {
 fn write(definition: clap::Command, folder: &Path) -> Result<(), Error> {
     clap_mangen::generate_to(definition, folder).map_err(|error| {
         let message = format!("{}: the pages can't be written", folder.display());
-        Error::new(ErrorKind::InvalidConfig, message).with_operation("man").with_cause(&error)
+        Error::new(ErrorKind::InvalidConfig, message).or_operation("man").with_cause(&error)
     })
 }

@@ -124,7 +124,7 @@ fn no_such_entry(registry: &Registry, operation: &str, key: &str) -> Error {
         // The default, and a riddle to whoever has just put the entry.
         missing = missing.with_cause_text("registry.type is memory, which ends with each command");
     }
-    missing.with_operation(operation).with_key(key).with_key_in_message()
+    missing.or_operation(operation).or_key(key).with_key_in_message()
 }
 
 /// What a single write was conditional on.

@@ -117,7 +117,7 @@ impl Put {
         output: &mut Output,
         signals: &mut Signals,
     ) -> Done {
-        let told = |error: Error| error.with_outcome(Outcome::Applied).with_operation("put").with_key(&self.key);
+        let told = |error: Error| error.set_outcome(Outcome::Applied).or_operation("put").or_key(&self.key);
         let stop = registry.session().stop_wanted();
         tokio::pin!(stop);
         loop {
@@ -173,7 +173,7 @@ async fn read_value(key: &str) -> Result<Vec<u8>, Failure> {
     let value = read.map_err(std::io::Error::from).and_then(|value| value);
     value.map_err(|error| {
         let unread = Error::new(ErrorKind::InvalidTxn, "the value can't be read from standard input");
-        unread.with_operation("put").with_key(key).with_cause(&error).into()
+        unread.or_operation("put").or_key(key).with_cause(&error).into()
     })
 }
 
@@ -182,5 +182,5 @@ fn check_size(key: &str, value: &[u8]) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!("the value has more bytes than the {} that are allowed", limits::VALUE_BYTES);
-    Err(Error::new(ErrorKind::ValueTooLarge, message).with_operation("put").with_key(key).into())
+    Err(Error::new(ErrorKind::ValueTooLarge, message).or_operation("put").or_key(key).into())
 }

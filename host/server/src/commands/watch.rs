@@ -103,7 +103,7 @@ impl Watch {
             };
             let Some(event) = next else {
                 let over = Error::new(ErrorKind::Closed, "the watch is over, the registry was closed");
-                return Err(over.with_operation("watch").with_key(&self.key).into());
+                return Err(over.or_operation("watch").or_key(&self.key).into());
             };
             let event = match event {
                 Ok(event) => event,

@@ -108,7 +108,7 @@ fn groups(given: Option<Vec<String>>, settings: &Settings) -> Result<Vec<String>
     }
     if named.is_empty() {
         let message = "a worker needs a group; accepted: names with commas between, such as default,gpu";
-        return Err(Error::new(ErrorKind::InvalidConfig, message).with_key("worker.groups").into());
+        return Err(Error::new(ErrorKind::InvalidConfig, message).or_key("worker.groups").into());
     }
     Ok(named)
 }

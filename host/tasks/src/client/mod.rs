@@ -142,7 +142,7 @@ impl Client {
                     }
                     Some(Err(unreadable)) => {
                         return Err(Error::new(ErrorKind::Other, unreadable.why)
-                            .with_key(entry.key)
+                            .or_key(entry.key)
                             .with_key_in_message());
                     }
                     None => {}
@@ -204,7 +204,7 @@ impl Client {
 
 fn no_master() -> Error {
     let message = "no master is running: start one with 'registry master'";
-    Error::new(ErrorKind::Unavailable, message).with_retryable(true)
+    Error::new(ErrorKind::Unavailable, message).set_retryable(true)
 }
 
 fn record(value: &[u8]) -> Result<Record> {

@@ -60,6 +60,6 @@ impl TakeOver for Heir {
             }
         }
         let message = format!("the tasks of the worker {} are changed all the time", departed.address);
-        Err(Error::new(ErrorKind::ConditionFailed, message).with_retryable(true).into())
+        Err(Error::new(ErrorKind::ConditionFailed, message).set_retryable(true).into())
     }
 }

@@ -75,7 +75,7 @@ impl Bound {
         if let Some(tls) = self.servers.server_tls()? {
             server = server.tls_config(tls).map_err(|error| {
                 let message = "the certificate or its key can't be used";
-                Error::new(ErrorKind::InvalidConfig, message).with_key("servers.tls.cert-file").with_cause(&error)
+                Error::new(ErrorKind::InvalidConfig, message).or_key("servers.tls.cert-file").with_cause(&error)
             })?;
         }
         let service = InterceptedService::new(service, self.admitted);

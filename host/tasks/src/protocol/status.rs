@@ -35,14 +35,14 @@ pub fn error_of(status: &Status, server: &str) -> Error {
     match kind {
         // The server's own words: what it says is about the task, not about itself.
         ErrorKind::NotFound | ErrorKind::ConditionFailed | ErrorKind::InvalidConfig => {
-            Error::new(kind, status.message()).with_outcome(outcome)
+            Error::new(kind, status.message()).set_outcome(outcome)
         }
         _ => {
             let message = match status.message() {
                 "" => format!("{server} can't be spoken to"),
                 words => format!("{server}: {words}"),
             };
-            let error = Error::new(kind, message).with_outcome(outcome).with_retryable(true);
+            let error = Error::new(kind, message).set_outcome(outcome).set_retryable(true);
             match std::error::Error::source(status) {
                 Some(cause) => error.with_cause(cause),
                 None => error,

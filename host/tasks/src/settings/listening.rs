@@ -30,7 +30,7 @@ impl Listening {
         let ip = address.parse().map_err(|_| {
             let message =
                 format!("{address:?} is not accepted; accepted: an address of this machine, such as 127.0.0.1");
-            Error::new(ErrorKind::InvalidConfig, message).with_key(format!("{prefix}.listen-address"))
+            Error::new(ErrorKind::InvalidConfig, message).or_key(format!("{prefix}.listen-address"))
         })?;
         Ok(Listening { section, ip, port, advertised: advertised.map(str::to_owned) })
     }
@@ -44,7 +44,7 @@ impl Listening {
         let Listening { section, ip, port, .. } = self;
         let refused = |error: std::io::Error| {
             let message = format!("can't listen at {}", SocketAddr::new(*ip, *port));
-            Error::new(ErrorKind::InvalidConfig, message).with_key(format!("{section}.listen-port")).with_cause(&error)
+            Error::new(ErrorKind::InvalidConfig, message).or_key(format!("{section}.listen-port")).with_cause(&error)
         };
         let listener = TcpListener::bind((*ip, *port)).await.map_err(refused)?;
         let bound = listener.local_addr().map_err(refused)?;
@@ -53,7 +53,7 @@ impl Listening {
             Some(host) => format!("{host}:{}", bound.port()),
             None if ip.is_unspecified() => {
                 let message = format!("{ip} is every address of this machine; {section}.address says which others use");
-                return Err(Error::new(ErrorKind::InvalidConfig, message).with_key(format!("{section}.listen-address")));
+                return Err(Error::new(ErrorKind::InvalidConfig, message).or_key(format!("{section}.listen-address")));
             }
             None => bound.to_string(),
         };

@@ -77,7 +77,7 @@ impl MasterSettings {
         for (name, number) in [("exec-threads", self.exec_threads), ("max-tasks", self.max_tasks)] {
             if number == 0 {
                 let message = "\"0\" is too little; accepted: 1 and more";
-                return Err(Error::new(ErrorKind::InvalidConfig, message).with_key(format!("{prefix}.{name}")));
+                return Err(Error::new(ErrorKind::InvalidConfig, message).or_key(format!("{prefix}.{name}")));
             }
         }
         Ok(())

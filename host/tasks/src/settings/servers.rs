@@ -58,7 +58,7 @@ impl ServersSettings {
     fn check(&self, prefix: &str) -> Result<()> {
         let missing = |is: &str, other: &str| {
             let message = format!("is set, so {prefix}.{other} has to be set as well");
-            Err(Error::new(ErrorKind::InvalidConfig, message).with_key(format!("{prefix}.{is}")))
+            Err(Error::new(ErrorKind::InvalidConfig, message).or_key(format!("{prefix}.{is}")))
         };
         match (&self.tls.cert_file, &self.tls.key_file) {
             (Some(_), None) => return missing("tls.cert-file", "tls.key-file"),
@@ -67,7 +67,7 @@ impl ServersSettings {
         }
         if self.token.is_some() && self.token_file.is_some() {
             let message = format!("is set, and so is {prefix}.token; set one");
-            return Err(Error::new(ErrorKind::InvalidConfig, message).with_key(format!("{prefix}.token-file")));
+            return Err(Error::new(ErrorKind::InvalidConfig, message).or_key(format!("{prefix}.token-file")));
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ impl ServersSettings {
             "{ip} can be reached from elsewhere, and whoever reaches it can run commands; set servers.token or \
              servers.token-file, or all of servers.tls.ca-file, cert-file and key-file"
         );
-        Err(Error::new(ErrorKind::InvalidConfig, message).with_key(format!("{section}.listen-address")))
+        Err(Error::new(ErrorKind::InvalidConfig, message).or_key(format!("{section}.listen-address")))
     }
 
     /// Whether connections are encrypted.
@@ -110,7 +110,7 @@ impl ServersSettings {
             }
             (None, None) => return Ok(None),
         };
-        let refused = |what| Err(Error::new(ErrorKind::InvalidConfig, what).with_key(key));
+        let refused = |what| Err(Error::new(ErrorKind::InvalidConfig, what).or_key(key));
         if token.is_empty() {
             return refused("the token is empty");
         }
@@ -165,5 +165,5 @@ impl ServersSettings {
 }
 
 fn wrong(key: &str, path: &Path, what: &str) -> Error {
-    Error::new(ErrorKind::InvalidConfig, format!("the file {} {what}", path.display())).with_key(key)
+    Error::new(ErrorKind::InvalidConfig, format!("the file {} {what}", path.display())).or_key(key)
 }

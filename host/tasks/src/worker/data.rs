@@ -51,5 +51,5 @@ impl Data {
 
 fn refused(folder: &Path, what: &str, error: &io::Error) -> Error {
     let message = format!("the worker's folder {} {what}", folder.display());
-    Error::new(ErrorKind::InvalidConfig, message).with_key("worker.data-dir").with_cause(error)
+    Error::new(ErrorKind::InvalidConfig, message).or_key("worker.data-dir").with_cause(error)
 }

@@ -167,7 +167,7 @@ fn threads(exec_threads: i32) -> Result<usize> {
     usize::try_from(exec_threads).ok().filter(|threads| *threads > 0 && *threads <= Semaphore::MAX_PERMITS).ok_or_else(
         || {
             let message = format!("{exec_threads} is not accepted; accepted: 1 and more");
-            Error::new(ErrorKind::InvalidConfig, message).with_key("worker.exec-threads")
+            Error::new(ErrorKind::InvalidConfig, message).or_key("worker.exec-threads")
         },
     )
 }

@@ -47,11 +47,11 @@ impl Session {
     pub(crate) async fn keep_attached(&self, keys: Vec<Vec<u8>>, lease: i64) -> Result<()> {
         while self.leases.is_former(lease) {
             let current = self.lease();
-            let unknown = |error: Error| error.with_outcome(Outcome::Unknown);
+            let unknown = |error: Error| error.set_outcome(Outcome::Unknown);
             if !self.gather(&keys).await.map_err(unknown)?.is_empty() {
                 let message =
                     "it was written while the etcd servers changed their leader, and may be gone with a lease";
-                return Err(Error::new(ErrorKind::Unavailable, message).with_outcome(Outcome::Unknown));
+                return Err(Error::new(ErrorKind::Unavailable, message).set_outcome(Outcome::Unknown));
             }
             if current == self.lease() {
                 break;

@@ -152,7 +152,7 @@ impl Session {
                         error.kind(),
                         format!("the session could not be ended, it ends by itself within {:?}", self.timeout()),
                     )
-                    .with_outcome(Outcome::Unknown)
+                    .set_outcome(Outcome::Unknown)
                     .with_cause(&error)
                 })?;
         }

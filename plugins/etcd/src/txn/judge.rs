@@ -142,9 +142,9 @@ fn ephemeral_parent(ancestor: Key<'_>, key: Key<'_>) -> Error {
         ErrorKind::EphemeralParent,
         format!("{ancestor} is ephemeral and can't have children, put it persistent first or choose another key"),
     )
-    .with_key(key)
+    .or_key(key)
 }
 
 fn has_children(key: Key<'_>, child: &str, what: &str) -> Error {
-    Error::new(ErrorKind::HasChildren, format!("it has {child:?} below it and {what}, delete that first")).with_key(key)
+    Error::new(ErrorKind::HasChildren, format!("it has {child:?} below it and {what}, delete that first")).or_key(key)
 }

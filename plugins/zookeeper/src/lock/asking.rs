@@ -145,7 +145,7 @@ impl Asking {
             return of_write(error, link);
         }
         let message = "the lock's key or one above it is ephemeral, and such an entry has no children";
-        Error::new(ErrorKind::EphemeralParent, message).with_key(self.request.key())
+        Error::new(ErrorKind::EphemeralParent, message).or_key(self.request.key())
     }
 
     /// Sees that a link is of the session that the request is made in.
@@ -154,6 +154,6 @@ impl Asking {
             return Ok(());
         }
         let message = "the session that the lock was asked for in is over";
-        Err(Error::new(ErrorKind::SessionLost, message).with_outcome(Outcome::NotApplied))
+        Err(Error::new(ErrorKind::SessionLost, message).set_outcome(Outcome::NotApplied))
     }
 }

@@ -46,7 +46,7 @@ impl Queue {
 /// The error for a key that can't be a lock because of what lies below it.
 pub(super) fn stranger(key: Key<'_>, name: &str) -> Error {
     let message = format!("{} is no entry of a lock's queue, choose a key without children", key.child(name));
-    Error::new(ErrorKind::HasChildren, message).with_key(key)
+    Error::new(ErrorKind::HasChildren, message).or_key(key)
 }
 
 #[cfg(test)]

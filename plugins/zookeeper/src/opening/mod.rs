@@ -52,7 +52,7 @@ pub(crate) async fn open(settings: &Settings, context: &Context) -> Result<Arc<S
     let causes = [error.message().to_owned()].into_iter().chain(error.causes().iter().cloned());
     let error =
         diagnosis.findings().chain(causes).fold(Error::new(ErrorKind::Unavailable, message), Error::with_cause_text);
-    Err(error.with_outcome(Outcome::NotApplied))
+    Err(error.set_outcome(Outcome::NotApplied))
 }
 
 /// Whether another attempt may come through.

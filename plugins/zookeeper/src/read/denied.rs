@@ -69,7 +69,7 @@ impl Denied {
 
 /// The error for a key that was itself asked for.
 pub(crate) fn denied(key: Key<'_>) -> Error {
-    of_read(ZkError::NoAuth).with_key(key)
+    of_read(ZkError::NoAuth).or_key(key)
 }
 
 #[cfg(test)]

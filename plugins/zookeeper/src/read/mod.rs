@@ -22,7 +22,7 @@ pub(crate) async fn get(client: &Client, paths: &Paths, key: Key<'_>) -> Result<
     match client.get_data(&paths.path(key)).await {
         Ok((value, stat)) => Ok(Some(entry(String::new(), value, &stat))),
         Err(ZkError::NoNode) => Ok(None),
-        Err(error) => Err(of_read(error).with_key(key)),
+        Err(error) => Err(of_read(error).or_key(key)),
     }
 }
 
@@ -43,8 +43,8 @@ pub(crate) async fn children(client: &Client, paths: &Paths, key: Key<'_>) -> Re
         }
         // Somebody has deleted what the keys lie below.
         Err(ZkError::NoNode) if key.is_root() => Ok(Vec::new()),
-        Err(ZkError::NoNode) => Err(Error::new(ErrorKind::NotFound, "there is no such entry").with_key(key)),
-        Err(error) => Err(of_read(error).with_key(key)),
+        Err(ZkError::NoNode) => Err(Error::new(ErrorKind::NotFound, "there is no such entry").or_key(key)),
+        Err(error) => Err(of_read(error).or_key(key)),
     }
 }
 

@@ -161,7 +161,7 @@ fn answer_to(ask: Ask, found: MultiReadResult) -> Result<Answer> {
         (Ask::Names(key, _), MultiReadResult::Error { err: ZkError::NoNode }) => Answer::Names(key, Vec::new()),
         (Ask::Entry(key) | Ask::Names(key, _), MultiReadResult::Error { err: ZkError::NoAuth }) => Answer::Denied(key),
         (Ask::Entry(key) | Ask::Names(key, _), MultiReadResult::Error { err }) => {
-            return Err(of_read(err).with_key(key));
+            return Err(of_read(err).or_key(key));
         }
         _ => return Err(misunderstood()),
     })
@@ -169,5 +169,5 @@ fn answer_to(ask: Ask, found: MultiReadResult) -> Result<Answer> {
 
 pub(crate) fn misunderstood() -> Error {
     Error::new(ErrorKind::Other, "the ZooKeeper server's answer to a read of many paths is not understood")
-        .with_outcome(Outcome::NotApplied)
+        .set_outcome(Outcome::NotApplied)
 }

@@ -42,7 +42,7 @@ impl Session {
         };
         timeout(self.patience, ending).await.unwrap_or_else(|_| Err(silent(Effect::Write))).map_err(|error| {
             let message = format!("the session could not be ended, it ends by itself within {within:?}");
-            Error::new(error.kind(), message).with_outcome(Outcome::Unknown).with_cause(&error)
+            Error::new(error.kind(), message).set_outcome(Outcome::Unknown).with_cause(&error)
         })
     }
 }
@@ -58,7 +58,7 @@ pub(super) async fn end(dial: &Dial, session: SessionInfo) -> Result<()> {
         Ok(Some(client)) => client,
         Ok(None) => {
             let message = "the ZooKeeper server has given another session instead of the one that was to be ended";
-            return Err(Error::new(ErrorKind::SessionLost, message).with_retryable(false));
+            return Err(Error::new(ErrorKind::SessionLost, message).set_retryable(false));
         }
         Err(ZkError::SessionExpired) => return Ok(()),
         Err(error) => return Err(of_read(error)),

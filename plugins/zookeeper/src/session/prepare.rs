@@ -49,7 +49,7 @@ fn unknown(dial: &Dial) -> Error {
         true => format!("the ZooKeeper servers let nobody in without a user; set {}", dial.user_keys()),
         false => format!("the ZooKeeper servers refuse the user or password; check {}", dial.user_keys()),
     };
-    Error::new(ErrorKind::Unauthenticated, message).with_outcome(Outcome::NotApplied)
+    Error::new(ErrorKind::Unauthenticated, message).set_outcome(Outcome::NotApplied)
 }
 
 /// The servers don't let the user read a path.
@@ -59,5 +59,5 @@ fn denied(dial: &Dial, path: &str, cause: ZkError) -> Error {
         "{path}, which the keys lie below, may not be read by this user; {set} {} and its access list",
         dial.user_keys()
     );
-    Error::new(ErrorKind::PermissionDenied, message).with_outcome(Outcome::NotApplied).with_cause(&cause)
+    Error::new(ErrorKind::PermissionDenied, message).set_outcome(Outcome::NotApplied).with_cause(&cause)
 }

@@ -70,7 +70,7 @@ impl Writer<'_> {
         step::send(link, self.session.dial(), steps, effect).await.map_err(|(at, error)| {
             let denied = steps.get(at).filter(|_| error.kind() == ErrorKind::PermissionDenied);
             match denied.and_then(|step| self.paths.key(&step.path)) {
-                Some(key) => error.with_key(key),
+                Some(key) => error.or_key(key),
                 None => error,
             }
         })
@@ -87,7 +87,7 @@ impl Writer<'_> {
             let again = self.apply(&Txn::new(&[], &puts)).await.map_err(|error| match error.kind() {
                 // What it has become doesn't allow it.
                 ErrorKind::HasChildren | ErrorKind::EphemeralParent => refusal::raced(key).with_cause(&error),
-                _ => error.with_outcome(Outcome::Unknown),
+                _ => error.set_outcome(Outcome::Unknown),
             })?;
             raced = again.raced;
             let mut again = again.applied.into_iter();

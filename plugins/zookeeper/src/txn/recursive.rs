@@ -50,7 +50,7 @@ impl Writer<'_> {
             let done = deletion.round().await;
             let count = deletion.count;
             // A part may be gone, whatever has become of the rest.
-            if done.map_err(|error| if count > 0 { error.with_outcome(Outcome::Unknown) } else { error })? {
+            if done.map_err(|error| if count > 0 { error.set_outcome(Outcome::Unknown) } else { error })? {
                 return Ok(Committed::new(vec![Applied::Deleted { count }]));
             }
         }
@@ -151,7 +151,7 @@ impl Deletion<'_, '_> {
              that is above it up to {top}, and what else was not deleted yet ({count} entries were); delete it as a user who may read it"
         );
         let refused = denied(key);
-        Error::new(ErrorKind::PermissionDenied, message).with_key(key).with_outcome(refused.outcome())
+        Error::new(ErrorKind::PermissionDenied, message).or_key(key).set_outcome(refused.outcome())
     }
 }
 

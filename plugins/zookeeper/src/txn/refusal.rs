@@ -30,18 +30,18 @@ pub(super) fn refused(txn: &Txn<'_>, paths: &Paths, step: &Step<'_>, cause: &ZkE
             ErrorKind::EphemeralParent,
             "an entry above it is ephemeral and can't have children, put that persistent first or choose another key",
         )
-        .with_key(key)),
+        .or_key(key)),
         _ => Ok(()),
     }
 }
 
 pub(super) fn has_children(key: Key<'_>) -> Error {
     let message = "it has children and can be neither deleted alone nor made ephemeral, delete them first";
-    Error::new(ErrorKind::HasChildren, message).with_key(key)
+    Error::new(ErrorKind::HasChildren, message).or_key(key)
 }
 
 /// A put was applied to another life of the entry.
 pub(super) fn raced(key: Key<'_>) -> Error {
     let message = "it was written, but the entry had been deleted and recreated in between, read it again";
-    Error::new(ErrorKind::VersionRace, message).with_key(key)
+    Error::new(ErrorKind::VersionRace, message).or_key(key)
 }

@@ -95,7 +95,7 @@ impl Places {
             for (answer, path) in asked {
                 let named = |error| {
                     let key = Some(&path[before.min(path.len())..]).filter(|key| !key.is_empty());
-                    of_read(error).with_key(key.unwrap_or("/"))
+                    of_read(error).or_key(key.unwrap_or("/"))
                 };
                 if let Some(stat) = answer.await.map_err(named)? {
                     seen.insert(path, Facts::from(&stat));

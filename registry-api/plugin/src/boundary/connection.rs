@@ -201,7 +201,7 @@ async fn close<B: Backend>(live: Arc<Live<B>>, timeout: Duration) -> Result<()> 
                     ErrorKind::Timeout,
                     format!("no answer within {timeout:?}; the session ends with its own timeout"),
                 )
-                .with_outcome(Outcome::Unknown))
+                .set_outcome(Outcome::Unknown))
             });
             live.context.tasks().shutdown().await;
             closed

@@ -116,7 +116,7 @@ impl LockGuard {
                 Err(_) => {
                     let message =
                         format!("the release was not answered within {within:?}, it goes on in the background");
-                    Err(Error::new(ErrorKind::Timeout, message).with_outcome(Outcome::Unknown))
+                    Err(Error::new(ErrorKind::Timeout, message).set_outcome(Outcome::Unknown))
                 }
             }
         }

@@ -97,7 +97,7 @@ fn ending(now: Option<Snapshot>, session: SessionId) -> Option<Error> {
         Some(closed())
     } else if now.state == SessionState::Lost || now.id != session {
         let message = format!("session {session} is over, and its locks and places in queues with it");
-        Some(Error::new(ErrorKind::SessionLost, message).with_outcome(Outcome::NotApplied))
+        Some(Error::new(ErrorKind::SessionLost, message).set_outcome(Outcome::NotApplied))
     } else {
         None
     }

@@ -58,7 +58,7 @@ impl Queue {
             self.0.push(QueuedRequest { created: entry.created, entry: entry.key, owner: entry.ephemeral });
         } else if strict {
             let message = format!("{} is no entry of a lock's queue, choose a key without children", entry.key);
-            return Err(Error::new(ErrorKind::HasChildren, message).with_key(lock));
+            return Err(Error::new(ErrorKind::HasChildren, message).or_key(lock));
         }
         Ok(())
     }

@@ -79,25 +79,25 @@ impl LockRequest {
         };
         let error = if !self.context.session().may_send() {
             let message = format!("the lock was not acquired {limit}, the session is out of contact with the server");
-            Error::new(ErrorKind::Timeout, message).with_outcome(Outcome::NotApplied)
+            Error::new(ErrorKind::Timeout, message).set_outcome(Outcome::NotApplied)
         } else if self.wait {
             Error::new(ErrorKind::NotAcquired, format!("the lock was not acquired {limit}, others hold or wait for it"))
         } else {
             let message = format!("whether the lock is free was not known {limit}");
-            Error::new(ErrorKind::Timeout, message).with_outcome(Outcome::NotApplied)
+            Error::new(ErrorKind::Timeout, message).set_outcome(Outcome::NotApplied)
         };
-        error.with_key(&self.key)
+        error.or_key(&self.key)
     }
 
     /// The error for a lock that others hold or wait for, which is not waited for.
     pub fn taken(&self) -> Error {
-        Error::new(ErrorKind::NotAcquired, "others hold the lock or wait for it").with_key(&self.key)
+        Error::new(ErrorKind::NotAcquired, "others hold the lock or wait for it").or_key(&self.key)
     }
 
     /// The error for a place in the queue that was taken away.
     pub fn lost(&self, entry: Key<'_>) -> Error {
         let message = format!("{entry} was deleted or taken over by others while it waited");
-        Error::new(ErrorKind::LockLost, message).with_key(&self.key)
+        Error::new(ErrorKind::LockLost, message).or_key(&self.key)
     }
 
     /// The key of a queue entry of that name, which is held against the contract's limits together with the value.
@@ -108,7 +108,7 @@ impl LockRequest {
     /// `InvalidTxn`.
     pub fn entry(&self, name: &str) -> Result<String> {
         if self.key().is_root() {
-            return Err(Error::new(ErrorKind::InvalidKey, "the root '/' can't be a lock").with_key(&self.key));
+            return Err(Error::new(ErrorKind::InvalidKey, "the root '/' can't be a lock").or_key(&self.key));
         }
         let entry = self.key().child(name);
         let key = Key::new(&entry).map_err(too_long)?;

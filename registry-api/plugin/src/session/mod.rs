@@ -283,7 +283,7 @@ impl SessionReporter {
 }
 
 pub(crate) fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the registry is closed, open it again").with_outcome(Outcome::NotApplied)
+    Error::new(ErrorKind::Closed, "the registry is closed, open it again").set_outcome(Outcome::NotApplied)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub fn holds(check: &Check<'_>, found: Option<Found>) -> bool {
 pub fn understood(txn: &Txn<'_>) -> Result<()> {
     let unsupported = |key: Key<'_>, what: &str| {
         let message = format!("this plugin is older than the {what}, nothing was written");
-        Err(Error::new(ErrorKind::Unsupported, message).with_key(key))
+        Err(Error::new(ErrorKind::Unsupported, message).or_key(key))
     };
     for check in txn.checks {
         match check {
@@ -68,7 +68,7 @@ pub fn condition_failed(txn: &Txn<'_>, failed: Vec<usize>) -> Error {
     let key = failed.first().map(|number| txn.checks[*number].key());
     let error = Error::condition_failed(failed);
     match key {
-        Some(key) => error.with_key(key),
+        Some(key) => error.or_key(key),
         None => error,
     }
 }

@@ -240,7 +240,7 @@ impl Backend for Lawless {
             Fault::NamesWrongChecks => {
                 let blamed = |error: Error| match error.failed_checks() {
                     [] => error,
-                    _ => error.with_failed_checks([0]),
+                    _ => error.set_failed_checks([0]),
                 };
                 self.memory.commit(txn).await.map_err(blamed)
             }
@@ -266,7 +266,7 @@ impl Backend for Lawless {
                 }
                 self.memory.commit(Txn::new(txn.checks, &operations)).await
             }
-            Fault::IsNeverSure => self.memory.commit(txn).await.map_err(|error| error.with_outcome(Outcome::Unknown)),
+            Fault::IsNeverSure => self.memory.commit(txn).await.map_err(|error| error.set_outcome(Outcome::Unknown)),
             _ => self.memory.commit(txn).await,
         }
     }

@@ -193,7 +193,7 @@ impl RoleOptions {
 impl Written {
     fn checked(self, settings: &Settings, prefix: &str) -> Result<RoleOptions> {
         let refused = |name: &str, what: String| {
-            Err(Error::new(ErrorKind::InvalidConfig, what).with_key(format!("{prefix}.{name}")))
+            Err(Error::new(ErrorKind::InvalidConfig, what).or_key(format!("{prefix}.{name}")))
         };
         let heartbeat_interval = self.heartbeat_interval.map(|SecondsOrWords(interval)| interval);
         for (name, interval) in [

@@ -62,15 +62,15 @@ fn a_plugins_refusal_is_told_with_the_users_own_key_and_line() {
     let file = Written::yaml("registry:\n  type: etcd\n  endpoints: [a, b]\n");
     let section = file.settings().section(&ETCD).unwrap();
     let refused = Error::new(ErrorKind::InvalidConfig, "\"b\" has no port")
-        .with_key("registry.etcd.endpoints[1]")
-        .with_plugin("etcd")
+        .or_key("registry.etcd.endpoints[1]")
+        .or_plugin("etcd")
         .with_cause_text("cause");
     let located = section.locate(refused);
     assert_eq!(located.to_string(), format!("registry.endpoints[1]: \"b\" has no port ({}): cause", file.line(3)));
     assert_eq!(located.plugin(), Some("etcd"));
     let in_text = Error::new(ErrorKind::InvalidConfig, "registry.etcd.endpoints names no server");
     assert_eq!(section.locate(in_text).to_string(), format!("registry.endpoints: names no server ({})", file.line(3)));
-    let unwritten = Error::new(ErrorKind::InvalidConfig, "is missing").with_key("registry.etcd.user");
+    let unwritten = Error::new(ErrorKind::InvalidConfig, "is missing").or_key("registry.etcd.user");
     assert_eq!(section.locate(unwritten).to_string(), "registry.etcd.user: is missing");
     let other = section.locate(Error::new(ErrorKind::Unavailable, "no endpoint answers"));
     assert_eq!(other.to_string(), "no endpoint answers");
@@ -79,7 +79,7 @@ fn a_plugins_refusal_is_told_with_the_users_own_key_and_line() {
 #[test]
 fn a_refusal_of_a_key_that_is_not_written_names_the_place_it_belongs_to() {
     let file = Written::yaml("registry:\n  type: etcd\n  tls:\n    ca-file: a\n");
-    let refused = Error::new(ErrorKind::InvalidConfig, "is missing").with_key("registry.etcd.tls.key-file");
+    let refused = Error::new(ErrorKind::InvalidConfig, "is missing").or_key("registry.etcd.tls.key-file");
     let located = file.settings().section(&ETCD).unwrap().locate(refused);
     assert_eq!(located.to_string(), format!("registry.tls.key-file: is missing ({})", file.line(4)));
 }
@@ -131,7 +131,7 @@ fn the_section_of_another_backend_can_be_read_as_if_it_were_chosen() {
     let section = zookeeper.section(&[key("digest"), key("sync-reads")]).unwrap();
     assert_eq!(section.json(), &serde_json::json!({"digest": "me:pw", "sync-reads": "sync"}));
     let refused =
-        section.locate(Error::new(ErrorKind::InvalidConfig, "is no user").with_key("registry.zookeeper.digest"));
+        section.locate(Error::new(ErrorKind::InvalidConfig, "is no user").or_key("registry.zookeeper.digest"));
     assert_says(
         &refused.to_string(),
         &["registry.zookeeper.digest: is no user", &file.line(5), "${D} from environment"],

@@ -74,7 +74,7 @@ impl Inner {
 
     fn no_answer(&self, operation: Operation, key: Option<Key<'_>>) -> Error {
         let error = Error::new(ErrorKind::Other, "the plugin's answer is not one to this operation, report it")
-            .with_outcome(Outcome::Unknown);
+            .set_outcome(Outcome::Unknown);
         failed(error, operation, key, self.plugin.name())
     }
 }
@@ -84,7 +84,7 @@ fn at_failed_check(error: Error, checks: &[Check<'_>]) -> Error {
     match error.failed_checks().first().and_then(|failed| checks.get(*failed)) {
         Some(check) => {
             let key = check.key();
-            error.with_key(key).with_key_in_message()
+            error.or_key(key).with_key_in_message()
         }
         None => error,
     }
@@ -94,7 +94,7 @@ fn at_failed_check(error: Error, checks: &[Check<'_>]) -> Error {
 fn at_first(error: Error, txn: &Txn<'_>) -> Error {
     let first = txn.operations.first().map(Write::key).or_else(|| txn.checks.first().map(Check::key));
     match first {
-        Some(key) => error.with_key(key).with_key_in_message(),
+        Some(key) => error.or_key(key).with_key_in_message(),
         None => error,
     }
 }

@@ -56,7 +56,7 @@ pub(super) async fn read(file: Option<&Path>) -> Result<Vec<Line>, Failure> {
 fn read_from(file: Option<PathBuf>) -> Result<Vec<Line>, Error> {
     let name = file.as_ref().map_or("standard input".into(), |file| file.to_string_lossy());
     let refused =
-        |problem: String| Error::new(ErrorKind::InvalidTxn, format!("{name}: {problem}")).with_operation("import");
+        |problem: String| Error::new(ErrorKind::InvalidTxn, format!("{name}: {problem}")).or_operation("import");
     let unread = |error: io::Error| refused(format!("can't be read: {error}"));
     match &file {
         Some(file) => parse(BufReader::new(File::open(file).map_err(unread)?), &refused, &unread),

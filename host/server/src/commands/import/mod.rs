@@ -159,7 +159,7 @@ fn conflict(first: &str, number: usize) -> Error {
         "the entry is there with another value{others}; nothing is written: --overwrite replaces such values, \
          --if-missing leaves them"
     );
-    Error::new(ErrorKind::ConditionFailed, message).with_operation("import").with_key(first)
+    Error::new(ErrorKind::ConditionFailed, message).or_operation("import").or_key(first)
 }
 
 fn count(steps: impl Iterator<Item = Step>) -> BTreeMap<&'static str, usize> {

@@ -44,7 +44,7 @@ impl Job {
     ) -> Result<Self, Failure> {
         let failed = |error: io::Error| {
             let error = Error::new(ErrorKind::Other, "the command can't be supervised").with_cause(&error);
-            Failure::Coded(NOT_RUN, error.with_operation(words.command).with_key(guard.key()))
+            Failure::Coded(NOT_RUN, error.or_operation(words.command).or_key(guard.key()))
         };
         let terminal = Terminal::open();
         // On a terminal that others wait for as well all stay in one group.
@@ -135,7 +135,7 @@ impl Job {
         let status = self.supervised.ended().await.ok();
         let code = status.and_then(|status| status.signal()).map_or(NOT_RUN, of_signal);
         let message = "the process that watches over the command was ended, and the command with it";
-        Failure::Coded(code, Error::new(ErrorKind::Other, message).with_operation(self.words.command))
+        Failure::Coded(code, Error::new(ErrorKind::Other, message).or_operation(self.words.command))
     }
 
     fn give_terminal(&self) {
@@ -148,6 +148,6 @@ impl Job {
 /// The exit code of a command that can't be run, and why.
 pub(super) fn not_run(program: &OsString, words: &Words, key: &str, missing: bool, why: &str) -> Failure {
     let message = format!("the command {program:?} can't be run");
-    let error = Error::new(ErrorKind::Other, message).with_operation(words.command).with_key(key).with_cause_text(why);
+    let error = Error::new(ErrorKind::Other, message).or_operation(words.command).or_key(key).with_cause_text(why);
     Failure::Coded(if missing { NOT_FOUND } else { NOT_RUN }, error)
 }

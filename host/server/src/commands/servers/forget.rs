@@ -49,7 +49,7 @@ async fn forget(
         return Ok(());
     }
     let message = format!("nothing is left of a server at {address}: neither a dead mark nor the record of a life");
-    Err(Error::new(ErrorKind::NotFound, message).with_plugin(registry.plugin().name()).into())
+    Err(Error::new(ErrorKind::NotFound, message).or_plugin(registry.plugin().name()).into())
 }
 
 async fn forget_all(cluster: &Cluster, output: &mut Output) -> Result<(), Failure> {

@@ -38,7 +38,7 @@ fn role_of(cluster: &Cluster, registry: &Registry, address: &str) -> Result<Role
         [role] => Ok(*role),
         [] => {
             let message = format!("no server is registered at {address}; --role says what is meant all the same");
-            Err(Error::new(ErrorKind::NotFound, message).with_plugin(registry.plugin().name()).into())
+            Err(Error::new(ErrorKind::NotFound, message).or_plugin(registry.plugin().name()).into())
         }
         _ => {
             let message = format!("both a master and a worker are registered at {address}, --role says which is meant");

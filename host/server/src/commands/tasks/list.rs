@@ -142,7 +142,7 @@ async fn one(client: &Client, registry: &Registry, id: &TaskId, output: &mut Out
         (Err(unreadable), Format::Text) => {
             output.line(format_args!("id         {}\nstate      {}", unreadable.id, State::Unknown), ())?;
             output.flush().await?;
-            let error = Error::new(ErrorKind::Other, &unreadable.why).with_key(id.key()).with_key_in_message();
+            let error = Error::new(ErrorKind::Other, &unreadable.why).or_key(id.key()).with_key_in_message();
             Err(Failure::Coded(crate::exit::NO, error))
         }
     }

@@ -95,7 +95,7 @@ impl Input {
         let standard_input = file == Path::new("-");
         let name = if standard_input { "standard input".into() } else { file.to_string_lossy() };
         let refused =
-            |problem: String| Error::new(ErrorKind::InvalidTxn, format!("{name}: {problem}")).with_operation("txn");
+            |problem: String| Error::new(ErrorKind::InvalidTxn, format!("{name}: {problem}")).or_operation("txn");
         let text = if standard_input { bounded(io::stdin().lock()) } else { File::open(file).and_then(bounded) };
         let text = text.map_err(|error| refused(format!("can't be read: {error}")))?;
         if text.len() as u64 > LONGEST {

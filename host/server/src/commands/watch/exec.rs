@@ -36,7 +36,7 @@ impl<'a> Exec<'a> {
         };
         let failed = |error: &std::io::Error| {
             let error = Error::new(ErrorKind::Other, "sh can't be run for --exec").with_cause(error);
-            Failure::Coded(NOT_RUN, error.with_operation("watch").with_key(&entry.key))
+            Failure::Coded(NOT_RUN, error.or_operation("watch").or_key(&entry.key))
         };
         let mut child = Command::new("sh")
             .args(["-c", self.command])
