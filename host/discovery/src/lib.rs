@@ -1,10 +1,31 @@
 //! Services on a registry: who provides them, who consumes them, and their configuration, laid out as Dubbo's.
 //!
 //! A [`ServiceUrl`] describes one provider or consumer of a service, as Dubbo's processes in Go and Java write and read
-//! it.
+//! it. A [`Discovery`] registers them, and follows those of others. A [`ConfigCentre`] holds their rules.
 
 #![forbid(unsafe_code)]
 
+mod config_centre;
+mod discovery;
+mod layout;
+mod listing;
+mod register;
+mod settings;
+mod subscribe;
 mod url;
 
-pub use self::url::{Identity, Service, ServiceUrl, UrlError};
+pub use self::{
+    config_centre::{ConfigCentre, ConfigChange, ConfigEntry, ConfigListener, DEFAULT_GROUP, RuleKind},
+    discovery::Discovery,
+    layout::Role,
+    listing::{Listed, ListedChange, ListedChanges},
+    register::{Registration, RegistrationState},
+    settings::{Options, SECTION, load},
+    subscribe::{Change, ServiceSet, Subscription, UnreadableUrl},
+    url::{Identity, Service, ServiceUrl, UrlError},
+};
+
+/// The Rust of the page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/discovery.md")]
+pub struct Page;

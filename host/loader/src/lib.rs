@@ -194,11 +194,13 @@ pub mod blocking;
 mod compat;
 mod config;
 mod layers;
+mod mirror;
 pub mod plugin;
 mod registry;
 mod supervised;
 
-pub use config::{DisconnectStrategy, HostSection, Section, Setting, Settings, SettingsBuilder};
+pub use config::{DisconnectStrategy, HostSection, Section, Setting, Settings, SettingsBuilder, read_text};
+pub use mirror::Mirror;
 pub use plugin::Plugin;
 pub use registry::{
     Added, Attempt, Committed, Delete, DeleteHandle, EphemeralEvent, Ephemerals, Guard, Leader, Lock, Observer,

@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) begun: Instant,
     pub(crate) options: Options,
     pub(crate) output: Output,
+    /// Whether the command's keys begin at the root, and not below the namespace.
+    pub(crate) at_root: bool,
     /// Gives the whole command line, for what describes it.
     pub(crate) definition: fn() -> clap::Command,
 }
@@ -36,10 +38,13 @@ impl Context {
     /// As [`settings`](Context::settings), and `PluginRejected`: the servers' key is the plugin's own.
     pub(crate) fn layers(&self) -> Result<SettingsBuilder, Failure> {
         let options = &self.options;
-        let layers = registry_tasks::settings::register(Settings::builder().section(SECTION)).process_environment();
+        let layers = Settings::builder().section(SECTION).section(registry_discovery::SECTION);
+        let layers = registry_tasks::settings::register(layers).process_environment();
         let layers = options.config.iter().fold(layers, |layers, file| layers.file(file));
         let layers = options.target.iter().fold(layers, |layers, target| layers.target(target));
         let layers = options.plugin_dir.iter().fold(layers, |layers, folder| layers.plugin_dir(folder));
+        // Before what is set key by key, which takes precedence.
+        let layers = options.url.iter().fold(layers, |layers, url| layers.set_value("registry.url", url));
         let layers = options.set.iter().fold(layers, |layers, assignment| layers.set(assignment));
         let short = [("registry.type", &options.registry_type), ("registry.namespace", &options.namespace)];
         let mut layers = short.into_iter().fold(layers, |layers, (key, value)| {
@@ -69,6 +74,16 @@ impl Context {
         Ok(self.layers()?.build()?)
     }
 
+    /// Has the command's registry opened where services stand, at the root: gives their options.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig`.
+    pub(crate) fn discovery(&mut self) -> Result<registry_discovery::Options, Failure> {
+        self.at_root = true;
+        Ok(registry_discovery::Options::of(&self.settings()?)?)
+    }
+
     /// When the command is to be given up, if --timeout says so.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.begun.checked_add(self.options.timeout?)
@@ -77,13 +92,14 @@ impl Context {
     /// The same for a command that opens a registry: no call takes longer than the command may.
     fn settings_to_open(&self) -> Result<Settings, Failure> {
         let settings = self.settings()?;
-        match self.options.timeout {
+        let settings = match self.options.timeout {
             Some(limit) if limit < settings.operation_timeout() => {
                 let limit = format!("{}ms", limit.as_millis().max(1));
-                Ok(self.layers()?.set_value("registry.operation-timeout", limit).build()?)
+                self.layers()?.set_value("registry.operation-timeout", limit).build()?
             }
-            _ => Ok(settings),
-        }
+            _ => settings,
+        };
+        if self.at_root { Ok(settings.in_namespace("")?) } else { Ok(settings) }
     }
 
     /// A registry that is about to be opened, in the time that is left; how that goes is told on standard error.

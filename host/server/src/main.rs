@@ -49,7 +49,8 @@ fn run(invocation: Invocation) -> Done {
         Failure::from(Error::new(ErrorKind::Other, "the threads can't be started").with_cause(&error))
     })?;
     let output = Output::new(invocation.options.output.unwrap_or_default());
-    let mut context = Context { begun, options: invocation.options, output, definition: cli::definition };
+    let mut context =
+        Context { begun, options: invocation.options, output, at_root: false, definition: cli::definition };
     let done = runtime.block_on(invocation.command.run(&mut context));
     // A thread that waits for a slow reader of standard output must not keep the program.
     runtime.shutdown_background();

@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// The backend: the same as --set registry.type=TYPE
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) registry_type: Option<String>,
+    /// The registry as Dubbo writes it: zookeeper://h1:2181?backup=h2:2181, or etcdv3://h1:2379
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
     /// The servers, as the backend's plugin takes them: 10.0.0.1:2379,10.0.0.2:2379
     #[arg(long, value_name = "SERVERS")]
     pub(crate) endpoints: Option<String>,
@@ -52,6 +55,7 @@ impl Options {
             options.config = later.config.or(options.config);
             options.target = later.target.or(options.target);
             options.registry_type = later.registry_type.or(options.registry_type);
+            options.url = later.url.or(options.url);
             options.endpoints = later.endpoints.or(options.endpoints);
             options.namespace = later.namespace.or(options.namespace);
             options.output = later.output.or(options.output);

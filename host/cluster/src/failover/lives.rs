@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use registry_host::Entry;
+use registry_host::{Entry, Mirror};
 use tokio::sync::watch;
 
-use crate::{Role, record::Record, view::Mirror, witness};
+use crate::{Role, record::Record, witness};
 
 /// A mirror of the records, and of what tells whose session lives.
 pub(super) struct Lives {

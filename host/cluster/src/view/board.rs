@@ -6,13 +6,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use registry_host::Entry;
+use registry_host::{Entry, Mirror};
 use tokio::sync::watch;
 
-use super::{
-    changes::{Changes, Pending},
-    watching::Mirror,
-};
+use super::changes::{Changes, Pending};
 use crate::{Member, Role, compat::dolphinscheduler::layout::NODES, counts};
 
 /// What the keys of workers begin with.

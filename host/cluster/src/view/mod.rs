@@ -7,10 +7,7 @@ mod watching;
 
 use std::sync::Arc;
 
-pub(crate) use self::{
-    board::Board,
-    watching::{Mirror, mirror},
-};
+pub(crate) use self::{board::Board, watching::mirror};
 pub use self::{
     board::MemberFilter,
     changes::{Change, Changes},

@@ -2,27 +2,15 @@
 //!
 //! What it tells is mirrored; whoever opens a view waits until the mirror is complete.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
-
-use registry_host::{Backoff, Entry, Error, ErrorKind, Event, Registry, Result, Scope, Watch};
-use tokio::{
-    sync::oneshot,
-    time::{sleep, timeout},
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use crate::task::{self, Task};
+use registry_host::{Entry, Error, ErrorKind, Mirror, Registry, Result, Scope};
+use tokio::{sync::oneshot, time::timeout};
 
-/// What a watch is mirrored in.
-pub(crate) trait Mirror: Send + Sync + 'static {
-    /// An entry is there.
-    fn put(&self, entry: &Entry);
-    /// An entry is gone.
-    fn remove(&self, key: &str);
-    /// The keys of the entries that are there.
-    fn keys(&self) -> Vec<String>;
-    /// Nothing will change any more.
-    fn end(&self);
-}
+use crate::task::Task;
 
 /// Mirrors all below a key, until the registry is closed or the task is dropped; ready once the mirror is complete.
 ///
@@ -31,10 +19,11 @@ pub(crate) trait Mirror: Send + Sync + 'static {
 /// As [`Registry::watch`].
 pub(crate) async fn mirror(registry: &Registry, key: &'static str, mirror: Arc<impl Mirror>) -> Result<Task> {
     let (complete, seen) = oneshot::channel();
-    let (watched, mut complete) = (registry.clone(), Some(complete));
-    let watching = task::spawn("watching", move || keep(watched.clone(), key, Arc::clone(&mirror), complete.take()));
+    let mirror = Arc::new(Completed { mirror, complete: Mutex::new(Some(complete)) });
+    let watching = registry.mirror("watching", key, Scope::Subtree, mirror);
     let limit = registry.operation_timeout();
     match timeout(limit, seen).await {
+        // For whoever has a view it goes on after an error; whoever waits for the first one is told.
         Ok(Ok(seen)) => seen.map(|()| watching),
         Ok(Err(_)) => Err(Error::new(ErrorKind::Closed, "the registry was closed")),
         Err(_) => {
@@ -44,65 +33,50 @@ pub(crate) async fn mirror(registry: &Registry, key: &'static str, mirror: Arc<i
     }
 }
 
-async fn keep(
-    registry: Registry,
-    key: &str,
-    mirror: Arc<impl Mirror>,
-    mut complete: Option<oneshot::Sender<Result<()>>>,
-) {
-    let mut backoff = Backoff::new(FIRST, LONGEST);
-    loop {
-        let ended = match registry.watch(key, Scope::Subtree).await {
-            Ok(watch) => hear(watch, &*mirror, &mut complete).await,
-            Err(error) => Some(error),
-        };
-        match ended {
-            None => break,
-            Some(error) if error.kind() == ErrorKind::Closed => break,
-            Some(error) => {
-                tracing::warn!(key, %error, "can't watch, tries again");
-                // Whoever waits for the first view is told; for all others it goes on from the last one.
-                if let Some(complete) = complete.take() {
-                    // Nobody may be waiting any more.
-                    let _ = complete.send(Err(error));
-                    break;
-                }
-            }
-        }
-        sleep(backoff.next_pause()).await;
-    }
-    mirror.end();
+/// A mirror that somebody waits for.
+struct Completed<M> {
+    mirror: Arc<M>,
+    complete: Mutex<Option<oneshot::Sender<Result<()>>>>,
 }
 
-const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(5);
-
-/// Hears a watch to its end; the error that ended it, if one did.
-async fn hear(
-    mut watch: Watch,
-    mirror: &impl Mirror,
-    complete: &mut Option<oneshot::Sender<Result<()>>>,
-) -> Option<Error> {
-    // A new watch tells only of who is there: whoever it doesn't name has left since the last one.
-    let mut unseen: Option<HashSet<String>> = Some(mirror.keys().into_iter().collect());
-    loop {
-        match watch.next().await {
-            Some(Ok(Event::Put { entry, .. })) => {
-                if let Some(unseen) = &mut unseen {
-                    unseen.remove(&entry.key);
-                }
-                mirror.put(&entry);
-            }
-            Some(Ok(Event::Delete { last })) => mirror.remove(&last.key),
-            Some(Ok(_)) => {
-                unseen.take().into_iter().flatten().for_each(|key| mirror.remove(&key));
-                if let Some(complete) = complete.take() {
-                    // Nobody may be waiting any more.
-                    let _ = complete.send(Ok(()));
-                }
-            }
-            Some(Err(error)) => return Some(error),
-            None => return None,
+impl<M> Completed<M> {
+    fn complete(&self, seen: Result<()>) {
+        if let Some(complete) = self.complete.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Nobody may be waiting any more.
+            let _ = complete.send(seen);
         }
+    }
+}
+
+impl<M: Mirror> Mirror for Completed<M> {
+    fn put(&self, entry: &Entry) {
+        self.mirror.put(entry);
+    }
+
+    fn remove(&self, key: &str) {
+        self.mirror.remove(key);
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.mirror.keys()
+    }
+
+    fn synced(&self) {
+        self.mirror.synced();
+        self.complete(Ok(()));
+    }
+
+    fn settled(&self) {
+        self.mirror.settled();
+    }
+
+    fn broken(&self, error: Error, pause: Duration) {
+        self.complete(Err(error.clone()));
+        self.mirror.broken(error, pause);
+    }
+
+    fn end(&self) {
+        self.mirror.end();
+        self.complete(Err(Error::new(ErrorKind::Closed, "the registry was closed")));
     }
 }

@@ -8,8 +8,12 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
+pub(crate) use self::escape::{escape, unescape};
 pub use self::{error::UrlError, service::Service};
 
 /// A provider or consumer of a service: where it is, what it is of, and whatever else it says of itself.
@@ -52,6 +56,9 @@ pub struct Identity {
     service: Service,
 }
 
+/// What Dubbo's processes say of the protocol that they speak.
+const PROTOCOL_VERSION: &str = "2.0.2";
+
 /// A number of seconds below this is beyond the year 5000; a number of milliseconds above it is after March 1973.
 const MILLISECONDS_FROM: u64 = 100_000_000_000;
 
@@ -70,6 +77,33 @@ impl ServiceUrl {
             path: interface.into(),
             parameters: BTreeMap::new(),
         }
+    }
+
+    /// The URL of a provider that is called by gRPC (Dubbo's Triple), with what others expect of one: the interface, its
+    /// methods, and when it was started. An `application` is expected as well.
+    pub fn provider<M: AsRef<str>>(
+        host: impl Into<String>,
+        port: u16,
+        interface: &str,
+        methods: impl IntoIterator<Item = M>,
+    ) -> Self {
+        let methods: Vec<_> = methods.into_iter().map(|method| method.as_ref().to_owned()).collect();
+        ServiceUrl::new("tri", host, port, interface).of_side("provider").with("methods", methods.join(","))
+    }
+
+    /// The URL of a consumer, with what others expect of one. An `application` is expected as well.
+    pub fn consumer(host: impl Into<String>, interface: &str) -> Self {
+        ServiceUrl::new("consumer", host, None, interface).of_side("consumer").with("category", "consumers")
+    }
+
+    fn of_side(self, side: &str) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let (interface, release) = (self.path.clone(), concat!("registry-", env!("CARGO_PKG_VERSION")));
+        self.with("interface", interface)
+            .with("side", side)
+            .with("dubbo", PROTOCOL_VERSION)
+            .with("release", release)
+            .with("timestamp", now.to_string())
     }
 
     /// Sets a parameter.

@@ -17,6 +17,7 @@ use super::keys;
 use super::placeholder::Placeholders;
 use super::set::{Layers, Set};
 use super::tree::{Map, Tree};
+use super::url;
 use crate::compat::dolphinscheduler;
 
 /// Where the plugins lie of a host that was installed, from the folder above that of the executable.
@@ -139,10 +140,17 @@ impl SettingsBuilder {
             }
         };
         warnings.extend(Environment::strangers(&self.environment));
-        let set = Set::layers(&self.set, &self.beside, None)?.registry;
         let placeholders = Placeholders::new(&self.environment, documents);
+        let mut set = Set::layers(&self.set, &self.beside, None)?.registry;
+        url::expand(&mut set, &placeholders)?;
+        url::expand(&mut registry, &placeholders)?;
         let environment = Environment::read(&self.environment)?;
-        let from_environment = environment.registry_type();
+        let mut of_environment = Map::default();
+        for (name, tree) in [(host_keys::TYPE, environment.registry_type()), (host_keys::URL, environment.url())] {
+            tree.into_iter().for_each(|tree| of_environment.push(name, tree));
+        }
+        url::expand(&mut of_environment, &placeholders)?;
+        let from_environment = of_environment.find(host_keys::TYPE).cloned();
         let written =
             set.find(host_keys::TYPE).or(from_environment.as_ref()).or(registry.find(host_keys::TYPE)).cloned();
         let registry_type = match written {
@@ -165,8 +173,11 @@ impl SettingsBuilder {
                 }
             },
         };
-        let Layers { registry: set, beside: set_beside } = Set::layers(&self.set, &self.beside, Some(&registry_type))?;
-        let (environment, variables) = environment.layer(&registry_type, &self.sections);
+        let Layers { registry: mut set, beside: set_beside } =
+            Set::layers(&self.set, &self.beside, Some(&registry_type))?;
+        url::expand(&mut set, &placeholders)?;
+        let (mut environment, variables) = environment.layer(&registry_type, &self.sections);
+        url::expand(&mut environment, &placeholders)?;
         let environment_dirs = environment.find("plugin-dirs").is_some();
         let default_dirs = registry.find("plugin-dirs").is_none() && set.find("plugin-dirs").is_none();
         registry.overlay(environment);

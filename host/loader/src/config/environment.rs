@@ -93,6 +93,11 @@ impl Environment {
         self.0.iter().find(|variable| variable.path == ["type"]).map(Variable::tree)
     }
 
+    /// What `REGISTRY_URL` says.
+    pub(crate) fn url(&self) -> Option<Tree> {
+        self.0.iter().find(|variable| variable.path == ["url"]).map(Variable::tree)
+    }
+
     /// The layer for a backend, and the variables that only its plugin can know.
     pub(crate) fn layer(self, registry_type: &str, sections: &[HostSection]) -> (Map, Vec<Variable>) {
         let mut layer = Map::default();

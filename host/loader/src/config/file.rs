@@ -61,6 +61,17 @@ pub(crate) fn read(path: &Path, profiles: &[String], target: Option<&str>) -> Re
     merge(parse, path, &bytes, profiles, target)
 }
 
+/// Reads the documents of a text in the format that the extension of its name says, every scalar as it is written.
+///
+/// # Errors
+///
+/// `InvalidConfig` names the line that can't be read, or says that there is no such format.
+pub fn read_text(name: &str, text: &str) -> registry_api::Result<Vec<serde_json::Value>> {
+    let path = Path::new(name);
+    let documents = parser(path)?(text, &SourceFile::new(path, text.as_bytes()))?;
+    Ok(documents.iter().map(Tree::to_json).collect())
+}
+
 type Parse = fn(&str, &SourceFile) -> Result<Vec<Tree>>;
 
 fn parser(path: &Path) -> Result<Parse> {

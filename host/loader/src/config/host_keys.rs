@@ -20,9 +20,10 @@ pub(crate) const DISCONNECT_MAX_WAIT: &str = "disconnect-max-wait";
 pub(crate) const PLUGIN_DIRS: &str = "plugin-dirs";
 const PLUGIN_SHA256: &str = "plugin-sha256";
 pub(crate) const OPERATION_TIMEOUT: &str = "operation-timeout";
+pub(crate) const URL: &str = "url";
 
 /// Every key directly below `registry` that is the host's own.
-pub(crate) const HOST_KEYS: [&str; 9] = [
+pub(crate) const HOST_KEYS: [&str; 10] = [
     TYPE,
     NAMESPACE,
     DISCONNECT_STRATEGY,
@@ -32,6 +33,7 @@ pub(crate) const HOST_KEYS: [&str; 9] = [
     PLUGIN_SHA256,
     OPERATION_TIMEOUT,
     SESSION_TIMEOUT,
+    URL,
 ];
 
 /// What holds where a key is written nowhere.

@@ -32,6 +32,7 @@ mod tests;
 mod toml;
 mod tree;
 mod unselected;
+mod url;
 mod warnings;
 mod yaml;
 
@@ -43,6 +44,7 @@ use std::time::Duration;
 use registry_config::{ConfigError, ConfigKey, Source};
 
 pub use builder::SettingsBuilder;
+pub use file::read_text;
 pub use host_keys::DisconnectStrategy;
 pub use host_section::HostSection;
 pub use merged::Setting;
@@ -50,10 +52,9 @@ pub use section::Section;
 
 use environment::Variable;
 use host_keys::{HostKeys, NAMESPACE, timeout_names};
+pub(crate) use keys::single;
 use placeholder::Placeholders;
-pub(crate) use tree::Tree;
-
-use tree::Map;
+pub(crate) use tree::{Map, Tree};
 
 pub(crate) type Result<T> = std::result::Result<T, ConfigError>;
 
@@ -120,6 +121,21 @@ impl Settings {
     /// `registry.<type>.namespace`, else `registry.namespace`: segments joined by `/`, or nothing.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// The same configuration in another namespace, whatever is written: for what has keys of its own beside the
+    /// host's.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfig` if it is no namespace.
+    pub fn in_namespace(&self, namespace: &str) -> registry_api::Result<Self> {
+        let source = Source::Set("Settings::in_namespace");
+        let tree = Tree::scalar(source, namespace);
+        let mut registry = self.registry.clone();
+        registry.overlay(keys::single(&[&self.registry_type, NAMESPACE], tree));
+        let namespace = HostKeys { registry: &registry, ..self.host_keys(&[]) }.namespace()?;
+        Ok(Settings { registry, namespace, ..self.clone() })
     }
 
     /// Where the namespace is written, by the full name of the key; `None` if it is nowhere.

@@ -4,6 +4,7 @@ mod below;
 mod children;
 mod completions;
 mod config;
+mod config_centre;
 mod conformance;
 mod delete;
 mod edit;
@@ -19,6 +20,7 @@ mod page;
 pub(crate) mod plugins;
 mod put;
 mod servers;
+mod services;
 mod sessions;
 mod stat;
 mod status;
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Import(import::Import),
     Status(status::Status),
     Servers(servers::Servers),
+    Services(services::Services),
+    ConfigCentre(config_centre::ConfigCentreCommand),
     Plugins(plugins::Plugins),
     Config(config::Config),
     Conformance(conformance::Conformance),
@@ -98,6 +102,8 @@ impl Command {
             Command::Import(import) => import.run(context).await,
             Command::Status(status) => status.run(context).await,
             Command::Servers(servers) => servers.run(context).await,
+            Command::Services(services) => services.run(context).await,
+            Command::ConfigCentre(centre) => centre.run(context).await,
             Command::Plugins(plugins) => plugins.run(context).await,
             Command::Config(config) => config.run(context).await,
             Command::Conformance(conformance) => conformance.run(context).await,

@@ -53,20 +53,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 impl Put {
     pub(super) async fn run(mut self, context: &mut Context) -> Done {
         check_key("put", &self.key)?;
-        let value = match self.value.take() {
-            None if std::io::stdin().is_terminal() => {
-                let message = format!(
-                    "put {}: the value is missing: give it as an argument ('' for an empty one), or pipe it in; \
-                     see registry put --help",
-                    self.key
-                );
-                return Err(Failure::Usage(message));
-            }
-            None => read_value(&self.key).await?,
-            Some(value) if value == "-" => read_value(&self.key).await?,
-            Some(value) => value.into_vec(),
-        };
-        check_size(&self.key, &value)?;
+        let value = content("put", &self.key, self.value.take()).await?;
         if self.ephemeral {
             let held = context.standing(async |registry, output, signals| {
                 // Asked for before there is an entry, so that nothing that becomes of it is missed.
@@ -154,6 +141,24 @@ impl Put {
 fn replaced(by: &Entry) -> String {
     let owner = by.ephemeral.map_or_else(|| "persistent".to_owned(), |session| format!("of session {session}"));
     format!("somebody else has put an entry in its place, at version {}, {owner}", by.version)
+}
+
+/// What a command is to write: what it was given, or what standard input says.
+pub(super) async fn content(command: &str, key: &str, given: Option<OsString>) -> Result<Vec<u8>, Failure> {
+    let value = match given {
+        None if std::io::stdin().is_terminal() => {
+            let message = format!(
+                "{command} {key}: the value is missing: give it as an argument ('' for an empty one), or pipe it in; \
+                 see registry {command} --help"
+            );
+            return Err(Failure::Usage(message));
+        }
+        None => read_value(key).await?,
+        Some(value) if value == "-" => read_value(key).await?,
+        Some(value) => value.into_vec(),
+    };
+    check_size(key, &value)?;
+    Ok(value)
 }
 
 async fn read_value(key: &str) -> Result<Vec<u8>, Failure> {

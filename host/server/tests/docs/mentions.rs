@@ -32,7 +32,7 @@ fn problem(arguments: &str, helps: &mut HashMap<String, String>) -> Option<Strin
     while let Some(word) = rest.next() {
         match word {
             "--set" | "--config" | "--plugin-dir" | "--timeout" | "--output" | "-o" => _ = rest.next(),
-            "--type" | "--endpoints" | "--namespace" | "--target" => _ = rest.next(),
+            "--type" | "--url" | "--endpoints" | "--namespace" | "--target" => _ = rest.next(),
             word if word.starts_with('-') || word.starts_with('[') => {}
             word if is_name(&word) && words.len() < 2 => words.push(word),
             _ => break,
@@ -40,7 +40,7 @@ fn problem(arguments: &str, helps: &mut HashMap<String, String>) -> Option<Strin
     }
     let words = match words.as_slice() {
         ["help", ..] => words[1..].to_vec(),
-        [command, _] if !["plugins", "servers", "config"].contains(command) => vec![*command],
+        [command, _] if !["plugins", "servers", "config", "config-centre"].contains(command) => vec![*command],
         words => words.to_vec(),
     };
     let help = helps.entry(words.join(" ")).or_insert_with(|| help(&words));

@@ -88,6 +88,11 @@ fn the_table_of_the_clusters_keys_is_that_of_its_section() {
 }
 
 #[test]
+fn the_table_of_services_keys_is_that_of_its_section() {
+    compare("docs/discovery.md", &[("discovery", of_section(registry_discovery::SECTION))]);
+}
+
+#[test]
 fn the_tables_of_the_servers_keys_are_those_of_their_sections() {
     let tables = [
         ("master", of_section_beside::<MasterSettings>("master")),
