@@ -24,8 +24,3 @@ pub use self::{
     subscribe::{Change, ServiceSet, Subscription, UnreadableUrl},
     url::{Identity, Service, ServiceUrl, UrlError},
 };
-
-/// The Rust of the page compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/discovery.md")]
-pub struct Page;

@@ -64,7 +64,7 @@ impl Options {
                 Err(invalid) => invalid.reason().to_owned(),
             };
             let message = format!("{root:?} {problem}; accepted: segments joined by '/', such as dubbo");
-            return Err(Error::new(ErrorKind::InvalidConfig, message).with_key(format!("{prefix}.{name}")));
+            return Err(Error::new(ErrorKind::InvalidConfig, message).or_key(format!("{prefix}.{name}")));
         }
         Ok(())
     }

@@ -117,5 +117,5 @@ fn lost(registered: &Registered, error: Error) {
 }
 
 fn taken(key: &str) -> Error {
-    Error::new(ErrorKind::ConditionFailed, "another process has registered the same").with_key(key)
+    Error::new(ErrorKind::ConditionFailed, "another process has registered the same").or_key(key)
 }

@@ -105,7 +105,7 @@ impl Discovery {
         let _working = self.0.working().await?;
         let Some(registered) = self.0.registrations.take(role, &url.identity()) else {
             let message = format!("this process has registered no {role} of {} at {}", url.service(), url.address());
-            return Err(Error::new(ErrorKind::NotFound, message).with_outcome(Outcome::NotApplied));
+            return Err(Error::new(ErrorKind::NotFound, message).set_outcome(Outcome::NotApplied));
         };
         self.remove(registered).await
     }

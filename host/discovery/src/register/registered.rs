@@ -118,7 +118,7 @@ impl Registrations {
                 url.address(),
                 url.service()
             );
-            return Err(Error::new(ErrorKind::ConditionFailed, message).with_outcome(Outcome::NotApplied));
+            return Err(Error::new(ErrorKind::ConditionFailed, message).set_outcome(Outcome::NotApplied));
         }
         known.by_key.insert(registered.key.clone(), Arc::clone(&registered));
         known.by_identity.insert(identity, Arc::clone(&registered));

@@ -1,11 +1,12 @@
 //! The escapes of URLs: a whole one as a key's segment, and single values inside one.
 //!
 //! Dubbo escapes the whole URL once, as a form's value: a blank is `+`, other bytes are `%` and two digits in upper
-//! case. Go leaves `~` as it is and escapes `*`, Java the other way round; here both are escaped, and all of it is read.
+//! case. Go leaves `~` as it is and escapes `*`, Java the other way round. Here both are escaped, and all of it is
+//! read.
 //!
-//! Dubbo escapes no value inside the URL. A value with `&` in it falls apart when it is read; one with `%` or `;` has Go
-//! refuse the whole URL. So such characters are escaped here before the whole is. Go reads that as it was meant, Java
-//! reads the escape itself.
+//! Dubbo escapes no value inside the URL. A value with `&` in it falls apart when it is read, and one with `%` or `;`
+//! has Go refuse the whole URL. So such characters are escaped here before the whole is. Go reads that as it was meant,
+//! Java reads the escape itself.
 
 use std::{borrow::Cow, fmt::Write as _};
 

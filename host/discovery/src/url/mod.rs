@@ -79,8 +79,8 @@ impl ServiceUrl {
         }
     }
 
-    /// The URL of a provider that is called by gRPC (Dubbo's Triple), with what others expect of one: the interface, its
-    /// methods, and when it was started. An `application` is expected as well.
+    /// The URL of a provider that is called by gRPC (Dubbo's Triple), with what others expect of one: the interface,
+    /// its methods, and when it was started. An `application` is expected as well.
     pub fn provider<M: AsRef<str>>(
         host: impl Into<String>,
         port: u16,

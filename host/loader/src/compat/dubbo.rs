@@ -203,7 +203,7 @@ mod tests {
         ] {
             let refused = Settings::builder().set_value("registry.url", url).build().expect_err(url);
             assert!(
-                refused.to_string().starts_with("registry.url ") && refused.to_string().contains(says),
+                refused.to_string().starts_with("registry.url: ") && refused.to_string().contains(says),
                 "{refused}"
             );
             assert!(!format!("{refused} {refused:?}").contains("secret"), "{refused:?}");

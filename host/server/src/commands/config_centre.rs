@@ -88,7 +88,7 @@ impl ConfigCentreCommand {
                     let centre = Discovery::on(registry.clone(), options).config_centre();
                     let Some(found) = centre.get(&place.group, &place.key).await? else {
                         let missing = Error::new(ErrorKind::NotFound, "there is no such key in the config centre");
-                        return Err(missing.with_operation("config-centre get").with_key(&place.key).into());
+                        return Err(missing.or_operation("config-centre get").or_key(&place.key).into());
                     };
                     output.line(&found.content, place.object(None, Some(found.version), Some(&found.content)))?;
                     output.flush().await?;

@@ -79,5 +79,5 @@ fn unknown(registry: &Registry, name: &str) -> Failure {
     if registry.plugin().name() == "memory" {
         error = error.with_cause_text("registry.type is memory, which ends with each command");
     }
-    error.with_operation("services").into()
+    error.or_operation("services").into()
 }
