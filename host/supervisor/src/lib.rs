@@ -62,6 +62,7 @@ mod orphans;
 pub mod output;
 mod processes;
 pub mod signals;
+mod starter;
 mod supervised;
 pub mod terminal;
 mod watcher;

@@ -4,12 +4,15 @@ mod control;
 mod family;
 mod keeping;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -25,6 +28,7 @@ use self::keeping::Keeping;
 use crate::messages::{Cause, Ended, Order, Report, Start, Survivors, now};
 use crate::processes::Process;
 use crate::signals::{fatal, not_ignored};
+use crate::starter::{Become, starter_main};
 use crate::supervised::SUPERVISOR;
 use crate::terminal::Terminal;
 
@@ -34,8 +38,12 @@ const SOON: Duration = Duration::from_millis(10);
 /// How long it sleeps while nothing is to be done.
 const LATER: Duration = Duration::from_millis(500);
 
-/// Runs as a supervisor, if this process was started as one. The first thing in the `main` of each holder's program.
+/// Runs as a supervisor, or becomes a command, if this process was started for that. The first thing in the `main` of
+/// each holder's program.
 pub fn supervisor_main() -> Option<ExitCode> {
+    if let Some(code) = starter_main() {
+        return Some(code);
+    }
     let mut arguments = std::env::args_os().skip(1);
     (arguments.next()? == SUPERVISOR).then(|| {
         let ran = Watcher::begin(arguments.collect()).and_then(|mut watcher| watcher.run());
@@ -218,7 +226,9 @@ impl Watcher {
     /// Starts the command, or says why it can't be, and whether that is because there is no such program.
     fn spawn(&mut self, start: &Start) -> Result<Pid, (bool, String)> {
         let other = |error: io::Error| (false, error.to_string());
-        let (program, arguments) = self.command.split_first().ok_or((false, "it is empty".to_owned()))?;
+        if self.command.is_empty() {
+            return Err((false, "it is empty".to_owned()));
+        }
         if start.own_session {
             setsid().map_err(|error| other(error.into()))?;
             self.family = Family::new().map_err(other)?;
@@ -227,22 +237,32 @@ impl Watcher {
         if let Some(folder) = &start.folder {
             enter(folder)?;
         }
-        let mut command = Command::new(program);
-        command.args(arguments).envs(start.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(self.control.stdin.take().map_or_else(Stdio::null, Stdio::from));
+        let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        environment.extend(start.environment.iter().cloned());
+        let command = Become::new(self.command.clone(), environment.into_iter().collect(), start.own_session);
+        let stdin = match self.control.stdin.take() {
+            Some(stdin) => stdin,
+            None => OwnedFd::from(File::open("/dev/null").map_err(other)?),
+        };
+        let mut outputs = None;
         if let Some(files) = &start.output {
             let (reader, writer) = io::pipe().map_err(other)?;
-            command.stdout(writer.try_clone().map_err(other)?).stderr(writer);
+            outputs = Some((writer.try_clone().map_err(other)?, writer));
             self.keeping = Some(Keeping::begin(reader, files).map_err(other)?);
         }
-        if let Some(group) = start.group {
-            command.process_group(group);
-        }
-        // Whoever is born in a cgroup stays in it: so the supervisor is there while it starts the command.
-        let spawned = match &start.cgroup {
-            None => command.spawn(),
-            Some(cgroup) => cgroup.within(|| command.spawn()),
+        let prepare = |starter: &mut Command| {
+            if let Some((stdout, stderr)) = outputs {
+                starter.stdout(stdout).stderr(stderr);
+            }
+            if let Some(group) = start.group {
+                starter.process_group(group);
+            }
         };
+        // Whoever is born in a cgroup stays in it: so the supervisor is there while it starts the command.
+        let spawned = command.start(stdin, prepare, |starter| match &start.cgroup {
+            None => starter.spawn(),
+            Some(cgroup) => cgroup.within(|| starter.spawn()),
+        });
         match spawned {
             Ok(child) => Ok(Pid::from_child(&child)),
             Err(error) => Err((error.kind() == io::ErrorKind::NotFound, error.to_string())),

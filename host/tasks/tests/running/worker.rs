@@ -17,6 +17,8 @@ const WORKER: &str = "--as-a-worker";
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("a_worker_that_is_killed_leaves_none_of_its_commands", killed),
+        trial("a_command_ends_though_its_worker_and_its_supervisor_are_killed_at_once", both_killed),
+        trial("a_command_has_nothing_open_that_whoever_started_its_worker_had", closed),
         trial("a_worker_that_is_stopped_leaves_none_of_its_commands_running", stopped),
     ]
 }
@@ -66,7 +68,9 @@ async fn each() -> Vec<Started> {
     let mut all = Vec::new();
     for kind in ["cgroups", "none"] {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        // A descriptor that programs inherit.
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"exec 9</dev/null; exec "$0" "$@""#]).arg(std::env::current_exe().unwrap());
         let mut worker = command.arg(WORKER).arg(kind).arg(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(worker.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -86,6 +90,38 @@ async fn killed() {
     for started in each().await {
         signal(&started.worker, Signal::KILL);
         eventually("none is left", || !started.pids.iter().any(|pid| lives(*pid))).await;
+    }
+}
+
+async fn both_killed() {
+    for mut started in each().await {
+        // What the command itself has started is not promised to end so, but where there are cgroups.
+        let (command, others) = started.pids.split_first().unwrap();
+        let supervisor = Pid::from_raw(parent(*command)).unwrap();
+        assert_eq!(parent(supervisor.as_raw_nonzero().get().cast_unsigned()), started.worker.id().cast_signed());
+        // So neither sees the other end.
+        signal(&started.worker, Signal::STOP);
+        kill_process(supervisor, Signal::STOP).unwrap();
+        signal(&started.worker, Signal::KILL);
+        started.worker.wait().unwrap();
+        kill_process(supervisor, Signal::KILL).unwrap();
+        eventually("the command has ended", || !lives(*command)).await;
+        for other in others {
+            let _ = kill_process(Pid::from_raw(other.cast_signed()).unwrap(), Signal::KILL);
+        }
+    }
+}
+
+fn parent(pid: u32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+async fn closed() {
+    for started in each().await {
+        let open = |pid: u32| std::fs::exists(format!("/proc/{pid}/fd/9")).unwrap();
+        assert!(open(started.worker.id()), "the worker itself was given it");
+        assert!(!open(started.pids[0]));
     }
 }
 
