@@ -14,6 +14,7 @@ mod session;
 mod telling;
 mod txn;
 mod watch;
+mod watching;
 
 use std::{
     sync::{Arc, Weak},
@@ -36,7 +37,7 @@ pub use self::{
     txn::{Added, Committed, DeleteHandle, PutHandle, Txn},
     watch::Watch,
 };
-use self::{ephemerals::Upkeep, opening::Tried, session::Hearing};
+use self::{ephemerals::Upkeep, opening::Tried, session::Hearing, watching::Watching};
 use crate::{
     ConfigKey, DisconnectStrategy, Plugin, Settings,
     layers::{Layers, Operation},
@@ -85,6 +86,7 @@ struct Inner {
     timeout: Duration,
     disconnect_strategy: DisconnectStrategy,
     layers: Arc<Layers>,
+    watching: Arc<Watching>,
     upkeep: Arc<Upkeep>,
 }
 
@@ -138,6 +140,7 @@ impl Registry {
         let capabilities = capabilities(&connection);
         Ok(Registry(Arc::new_cyclic(|registry| Inner {
             upkeep: Upkeep::new(plugin.name(), runtime, Weak::clone(registry)),
+            watching: Arc::new(Watching::new(plugin.name())),
             connection,
             plugin,
             session,

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -10,7 +11,7 @@ use futures_core::Stream;
 use registry_abi::{ContextExt as _, RErr, ROk};
 use registry_api::{Error, ErrorKind, Event, Key, Result, Scope};
 
-use super::{Registry, is_reserved};
+use super::{Registry, is_reserved, watching::Watching};
 use crate::layers::{Operation, failed};
 
 /// How many events cross at once.
@@ -37,8 +38,11 @@ impl Registry {
         let inner = &*self.0;
         let opening = inner.connection.watch(key.as_str().into(), scope.into(), inner.timeout.into());
         let raw = inner.layers.run(Operation::Watch, Some(key), Some(inner.timeout), opening).await?;
+        inner.watching.opened();
         Ok(Watch {
             raw: Some(raw),
+            watching: Arc::clone(&inner.watching),
+            again: false,
             ready: VecDeque::new(),
             failed: None,
             hides: inner.hides_below(key),
@@ -59,6 +63,15 @@ pub struct Watch {
     hides: bool,
     key: String,
     plugin: String,
+    watching: Arc<Watching>,
+    /// Whether it has told a whole state.
+    again: bool,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.watching.closed();
+    }
 }
 
 impl Watch {
@@ -105,13 +118,18 @@ impl Stream for Watch {
                     if batch.is_empty() {
                         self.raw = None;
                     }
+                    self.watching.came(batch.len());
+                    let watch = &mut *self;
                     for raw in batch {
                         match Event::try_from(raw) {
-                            Ok(event) if self.hides && is_hidden(&event) => {}
-                            Ok(event) => self.ready.push_back(event),
+                            Ok(event) if watch.hides && is_hidden(&event) => {}
+                            Ok(event) => {
+                                watch.watching.told(&event, &mut watch.again);
+                                watch.ready.push_back(event);
+                            }
                             Err(error) => {
                                 // After what stands before it in the batch.
-                                self.failed = Some(error);
+                                watch.failed = Some(error);
                                 break;
                             }
                         }

@@ -23,7 +23,14 @@ impl Inner {
     ) -> Result<Committed> {
         txn.validate(&self.namespace)
             .map_err(|error| at_first(failed(error, operation, key, self.plugin.name()), &txn))?;
-        let sent = self.send(operation, key, txn, timeout);
+        let sent = async {
+            let looked_out_for = self.watching.sending(&txn);
+            let sent = self.send(operation, key, txn, timeout).await;
+            if looked_out_for {
+                self.watching.sent(sent.as_ref().ok());
+            }
+            sent
+        };
         self.upkeep.remembering(self, txn, sent, recreates).await
     }
 
