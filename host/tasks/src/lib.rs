@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod figures;
 pub mod master;
 pub mod protocol;
 pub mod record;

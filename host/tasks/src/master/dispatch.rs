@@ -10,6 +10,7 @@ use tonic::{Code, Status};
 
 use super::Shared;
 use super::workers::is_there;
+use crate::figures;
 use crate::protocol::messages::{DispatchReply, DispatchRequest};
 use crate::record::{State, WorkerRef, now};
 use crate::store::Stored;
@@ -60,7 +61,10 @@ pub(super) async fn ask(shared: &Shared, sent: Stored) -> Answer {
         .build();
     loop {
         let (why, rest) = match once(shared, &sent, &worker).await {
-            Ok(DispatchReply { accepted: true, .. }) => return Answer::Settled { at },
+            Ok(DispatchReply { accepted: true, .. }) => {
+                figures::queued(&sent.record);
+                return Answer::Settled { at };
+            }
             Ok(DispatchReply { why, .. }) => (format!("the worker {} refused it: {why}", worker.address), REST),
             Err(status) if can_not_be(&status) => {
                 (format!("the worker {} can't be given tasks: {}", worker.address, status.message()), LONG_REST)

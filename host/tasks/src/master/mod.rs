@@ -23,7 +23,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+pub(crate) use self::alerts::parse as webhook;
 use self::{alerts::Alerts, board::Board, heir::Heir, service::Service};
+use crate::figures;
 use crate::protocol::{self, Channels, messages::master_server::MasterServer};
 use crate::settings::{MasterSettings, ServersSettings};
 use crate::store::Store;
@@ -96,13 +98,13 @@ impl Master {
         let address = bound.address().to_owned();
         let server = Server::master(&address)?;
         let channels = Channels::new(servers)?;
+        let (alerts, alerting) = Alerts::begin(&settings.alert)?;
         let selector = options.of_role(Role::Master).host_selector;
         let cluster = Cluster::open(registry.clone(), options).await?;
         let store = Store::new(registry);
         let (board, mirroring) = Board::open(&store).await?;
         let membership = cluster.register(server).await?;
         let (incarnation, states) = (membership.incarnation(), membership.states());
-        let (alerts, alerting) = Alerts::begin(&settings.alert);
         let heir = Heir::new(store.clone(), alerts.clone());
         let failover = membership.fail_over(heir).await?;
         let shared = Arc::new(Shared {
@@ -147,6 +149,15 @@ impl Master {
     /// The cluster that it is a member of.
     pub fn cluster(&self) -> &Cluster {
         &self.shared.cluster
+    }
+
+    /// What sets the gauges that tell how many servers and tasks this master sees: to be called before they are read.
+    pub fn measuring(&self) -> impl Fn() + Send + Sync + 'static {
+        let (cluster, board) = (self.shared.cluster.clone(), Arc::clone(&self.shared.board));
+        move || {
+            figures::servers(&cluster);
+            figures::tasks(board.seen().tasks().map(|(_, task)| task.record().state));
+        }
     }
 
     /// Waits until it is to stop, and says why.

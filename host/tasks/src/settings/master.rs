@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use registry_config::config;
+use registry_config::{Secret, config};
 use registry_host::{Error, ErrorKind, Result, Settings};
 
 use super::{Listening, read};
+use crate::master::webhook;
 
 config! {
     /// How a master hands tasks out, `master.*`.
@@ -18,6 +19,8 @@ config! {
         pub listen_address: String = "127.0.0.1",
         /// What others are told, host or host:port; where it listens without this.
         pub address: Option<String>,
+        /// The port of `/metrics`, `/healthz` and `/readyz`, at the same address; they are not served without this.
+        pub http_port: Option<u16>,
         /// How many tasks it sends at once that are not accepted yet.
         pub exec_threads: u32 = "100",
         /// How long the worker that a task was sent to is asked before another gets it.
@@ -38,7 +41,9 @@ config! {
     pub struct AlertSettings {
         /// What is run, by sh, for each server that is gone and each task that has failed or is unknown.
         pub command: Option<String>,
-        /// How long it may take.
+        /// An address that the same is posted to as JSON, http or https.
+        pub webhook: Option<Secret>,
+        /// How long the command, and each of at most five tries of the webhook, may take.
         pub timeout: Duration = "30s",
     }
 }
@@ -74,6 +79,9 @@ impl MasterSettings {
 
     fn check(&self, prefix: &str) -> Result<()> {
         self.listening()?;
+        if let Some(url) = &self.alert.webhook {
+            webhook(url)?;
+        }
         for (name, number) in [("exec-threads", self.exec_threads), ("max-tasks", self.max_tasks)] {
             if number == 0 {
                 let message = "\"0\" is too little; accepted: 1 and more";

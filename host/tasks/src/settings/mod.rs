@@ -3,6 +3,7 @@
 //! Names and defaults are DolphinScheduler's where it has them. What a server's part in its cluster is made of, such as
 //! `max-cpu-load-avg`, stands in the same sections and is read by [`registry_cluster::Options`].
 
+mod foreign;
 mod listening;
 mod master;
 mod servers;
@@ -56,6 +57,10 @@ pub fn written(settings: &Settings) -> Result<Vec<Setting>> {
 
 /// What nobody knows in the sections: a sentence for each key.
 ///
+/// # Behavior
+///
+/// What DolphinScheduler knows and means nothing here is none of it: one line in the log names that.
+///
 /// # Errors
 ///
 /// As [`written`].
@@ -64,7 +69,13 @@ pub fn unknown(settings: &Settings, sections: &[&str]) -> Result<Vec<String>> {
     for section in sections {
         let known = known(section);
         let read = settings.section_beside(section, &known.iter().map(String::as_str).collect::<Vec<_>>())?;
-        unknown.extend(read.unknown().iter().cloned());
+        let (foreign, others): (Vec<_>, Vec<_>) =
+            read.unknown().iter().cloned().partition(|sentence| foreign::is_dolphinschedulers(section, sentence));
+        if !foreign.is_empty() {
+            let keys: Vec<&str> = foreign.iter().filter_map(|sentence| sentence.split(' ').next()).collect();
+            tracing::info!(keys = keys.join(", "), "these keys of DolphinScheduler's mean nothing here");
+        }
+        unknown.extend(others);
     }
     Ok(unknown)
 }
@@ -109,11 +120,15 @@ mod tests {
             ("master.max-tasks=0", "accepted: 1 and more"),
             ("master.listen-address=here", "accepted: an address"),
             ("worker.task-execute-threads-full-policy=WAIT", "accepted: reject, continue"),
+            ("master.alert.webhook=ftp://s3cret", "accepted: an address such as https://host/path"),
+            ("master.alert.webhook=https://s3cret@host/", "accepted: an address such as https://host/path"),
+            ("worker.http-port=70000", "accepted: "),
             ("worker.cut-off=maybe", "accepted: stop, continue"),
             ("servers.tls.cert-file=a.pem", "servers.tls.key-file"),
         ] {
             let refused = settings(&[set]).and_then(|settings| written(&settings)).expect_err(set).to_string();
             assert!(refused.contains(says) && refused.contains("(--set)"), "{set}: {refused}");
+            assert!(!refused.contains("s3cret"), "{refused}");
         }
     }
 
@@ -122,6 +137,21 @@ mod tests {
         let settings = settings(&["worker.exec-threads=7", "worker.host-weight=1", "worker.colour=red"]).unwrap();
         let unknown = unknown(&settings, &SECTIONS).unwrap();
         assert!(matches!(&unknown[..], [one] if one.starts_with("worker.colour (--set)")), "{unknown:?}");
+    }
+
+    #[test]
+    fn what_dolphinscheduler_knows_is_no_warning() {
+        let sets = [
+            "master.fetch-command-num=10",
+            "master.commandFetchStrategy.type=ID_SLOT_BASED",
+            "worker.tenant-config.default-tenant-enabled=false",
+            "worker.tenant-configs=1",
+            "worker.fetch-command-num=10",
+        ];
+        let unknown = unknown(&settings(&sets).unwrap(), &SECTIONS).unwrap();
+        let named = |key: &str| unknown.iter().filter(|one| one.starts_with(key)).count();
+        let expected = (2, 1, 1);
+        assert_eq!((unknown.len(), named("worker.tenant-configs "), named("worker.fetch-command-num ")), expected);
     }
 
     #[test]

@@ -20,6 +20,8 @@ config! {
         pub listen_address: String = "127.0.0.1",
         /// What others are told, host or host:port; where it listens without this.
         pub address: Option<String>,
+        /// The port of `/metrics`, `/healthz` and `/readyz`, at the same address; they are not served without this.
+        pub http_port: Option<u16>,
         /// What happens to a task that comes while as many run as may: a master finds another worker, or it waits here.
         pub task_execute_threads_full_policy: FullPolicy = "REJECT",
         /// What happens to the tasks of a worker whose session is lost.
@@ -27,7 +29,7 @@ config! {
         /// How long a worker that drains waits for its tasks until it ends them.
         pub drain_deadline: Duration = "30s",
         /// Where output, and results that are not recorded yet, are kept; a folder of its address below the
-        /// temporary one without this.
+        /// temporary one without this; on port 0 the first there that no other worker uses.
         pub data_dir: Option<PathBuf>,
         /// How much of an attempt's output is kept, in bytes.
         pub output_limit: u64 = "10000000",

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use crate::record::{Outcome, TaskResult};
 
+/// What a worker has: attempts that it has accepted, and results that no master has recorded yet.
+pub(super) fn held(worker: &str, attempts: usize, results: usize) {
+    metrics::gauge!("registry_worker_attempts", "worker" => worker.to_owned()).set(attempts as f64);
+    metrics::gauge!("registry_worker_results", "worker" => worker.to_owned()).set(results as f64);
+}
+
 /// An attempt has ended here.
 pub(super) fn ended(result: &TaskResult) {
     let outcome = match &result.outcome {

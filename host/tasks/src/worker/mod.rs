@@ -108,9 +108,11 @@ pub async fn serve(
 ) -> Result<()> {
     let Setup { options, servers, worker, groups } = setup;
     let threads = threads(options.of_role(Role::Worker).exec_threads)?;
-    let bound = bind(&worker.listening()?, &servers).await?;
+    let listening = worker.listening()?;
+    let bound = bind(&listening, &servers).await?;
     let address = bound.address().to_owned();
-    let data = Data::open(worker.data_dir.as_deref(), &address)?;
+    let whose = format!("{}-{}", registry.plugin().name(), registry.namespace());
+    let data = Data::open(&listening, worker.data_dir.as_deref(), &whose, &address)?;
     let failed = |what: &str, error: std::io::Error| data.refused(what, &error);
     let executor =
         Executor::open(data.folder(), worker.output_limit).map_err(|error| failed("can't be used", error))?;

@@ -8,8 +8,8 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::Shared;
 use super::table::Key;
+use super::{Shared, counts};
 use crate::protocol::messages::{Decision, ReportRequest};
 use crate::spool::Spooled;
 
@@ -30,6 +30,7 @@ pub(super) async fn send_all(shared: Arc<Shared>) {
     let mut sending: JoinSet<Key> = JoinSet::new();
     let mut keys: HashSet<Key> = HashSet::new();
     loop {
+        counts::held(&shared.me.address, shared.table.len(), shared.spool.count());
         for spooled in shared.spool.pending() {
             let key = (spooled.result.id.clone(), spooled.result.attempt);
             if keys.len() < AT_ONCE && keys.insert(key.clone()) {

@@ -110,6 +110,10 @@ impl Table {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.lock().attempts.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lock().attempts.is_empty()
     }

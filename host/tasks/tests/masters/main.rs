@@ -5,8 +5,8 @@ mod support;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use registry_suite::{SOON, eventually};
 use registry_tasks::protocol::messages::Decision;
-use registry_tasks::record::{Cancel, Outcome, Spec, State, TaskId};
-use support::{Site, every};
+use registry_tasks::record::{Cancel, Outcome, Record, Spec, State, TaskId, now};
+use support::{Hooked, Site, every};
 
 fn spec(group: &str) -> Spec {
     Spec { group: group.to_owned(), ..Spec::new(["true"]) }
@@ -259,12 +259,40 @@ async fn records_are_bounded_and_nonsense_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_a_day_ahead_delays_nothing() {
+    let site = Site::new(support::memory()).await;
+    let _master = site.master(&["master.task.retention=2s"]).await;
+    let mut worker = site.worker("default", 9, &[]).await;
+    let client = site.client().await;
+    let tomorrow = now() + 86_400_000;
+    let submitted = |name: &str, spec: Spec| Record::submitted(id(name), spec, tomorrow);
+    let limited = |group: &str| Spec { queue_timeout: Some(1_000), ..spec(group) };
+    for (name, group) in [("runs", "default"), ("waits", "nobody")] {
+        client.store().create(submitted(name, limited(group))).await.unwrap().unwrap();
+    }
+    let task = worker.next().await;
+    assert_eq!(task.record.id.as_str(), "runs");
+    let accepted = worker.accept(task).await.unwrap();
+    assert_eq!(worker.report(&accepted.record, Outcome::Exited { code: 0 }).await, Decision::Recorded);
+    assert_eq!(site.ended(&client, "waits").await.state, State::TimedOut);
+    // One that has ended tomorrow is removed after its time as well.
+    let ended = submitted("ended", spec("default")).cancelled(Cancel { signal: 15, grace: 0 }, tomorrow).unwrap();
+    client.store().create(ended).await.unwrap().unwrap();
+    let gone = async || client.store().get(&id("ended")).await.unwrap().is_none().then_some(());
+    eventually("the record is removed", SOON, gone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn somebody_is_alerted_once_of_each_task_and_each_server_that_ends_badly() {
+    let logs = registry_suite::Logs::install();
     let site = Site::new(support::memory()).await;
     let folder = tempfile::tempdir().unwrap();
     let heard = folder.path().join("heard");
     let command = format!("master.alert.command=cat >> '{}'", heard.display());
-    let (_one, _two) = (site.master(&[&command]).await, site.master(&[&command]).await);
+    let hooked = Hooked::listen().await;
+    let webhook = format!("master.alert.webhook=http://{}/hook/s3cret", hooked.address);
+    let alerted = [command.as_str(), &webhook];
+    let (_one, _two) = (site.master(&alerted).await, site.master(&alerted).await);
     let client = site.client().await;
     let mut worker = site.worker("default", 9, &["registry.session-timeout=4s"]).await;
     for (name, outcome) in [("good", Outcome::Exited { code: 0 }), ("bad", Outcome::Exited { code: 1 })] {
@@ -277,19 +305,37 @@ async fn somebody_is_alerted_once_of_each_task_and_each_server_that_ends_badly()
     let task = worker.next().await;
     worker.accept(task).await.unwrap();
     worker.die(&site).await;
-    let alerts = || -> Vec<String> {
-        let text = std::fs::read_to_string(&heard).unwrap_or_default();
-        let about = |alert: serde_json::Value| {
-            let about = alert["id"].as_str().unwrap_or("a server").to_owned();
-            format!("{about} {}", alert["state"].as_str().unwrap_or("is gone"))
-        };
-        let mut alerts: Vec<_> = text.lines().map(|line| about(serde_json::from_str(line).unwrap())).collect();
+    let about = |text: &str| {
+        let alert: serde_json::Value = serde_json::from_str(text).unwrap();
+        let about = alert["id"].as_str().unwrap_or("a server");
+        format!("{about} {}", alert["state"].as_str().unwrap_or("is gone"))
+    };
+    let sorted = |mut alerts: Vec<String>| {
         alerts.sort_unstable();
         alerts
     };
-    let expected = ["a server is gone", "bad failed", "lost unknown"];
-    eventually("all are told of", SOON * 2, async || (alerts().len() >= 3).then_some(())).await;
+    let by_command = || sorted(std::fs::read_to_string(&heard).unwrap_or_default().lines().map(about).collect());
+    let by_webhook = || sorted(hooked.taken().iter().map(|(_, body)| about(body)).collect());
+    let all = async || (by_command().len() >= 3 && by_webhook().len() >= 3).then_some(());
+    eventually("all are told of", SOON * 2, all).await;
     // Whoever would alert a second time does so soon.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    assert_eq!(alerts(), expected);
+    let expected = ["a server is gone", "bad failed", "lost unknown"];
+    assert_eq!((by_command(), by_webhook()), (expected.map(str::to_owned).into(), expected.map(str::to_owned).into()));
+    // One that is not taken is posted again, as the same.
+    let (refused, taken) = (hooked.refused.lock().unwrap().clone(), hooked.taken());
+    assert!(taken.iter().any(|(key, _)| Some(key) == refused.as_ref()), "{refused:?} in {taken:?}");
+
+    // One that never is taken says so in the log, and says nothing of the path.
+    let other = Site::new(support::memory()).await;
+    let nowhere = "master.alert.webhook=http://127.0.0.1:9/hook/s3cret";
+    let _master = other.master(&[nowhere, "master.alert.timeout=1s"]).await;
+    let (client, mut worker) = (other.client().await, other.worker("default", 1, &[]).await);
+    client.submit(&id("bad"), &spec("default")).await.unwrap();
+    let task = worker.next().await;
+    let accepted = worker.accept(task).await.unwrap();
+    worker.report(&accepted.record, Outcome::Exited { code: 1 }).await;
+    let told = async || (!logs.with("master.alert.webhook has failed").is_empty()).then_some(());
+    eventually("it is said that it failed", SOON * 2, told).await;
+    assert!(logs.with("s3cret").is_empty(), "{:?}", logs.with("s3cret"));
 }

@@ -18,6 +18,7 @@ use registry_tasks::protocol::{Channels, bind};
 use registry_tasks::record::{Outcome, Record, TaskId, TaskResult, WorkerRef, now};
 use registry_tasks::settings::{MasterSettings, ServersSettings, WorkerSettings, register};
 use registry_tasks::store::{Fence, Store, Stored};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status};
@@ -297,5 +298,78 @@ impl worker_server::Worker for Service {
 
     async fn drain(&self, _: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
         Ok(Response::new(DrainReply {}))
+    }
+}
+
+/// What alerts are posted to. It refuses the first.
+pub(crate) struct Hooked {
+    pub(crate) address: std::net::SocketAddr,
+    /// The key of the alert that was refused.
+    pub(crate) refused: Arc<Mutex<Option<String>>>,
+    taken: Arc<Mutex<Vec<(String, String)>>>,
+    serving: JoinHandle<()>,
+}
+
+impl Hooked {
+    pub(crate) async fn listen() -> Self {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (refused, taken) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(Vec::new())));
+        let (own_refused, own_taken) = (Arc::clone(&refused), Arc::clone(&taken));
+        let serving = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let Some((key, body)) = posted(&mut stream).await else { continue };
+                let status = {
+                    let mut refused = own_refused.lock().expect("nobody panics with it");
+                    match *refused {
+                        None => {
+                            *refused = Some(key);
+                            "503 Service Unavailable"
+                        }
+                        Some(_) => {
+                            own_taken.lock().expect("nobody panics with it").push((key, body));
+                            "204 No Content"
+                        }
+                    }
+                };
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        Hooked { address, refused, taken, serving }
+    }
+
+    /// The key and the body of each alert that was taken.
+    pub(crate) fn taken(&self) -> Vec<(String, String)> {
+        self.taken.lock().expect("nobody panics with it").clone()
+    }
+}
+
+impl Drop for Hooked {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// The key and the body of a post.
+async fn posted(stream: &mut tokio::net::TcpStream) -> Option<(String, String)> {
+    let mut read = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&read).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let header = |name: &str| {
+                let lines = head.lines().filter_map(|line| line.split_once(": "));
+                lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).next()
+            };
+            if body.len() >= header("content-length")?.parse::<usize>().ok()? {
+                assert!(head.starts_with("POST /hook/s3cret "), "{head}");
+                return Some((header("idempotency-key")?, body.to_owned()));
+            }
+        }
+        let mut bytes = [0; 4096];
+        match stream.read(&mut bytes).await {
+            Ok(count @ 1..) => read.extend_from_slice(&bytes[..count]),
+            _ => return None,
+        }
     }
 }
