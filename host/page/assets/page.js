@@ -44,6 +44,10 @@ function follow(address) {
       replace(section.id, JSON.parse(event.data));
     });
   }
+  // Where the server has refused the stream, the browser doesn't try it again by itself.
+  stream.addEventListener("error", () => {
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => follow(address), SILENCE / 2);
+  });
   addEventListener("pagehide", () => stream.close());
 }
 

@@ -5,12 +5,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use registry_host::{Entry, Event, Revision, SessionState, plugin::Metadata};
+use registry_host::{Entry, Event, Revision, SessionState, Version, plugin::Metadata};
 use registry_tasks::{
     record::Record,
     store::{Records, read},
 };
 use tokio::sync::watch;
+
+use crate::operations::{Operation, Watches};
 
 /// How many events are remembered.
 const EVENTS: usize = 500;
@@ -43,6 +45,11 @@ pub(crate) struct Known {
     pub(crate) server: Option<(String, f64)>,
     /// Why the registry can't be watched at the moment.
     pub(crate) broken: Option<String>,
+    /// What this process asks of the registry, and what its watches have told.
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) watches: Watches,
+    /// How long after a read has shown a change the page's watch has told of it, in ms, at the last look.
+    pub(crate) lag: Option<f64>,
     /// What servers said of their machines, by role and address.
     pub(crate) measured: HashMap<String, VecDeque<Measured>>,
 }
@@ -50,6 +57,7 @@ pub(crate) struct Known {
 /// An ephemeral entry.
 pub(crate) struct Owned {
     pub(crate) session: String,
+    pub(crate) version: Version,
     pub(crate) created: Revision,
     /// The lock in whose queue it stands.
     pub(crate) lock: Option<String>,
@@ -127,6 +135,7 @@ impl Known {
         let lock = plugin.is_queue_entry(entry).then(|| entry.key().parent().map(|lock| lock.as_str().to_owned()));
         let owned = Owned {
             session: session.to_string(),
+            version: entry.version,
             created: entry.created,
             lock: lock.flatten(),
             value: text(&entry.value, LONGEST_VALUE),
@@ -175,6 +184,12 @@ impl Known {
             sessions.entry(&owned.session).or_default().push(key);
         }
         sessions
+    }
+
+    /// The entry of a session that was changed last, as a beat is.
+    pub(crate) fn changed_last(&self) -> Option<(String, Version)> {
+        let last = self.owned.iter().max_by_key(|(_, owned)| owned.version)?;
+        Some((last.0.clone(), last.1.version))
     }
 
     /// The records that can be read.

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{board::Board, render};
+use crate::{board::Board, filter::Filter, render};
 
 /// The shortest time between two states that are sent.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -35,7 +35,8 @@ impl Feed {
                     return;
                 }
                 if sender.receiver_count() > 0 {
-                    sender.send_replace(Arc::new(render::sections(client.cluster(), &board)));
+                    let sections = render::sections(client.cluster(), &board, &Filter::default());
+                    sender.send_replace(Arc::new(sections));
                 }
                 sleep(PAUSE).await;
             }

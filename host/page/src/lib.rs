@@ -1,8 +1,8 @@
 //! A page on which to watch a cluster.
 //!
 //! It shows the session of its own process, the servers and their groups, the tasks, the locks with their queues, the
-//! sessions that own something, the last events, and the registry's tree. What changes is sent to each browser as it
-//! happens; without JavaScript the same is there as tables.
+//! sessions that own something, what this process asks of the registry, the last events, and the registry's tree. What
+//! changes is sent to each browser as it happens; without JavaScript the same is there as tables.
 //!
 //! # Serve the page
 //!
@@ -33,7 +33,10 @@
 
 mod board;
 mod feed;
+mod filter;
 mod http;
+mod operations;
+mod probes;
 mod render;
 mod watching;
 
@@ -44,6 +47,7 @@ use registry_tasks::client::Client;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
+pub use self::probes::{Probes, Readiness};
 use self::{board::Board, feed::Feed};
 
 /// Gives what `/metrics` answers, in Prometheus' format.
@@ -84,8 +88,11 @@ impl Page {
             watching::entries(cluster.registry().clone(), Arc::clone(&board), watch),
             watching::session(cluster.registry().clone(), Arc::clone(&board)),
             watching::members(cluster.clone(), Arc::clone(&board)),
+            watching::lag(cluster.registry().clone(), Arc::clone(&board)),
             feed.fill(client.clone(), Arc::clone(&board)),
         ];
+        let measuring = metrics.clone().map(|metrics| watching::operations(metrics, Arc::clone(&board)));
+        let tasks = tasks.into_iter().chain(measuring).collect();
         Ok(Page(Arc::new(Inner { client, board, feed, metrics, _tasks: tasks })))
     }
 

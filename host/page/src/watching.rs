@@ -5,10 +5,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use registry_cluster::{Change, Cluster, MemberFilter};
 use registry_host::{Event, Registry, Result, Scope, Watch};
 use registry_tasks::record::now;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::board::{Board, Measured};
+use crate::{
+    Metrics,
+    board::{Board, Measured},
+    operations::Figures,
+};
 
 /// How often servers are measured, and the registry's answer.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -84,6 +88,52 @@ pub(crate) fn session(registry: Registry, board: Arc<Board>) -> AbortOnDropHandl
                     board.change(|known| known.server = server);
                 }
             }
+        }
+    }))
+}
+
+/// Reads what changes most often, and looks how much later the page's watch tells of the same.
+pub(crate) fn lag(registry: Registry, board: Arc<Board>) -> AbortOnDropHandle<()> {
+    let told = metrics::histogram!("registry_watch_lag_seconds", "backend" => registry.plugin().name().to_owned());
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut clock = interval(PERIOD);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            clock.tick().await;
+            let Some((key, _)) = board.known().changed_last() else { continue };
+            let Ok(Some(entry)) = registry.get(&key).await else { continue };
+            let (read, mut changes) = (Instant::now(), board.changes());
+            let has_told = async {
+                loop {
+                    changes.mark_unchanged();
+                    match board.known().owned.get(&key) {
+                        Some(owned) if owned.version < entry.version => {}
+                        _ => return,
+                    }
+                    if changes.changed().await.is_err() {
+                        return;
+                    }
+                }
+            };
+            // One that tells nothing for so long is as late as can be seen here.
+            let _ = timeout(PERIOD, has_told).await;
+            told.record(read.elapsed());
+            board.change(|known| known.lag = Some(read.elapsed().as_secs_f64() * 1e3));
+        }
+    }))
+}
+
+/// Reads what this process measures of its own calls.
+pub(crate) fn operations(metrics: Metrics, board: Arc<Board>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut clock = interval(PERIOD);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut before = Figures::read(&metrics());
+        loop {
+            clock.tick().await;
+            let now = Figures::read(&metrics());
+            board.change(|known| (known.operations, known.watches) = (now.since(&before), now.watches));
+            before = now;
         }
     }))
 }

@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use registry_host::Registry;
+use registry_host::{Registry, SettingsBuilder};
 use registry_page::Page;
-use registry_suite::{SOON, memory, open, within};
+use registry_suite::{SOON, memory, open, proxied, within};
 use registry_tasks::{
     client::Client,
     record::{Record, Spec, TaskId, now},
@@ -27,7 +27,11 @@ struct Site {
 
 impl Site {
     async fn open() -> Self {
-        let registry = open(memory()).await.expect("a registry");
+        Self::on(memory()).await
+    }
+
+    async fn on(settings: SettingsBuilder) -> Self {
+        let registry = open(settings).await.expect("a registry");
         let client = Client::open(&registry, &ServersSettings::default()).await.expect("a client");
         let page = Page::open(client, None).await.expect("a page");
         let bound = page.bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
@@ -59,7 +63,7 @@ impl Site {
 
     /// Asks until the page says so: what is put arrives over a watch.
     async fn shows(&self, path: &str, text: &str) -> String {
-        registry_suite::eventually(format_args!("{path} shows {text}"), SOON, async || {
+        registry_suite::eventually(format_args!("{path} shows {text}"), SOON * 4, async || {
             Some(self.get(path).await).filter(|page| page.contains(text))
         })
         .await
@@ -130,6 +134,86 @@ async fn who_was_led_here_or_has_no_token_changes_nothing() {
     }
     let asked = site.answer("POST /tasks/a%20b/cancel HTTP/1.1", &[length, &cookie, &origin]).await;
     assert!(asked.starts_with("HTTP/1.1 400"), "{asked}");
+}
+
+#[tokio::test]
+async fn only_what_was_asked_for_is_shown_of_tasks_and_events() {
+    let site = Site::open().await;
+    let store = Store::new(site.registry.clone());
+    for (id, group) in [("one", "gpu"), ("other", "default")] {
+        let spec = Spec { group: group.to_owned(), ..Spec::new(["true"]) };
+        let record = Record::submitted(TaskId::new(id).expect("an id"), spec, now());
+        store.create(record).await.expect("a put").expect("it is new");
+        site.registry.put(&format!("/seen/{id}"), "").await.expect("a put");
+    }
+    site.shows("/", "data-row=\"other\"").await;
+    let page = site.shows("/?tasks=GPU+waiting&events=created+seen/one", "/seen/one").await;
+    assert!(page.contains("data-row=\"one\"") && !page.contains("data-row=\"other\""), "{page}");
+    assert!(!page.contains("<td>/seen/other</td>") && page.contains("tasks=GPU%20waiting"), "{page}");
+    // So does the stream, first and later.
+    let mut stream = site.ask("GET /events?tasks=gpu HTTP/1.1", &[]).await;
+    let mut told = String::new();
+    for id in ["data-row=\\\"one\\\"", "data-row=\\\"third\\\""] {
+        let heard = async {
+            while !told.contains(id) {
+                let mut bytes = [0; 4096];
+                let read = stream.read(&mut bytes).await.expect("more of the stream");
+                told.push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+        };
+        within("the stream tells it", SOON, heard).await;
+        let spec = Spec { group: "gpu".to_owned(), ..Spec::new(["true"]) };
+        let record = Record::submitted(TaskId::new("third").expect("an id"), spec, now());
+        store.create(record).await.expect("a put");
+    }
+    assert!(!told.contains("data-row=\\\"other\\\""), "{told}");
+}
+
+#[tokio::test]
+async fn no_more_streams_are_open_than_may_be() {
+    let site = Site::open().await;
+    let mut streams = Vec::new();
+    loop {
+        let mut stream = site.ask("GET /events HTTP/1.1", &[]).await;
+        let mut bytes = [0; 64];
+        let read = within("an answer", SOON, stream.read(&mut bytes)).await.expect("an answer");
+        if String::from_utf8_lossy(&bytes[..read]).starts_with("HTTP/1.1 503") {
+            break;
+        }
+        streams.push(stream);
+        assert!(streams.len() < 1_000, "there is no end to them");
+    }
+    // One that is closed makes room.
+    streams.pop();
+    let again = async || {
+        let mut stream = site.ask("GET /events HTTP/1.1", &[]).await;
+        let mut bytes = [0; 64];
+        let read = stream.read(&mut bytes).await.ok()?;
+        String::from_utf8_lossy(&bytes[..read]).starts_with("HTTP/1.1 200").then_some(())
+    };
+    registry_suite::eventually("there is room", SOON, again).await;
+}
+
+#[tokio::test]
+async fn the_page_stays_while_the_registry_is_away_and_goes_on_with_it() {
+    for (settings, proxy) in proxied() {
+        let settings = settings.set("registry.session-timeout=40s");
+        let site = Site::on(settings).await;
+        site.registry.put("/before", "").await.expect("a put");
+        site.shows("/", "/before").await;
+        proxy.cut();
+        let page = site.shows("/", "data-state=\"suspended\"").await;
+        assert!(page.contains("/before"), "what is known stays");
+        assert!(site.get("/healthz").await.starts_with("HTTP/1.1 200"));
+        assert!(site.get("/readyz").await.starts_with("HTTP/1.1 503"));
+        // Reading ends by its deadline.
+        assert!(site.get("/tree?key=/before").await.starts_with("HTTP/1.1 503"));
+        proxy.heal();
+        site.shows("/", "data-state=\"connected\"").await;
+        site.registry.put("/after", "").await.expect("a put");
+        site.shows("/", "/after").await;
+        assert!(site.get("/readyz").await.starts_with("HTTP/1.1 200"));
+    }
 }
 
 #[tokio::test]

@@ -16,17 +16,19 @@ use registry_tasks::{
     client::{Followed, Output},
     record::{State, TaskId},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::Site;
+use super::{Site, events::too_many};
 
 /// How many lines of the end are shown at first.
 const LINES: u64 = 1_000;
 
 /// Events `log` with text to be added, then one `end`.
 pub(super) async fn stream(Shared(site): Shared<Site>, Path(id): Path<String>) -> Response {
+    let Some(permit) = site.permit() else { return too_many() };
     match begun(&site, &id).await {
-        Ok(Output::Worker(followed)) => answer(stream::unfold(followed, next)),
-        Ok(Output::Tail { tail, .. }) => answer(stream::iter([tail])),
+        Ok(Output::Worker(followed)) => answer(permit, stream::unfold(followed, next)),
+        Ok(Output::Tail { tail, .. }) => answer(permit, stream::iter([tail])),
         Err(error) => (StatusCode::NOT_FOUND, format!("{error}\n")).into_response(),
     }
 }
@@ -53,10 +55,14 @@ async fn next(mut followed: Box<Followed>) -> Option<(String, Box<Followed>)> {
     Some((String::from_utf8_lossy(&data).into_owned(), followed))
 }
 
-fn answer(texts: impl Stream<Item = String> + Send + 'static) -> Response {
+fn answer(permit: OwnedSemaphorePermit, texts: impl Stream<Item = String> + Send + 'static) -> Response {
     let event = |name: &'static str, text: String| {
         Ok::<_, Infallible>(Event::default().event(name).data(serde_json::Value::from(text).to_string()))
     };
     let texts = texts.map(move |text| event("log", text));
-    Sse::new(texts.chain(stream::once(async move { event("end", String::new()) }))).into_response()
+    let end = async move {
+        drop(permit);
+        event("end", String::new())
+    };
+    Sse::new(texts.chain(stream::once(end))).into_response()
 }

@@ -21,6 +21,7 @@ use axum::{
 };
 use maud::Markup;
 use registry_host::{Error, ErrorKind};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::guard::Guard;
 use crate::{Bound, Page};
@@ -30,12 +31,25 @@ use crate::{Bound, Page};
 pub(super) struct Site {
     page: Page,
     guard: Arc<Guard>,
+    /// As many as streams may be open at once.
+    streams: Arc<Semaphore>,
+}
+
+/// How many streams may be open at once: each is a connection, and the browser's to close.
+const STREAMS: usize = 64;
+
+impl Site {
+    /// What a stream keeps for as long as it is open; `None` if there are as many as may be.
+    fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.streams).try_acquire_owned().ok()
+    }
 }
 
 /// Answers requests until the future is ready; connections that are open then are ended.
 pub(crate) async fn serve(bound: Bound, until: impl Future<Output = ()> + Send + 'static) {
     let Bound { page, listener, address, token } = bound;
-    let site = Site { page, guard: Arc::new(Guard::new(address, token)) };
+    let guard = Arc::new(Guard::new(address, token));
+    let site = Site { page, guard, streams: Arc::new(Semaphore::new(STREAMS)) };
     let served = axum::serve(listener, router(site));
     tokio::select! {
         // It only ends with an error of the listener, which axum waits out.
@@ -57,7 +71,7 @@ fn router(site: Site) -> Router {
         .route("/tasks/{id}/cancel", post(actions::cancel))
         .route("/tasks/{id}/retry", post(actions::retry))
         .route("/metrics", get(health::metrics))
-        .route("/healthz", get(health::alive))
+        .route("/healthz", get(crate::probes::alive))
         .route("/readyz", get(health::ready))
         .route("/page.css", get(|| asset("text/css; charset=utf-8", include_str!("../../assets/page.css"))))
         .route("/page.js", get(|| asset("text/javascript; charset=utf-8", include_str!("../../assets/page.js"))))

@@ -10,11 +10,15 @@ use registry_tasks::{record::TaskId, store::Stored};
 use serde::Deserialize;
 
 use super::{Site, html, refused};
-use crate::render;
+use crate::{filter::Filter, render};
 
 #[derive(Deserialize)]
 pub(super) struct Opened {
     token: Option<String>,
+    #[serde(default)]
+    tasks: String,
+    #[serde(default)]
+    events: String,
 }
 
 /// The whole page; with the right token it is kept in a cookie, and leaves the address.
@@ -26,8 +30,9 @@ pub(super) async fn whole(State(site): State<Site>, Query(opened): Query<Opened>
         Some(_) => (StatusCode::FORBIDDEN, "the token is wrong: open the address as it was printed\n").into_response(),
         None => {
             let inner = &site.page.0;
-            let sections = render::sections(inner.client.cluster(), &inner.board);
-            html(render::page(&sections, site.guard.may_change(&headers))).into_response()
+            let filter = Filter { tasks: opened.tasks, events: opened.events };
+            let sections = render::sections(inner.client.cluster(), &inner.board, &filter);
+            html(render::page(&sections, site.guard.may_change(&headers), &filter)).into_response()
         }
     }
 }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use registry_cluster::{Cluster, Member, MemberFilter, Role};
 use registry_tasks::record::{Record, State};
 
-use super::shared::{badge, none, percent, since, sparkline};
+use super::shared::{badge, key, none, percent, since, sparkline};
 use crate::board::Known;
 
 /// A server, once, with all its groups.
@@ -37,6 +37,7 @@ pub(super) fn servers(cluster: &Cluster, known: &Known) -> Markup {
     };
     html! {
         h2 { "Servers" }
+        (take_overs(known))
         @if servers.is_empty() { (none("No server is registered.")) } @else {
             div.wide { table {
                 thead { tr {
@@ -78,6 +79,23 @@ pub(super) fn servers(cluster: &Cluster, known: &Known) -> Markup {
                 } } }
             } }
         }
+    }
+}
+
+/// Take-overs that go on: who does them, by which lock.
+fn take_overs(known: &Known) -> Markup {
+    let locks = known.locks();
+    let held = Role::ALL.into_iter().filter_map(|role| Some((role, *locks.get(role.failover_lock())?.first()?)));
+    // The server that the lock's session is one of.
+    let who = |session: &str| {
+        let own = known.owned.iter().find(|(key, owned)| owned.session == session && key.starts_with("/nodes/master/"));
+        own.and_then(|(key, _)| key.rsplit('/').next()).unwrap_or("a master").to_owned()
+    };
+    html! {
+        @for (role, holder) in held { p {
+            (badge("taking over")) " " (who(&holder.session)) " takes over for a " (role.name())
+            ", by the lock " (key(role.failover_lock())) " with token " (holder.created)
+        } }
     }
 }
 

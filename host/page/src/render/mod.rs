@@ -9,31 +9,42 @@ mod tasks;
 use maud::{DOCTYPE, Markup, html};
 use registry_cluster::Cluster;
 
+use self::shared::encoded;
 pub(crate) use self::{
     registry::tree,
     task::{task, task_section},
 };
-use crate::{board::Board, feed::Section};
+use crate::{board::Board, feed::Section, filter::Filter};
 
 /// Every section as it is now, in the page's order.
-pub(crate) fn sections(cluster: &Cluster, board: &Board) -> Vec<Section> {
+pub(crate) fn sections(cluster: &Cluster, board: &Board, filter: &Filter) -> Vec<Section> {
     let known = board.known();
     let sections = [
         ("header", registry::header(cluster.registry(), &known)),
         ("servers", cluster::servers(cluster, &known)),
         ("groups", cluster::groups(cluster, &known)),
-        ("tasks", tasks::list(cluster, &known)),
+        ("tasks", tasks::list(cluster, &known, filter)),
         ("locks", registry::locks(&known)),
         ("sessions", registry::sessions(cluster.registry(), &known)),
-        ("events", registry::events(&known)),
+        ("operations", registry::operations(&known)),
+        ("events", registry::events(&known, filter)),
     ];
     sections.map(|(id, markup)| (id, markup.into_string().into())).into()
 }
 
+/// What depends on a filter, shown by it.
+pub(crate) fn filtered(cluster: &Cluster, board: &Board, filter: &Filter) -> [Section; 2] {
+    let known = board.known();
+    let sections = [("tasks", tasks::list(cluster, &known, filter)), ("events", registry::events(&known, filter))];
+    sections.map(|(id, markup)| (id, markup.into_string().into()))
+}
+
 /// The whole page.
-pub(crate) fn page(sections: &[Section], may_change: bool) -> Markup {
+pub(crate) fn page(sections: &[Section], may_change: bool, filter: &Filter) -> Markup {
     let body = html! {
         @for (id, section) in sections {
+            // Before what it is about, and outside: what is being typed stays.
+            @if *id == "tasks" { (filter_form(filter)) }
             section id=(id) aria-live="off" { (maud::PreEscaped(section)) }
         }
         section id="tree" {
@@ -47,7 +58,23 @@ pub(crate) fn page(sections: &[Section], may_change: bool) -> Markup {
             p.note { "To submit, cancel or retry tasks, open the address with its token, as it was printed." }
         }
     };
-    document("registry", body, Some("/events"))
+    let stream = match filter.is_empty() {
+        true => "/events".to_owned(),
+        false => format!("/events?tasks={}&events={}", encoded(&filter.tasks), encoded(&filter.events)),
+    };
+    document("registry", body, Some(&stream))
+}
+
+/// Asks what is to be shown of tasks and events.
+fn filter_form(filter: &Filter) -> Markup {
+    html! {
+        form.filter method="get" action="/" role="search" {
+            label { "Only tasks with" input type="search" name="tasks" value=(filter.tasks) maxlength="200"; }
+            label { "Only events with" input type="search" name="events" value=(filter.events) maxlength="200"; }
+            button { "Filter" }
+            @if !filter.is_empty() { a href="/" { "Show all" } }
+        }
+    }
 }
 
 /// A page with a title, and the stream that its sections change by.

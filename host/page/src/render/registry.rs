@@ -1,5 +1,7 @@
 //! The registry: this process's session, locks, the sessions of others, events and the tree.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 use registry_host::{Entry, Registry};
 use registry_tasks::record::now;
@@ -8,7 +10,10 @@ use super::{
     document,
     shared::{badge, clock, encoded, key, more, none, since},
 };
-use crate::board::{Known, text};
+use crate::{
+    board::{Known, text},
+    filter::Filter,
+};
 
 /// How many locks, queue entries of each, and sessions are shown.
 const MOST: usize = 100;
@@ -86,14 +91,43 @@ pub(super) fn sessions(registry: &Registry, known: &Known) -> Markup {
     }
 }
 
+/// What this process asks of the registry, and what its watches have told.
+pub(super) fn operations(known: &Known) -> Markup {
+    let limit = |limit: Option<Duration>| limit.map_or("more".to_owned(), |limit| format!("≤ {limit:?}"));
+    let watches = known.watches;
+    html! {
+        h2 { "This process" }
+        p {
+            (watches.open) " watches, " (watches.events) " events, " (watches.resyncs) " resyncs"
+            @if let Some(lag) = known.lag { ", lag " (format!("{lag:.1}")) " ms" }
+        }
+        @if known.operations.is_empty() { (none("Nothing is measured yet.")) } @else {
+            div.wide { table {
+                thead { tr {
+                    th { "Operation" } th { "Per second" } th { "p50" } th { "p99" } th { "Errors so far" }
+                } }
+                tbody { @for operation in &known.operations { tr data-row=(operation.name) {
+                    td { (operation.name) }
+                    td { (format!("{:.1}", operation.per_second)) }
+                    td { (limit(operation.p50)) }
+                    td { (limit(operation.p99)) }
+                    td { @for (kind, count) in &operation.errors { (kind) " " (count) " " } }
+                } } }
+            } }
+        }
+    }
+}
+
 /// What has happened last.
-pub(super) fn events(known: &Known) -> Markup {
+pub(super) fn events(known: &Known, filter: &Filter) -> Markup {
+    let events: Vec<_> = known.events.iter().filter(|event| filter.takes_event(event)).take(EVENTS).collect();
     html! {
         h2 { "Events" }
-        @if known.events.is_empty() { (none("Nothing has happened yet.")) } @else {
+        @if known.events.is_empty() { (none("Nothing has happened yet.")) }
+        @else if events.is_empty() { (none("No event has these words.")) } @else {
             div.wide { table {
                 thead { tr { th { "When" } th { "What" } th { "Key or server" } th { "More" } } }
-                tbody { @for event in known.events.iter().take(EVENTS) { tr {
+                tbody { @for event in &events { tr {
                     td { (clock(event.at)) }
                     td { (event.what) }
                     td { (event.key) }

@@ -10,7 +10,7 @@ use registry_tasks::{
 };
 
 use super::shared::{badge, encoded, more, none, since};
-use crate::board::Known;
+use crate::{board::Known, filter::Filter};
 
 /// How many tasks are listed.
 const MOST: usize = 200;
@@ -19,17 +19,20 @@ const MOST: usize = 200;
 const COMMAND: usize = 80;
 
 /// Counts per state, then the tasks that were changed last.
-pub(super) fn list(cluster: &Cluster, known: &Known) -> Markup {
+pub(super) fn list(cluster: &Cluster, known: &Known, filter: &Filter) -> Markup {
     let (why, at) = (Why::of(cluster, known.records()), now());
     let mut counts: BTreeMap<State, usize> = BTreeMap::new();
     known.records().for_each(|record| *counts.entry(record.state).or_default() += 1);
-    let unreadable: Vec<_> = known.tasks.values().filter_map(|stored| stored.as_ref().err()).collect();
-    let mut records: Vec<&Record> = known.records().collect();
+    let unreadable = known.tasks.values().filter_map(|stored| stored.as_ref().err());
+    // What can't be read has nothing to look for.
+    let unreadable: Vec<_> = unreadable.filter(|_| filter.tasks.trim().is_empty()).collect();
+    let mut records: Vec<&Record> = known.records().filter(|record| filter.takes_task(record)).collect();
     records.sort_by_key(|record| (record.state.has_ended(), std::cmp::Reverse(record.since)));
     html! {
         h2 { "Tasks" }
         p { @for (state, count) in &counts { (badge(state.name())) " " (count) " " } }
-        @if known.tasks.is_empty() { (none("No task was submitted.")) } @else {
+        @if known.tasks.is_empty() { (none("No task was submitted.")) }
+        @else if records.is_empty() && unreadable.is_empty() { (none("No task has these words.")) } @else {
             div.wide { table {
                 thead { tr {
                     th { "Task" } th { "Command" } th { "Group" } th { "State" } th { "Attempt" } th { "Worker" }
