@@ -3,6 +3,7 @@
 
 mod backend;
 mod configuration;
+mod dashboard;
 mod lines;
 mod links;
 mod mentions;

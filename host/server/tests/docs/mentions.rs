@@ -60,7 +60,7 @@ fn help(words: &[&str]) -> String {
 
 #[test]
 fn every_file_that_is_named_is_there() {
-    let folders = ["host/", "plugins/", "registry-api/", "tests/", "examples/", "docs/", "scripts/"];
+    let folders = ["host/", "plugins/", "registry-api/", "tests/", "examples/", "docs/", "scripts/", "packaging/"];
     let (mut wrong, mut named) = (Vec::new(), 0);
     for page in Page::all() {
         for (code, line) in page.inline_code() {
