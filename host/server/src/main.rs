@@ -10,6 +10,7 @@ mod logging;
 mod measuring;
 mod options;
 mod output;
+mod probing;
 mod signals;
 mod standalone;
 

@@ -7,9 +7,11 @@ use registry_cluster::{Options, Stop};
 use registry_host::{Error, ErrorKind};
 use registry_tasks::master::Master as Serving;
 use registry_tasks::settings::{MasterSettings, ServersSettings, unknown};
+use serde_json::json;
 
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
+use crate::probing::Probing;
 
 /// Hands tasks out to workers
 ///
@@ -47,11 +49,14 @@ impl Master {
         let (master, servers) = (MasterSettings::of(&settings)?, ServersSettings::of(&settings)?);
         let options = Options::of(&settings)?;
         unknown(&settings, &["master", "servers"])?.iter().for_each(|unknown| tracing::warn!("{unknown}"));
+        let probing = Probing::begin("master", master.listening()?.ip, master.http_port).await?;
         let work = context.standing(async |registry, output, signals| {
             let mut master = Serving::start(registry.clone(), options, master, &servers).await?;
             let address = master.address().to_owned();
-            let object = serde_json::json!({"role": "master", "address": address});
-            output.line(format_args!("the master {address} serves"), object)?;
+            let http = probing.as_ref().map(Probing::address);
+            let _probed = probing.map(|probing| probing.serve(registry, master.states(), master.measuring()));
+            let object = json!({"role": "master", "address": address, "http": http.map(|http| http.to_string())});
+            output.line(format_args!("the master {address} serves{}", probed(http)), object)?;
             output.flush().await?;
             tokio::select! {
                 stop = master.stopped() => return Err(stopped(&*stop?).into()),
@@ -65,6 +70,11 @@ impl Master {
         });
         work.await
     }
+}
+
+/// Where machines find its figures.
+pub(super) fn probed(http: Option<SocketAddr>) -> String {
+    http.map(|http| format!(", its figures are at http://{http}/metrics")).unwrap_or_default()
 }
 
 /// Why a server ends by itself.

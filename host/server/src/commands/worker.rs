@@ -8,9 +8,10 @@ use registry_tasks::worker::{Ready, Setup, serve};
 use serde_json::json;
 use tokio::sync::{oneshot, watch};
 
-use super::master::listening;
+use super::master::{listening, probed};
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
+use crate::probing::Probing;
 
 /// Runs tasks that masters hand out
 ///
@@ -65,7 +66,10 @@ impl Worker {
             worker: WorkerSettings::of(&settings)?,
             groups: groups.clone(),
         };
+        let probing = Probing::begin("worker", setup.worker.listening()?.ip, setup.worker.http_port).await?;
         let work = context.standing(async |registry, output, signals| {
+            let mut probing = probing;
+            let mut _probed = None;
             let (ask, asked) = watch::channel(0);
             let (ready, mut listening) = oneshot::channel();
             let serving = serve(registry, setup, asked, ready);
@@ -75,10 +79,15 @@ impl Worker {
                 tokio::select! {
                     biased;
                     served = &mut serving => return served.map(|()| OK).map_err(Failure::from),
-                    Ok(Ready { address, .. }) = &mut listening, if !is_ready => {
+                    Ok(Ready { address, states, .. }) = &mut listening, if !is_ready => {
                         is_ready = true;
-                        let text = format!("the worker {address} serves the groups {}", groups.join(", "));
-                        output.line(text, json!({"role": "worker", "address": address, "groups": groups}))?;
+                        let http = probing.as_ref().map(Probing::address);
+                        _probed = probing.take().map(|probing| probing.serve(registry, states, || ()));
+                        let text =
+                            format!("the worker {address} serves the groups {}{}", groups.join(", "), probed(http));
+                        let http = http.map(|http| http.to_string());
+                        let object = json!({"role": "worker", "address": address, "groups": groups, "http": http});
+                        output.line(text, object)?;
                         output.flush().await?;
                     }
                     _ = signals.next() => ask.send_modify(|times| *times += 1),

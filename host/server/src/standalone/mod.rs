@@ -27,6 +27,7 @@ use self::server::{Server, Update};
 use self::sight::Sight;
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
+use crate::measuring;
 use crate::options::duration;
 use crate::output::Output;
 use crate::signals::Signals;
@@ -104,6 +105,9 @@ impl Standalone {
         let options = options::of(&settings, self.servers)?;
         let kinds = self.kinds(&settings)?;
         let mut signals = Signals::listen()?;
+        // Before the registries are opened, whose calls are measured.
+        let measuring = if self.no_page { None } else { Some(measuring::start()?) };
+        let (metrics, _upkeep) = measuring.unzip();
         let mut servers = tokio::select! {
             servers = open(context, &settings, &options, kinds) => servers?,
             ending = signals.next() => return Ok(ending.code()),
@@ -111,7 +115,7 @@ impl Standalone {
         let begun = Instant::now();
         let screen = Screen::new(&settings, &servers, &context.output);
         let sight = tokio::select! {
-            sight = Sight::open(&self, context, &settings, &servers) => sight.map_err(Err),
+            sight = Sight::open(&self, context, &settings, &servers, metrics) => sight.map_err(Err),
             ending = signals.next() => Err(Ok(ending.code())),
         };
         let done = match sight {

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use registry_host::Settings;
-use registry_page::{Bound, Page};
+use registry_page::{Bound, Metrics, Page};
 use registry_tasks::client::Client;
 use registry_tasks::settings::ServersSettings;
 use serde_json::json;
@@ -13,7 +13,6 @@ use super::server::Server;
 use super::{Standalone, workload};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::measuring;
 use crate::output::Format;
 
 /// Where the page is, unless that is taken.
@@ -32,14 +31,14 @@ impl Sight {
         context: &mut Context,
         settings: &Settings,
         servers: &[Server],
+        measured: Option<Metrics>,
     ) -> Result<Self, Failure> {
         let mut sight = Sight::default();
         // The first one's eyes are the page's, as they are the table's.
         let Some(first) = servers.first().filter(|_| !wanted.no_tasks || !wanted.no_page) else { return Ok(sight) };
         let client = Client::open(first.registry(), &ServersSettings::of(settings)?).await?;
         if !wanted.no_page {
-            let (metrics, upkeep) = measuring::start()?;
-            let page = Page::open(client.clone(), Some(metrics)).await?;
+            let page = Page::open(client.clone(), measured).await?;
             let bound = bind(&page, wanted.page).await?;
             let address = bound.address();
             let url = bound.url();
@@ -51,7 +50,7 @@ impl Sight {
             }
             context.output.flush().await?;
             let serving = tokio::spawn(bound.serve(std::future::pending()));
-            sight._background.extend([AbortOnDropHandle::new(serving), upkeep]);
+            sight._background.push(AbortOnDropHandle::new(serving));
         }
         if !wanted.no_tasks {
             sight._background.push(AbortOnDropHandle::new(tokio::spawn(workload::submit_all(client))));

@@ -1,18 +1,29 @@
 //! Tasks, with masters and workers as processes of their own.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use registry_test_servers::Certificates;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{On, Ran, Running, eventually, file, memory, run, runs};
 
+/// How long an answer may take.
+const SOON: Duration = Duration::from_secs(60);
+
 /// What masters and workers are told: a busy machine is no reason to refuse work, and a dead one is missed soon.
-const SERVERS: [&str; 6] = [
+pub(crate) const SERVERS: [&str; 8] = [
     "--set=registry.cluster.max-cpu-load-avg=10000",
     "--set=registry.cluster.reserved-memory=0",
     "--set=registry.cluster.max-heartbeat-interval=500ms",
     "--set=registry.session-timeout=6s",
     "--set=master.listen-port=0",
     "--set=worker.listen-port=0",
+    "--set=master.http-port=0",
+    "--set=worker.http-port=0",
 ];
 
 /// Masters and workers in one namespace.
@@ -25,6 +36,21 @@ pub(crate) struct Site {
 pub(crate) struct Server {
     pub(crate) process: Running,
     pub(crate) address: String,
+    /// Where its figures are.
+    http: String,
+}
+
+impl Server {
+    /// The status and the body of what it answers to machines.
+    fn asks(&self, path: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(&self.http).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.http).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+    }
 }
 
 impl Site {
@@ -41,7 +67,8 @@ impl Site {
         let process = self.on.start(&[&SERVERS, arguments].concat());
         let ready = process.line_where(|line| line.contains("127.0.0.1:"));
         let address = ready.split(' ').find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
-        Server { process, address }
+        let http = ready.split_once("http://").and_then(|(_, rest)| rest.split('/').next()).unwrap().to_owned();
+        Server { process, address, http }
     }
 
     pub(crate) fn master(&self) -> Server {
@@ -90,7 +117,7 @@ fn words<'a>(options: &[&'a str], command: &'a [String]) -> Vec<&'a str> {
 #[test]
 fn a_command_runs_on_a_worker_and_its_code_and_output_come_back() {
     for site in Site::each() {
-        let (_master, worker) = (site.master(), site.worker("one"));
+        let (master, worker) = (site.master(), site.worker("one"));
         let ran = site.submit(&["--id", "env", "--env", "COLOUR=red", "--wait", "--", "env"]);
         assert_eq!((ran.code, ran.text().trim_end(), &*ran.stderr), (0, "submitted env", ""));
         let output = site.on.text(&["logs", "env"]);
@@ -117,6 +144,24 @@ fn a_command_runs_on_a_worker_and_its_code_and_output_come_back() {
         assert!(followed.text().ends_with("\none\ntwo\n"), "{followed:?}");
         let retried = site.submit(&["--id", "again", "--retries", "1", "--wait", "--", "sh", "-c", "exit 5"]);
         assert_eq!((retried.code, &site.task("again")["attempt"]), (5, &2.into()));
+
+        for (server, figures) in [
+            (
+                &master,
+                &["registry_tasks{state=\"succeeded\"} 1", "registry_task_seconds_count{stage=\"queued\"} 8"][..],
+            ),
+            (
+                &worker,
+                &["registry_task_seconds_count{stage=\"run\"} 8", "registry_worker_results{", "registry_watch_lag"],
+            ),
+        ] {
+            assert_eq!(server.asks("/healthz"), ("200".to_owned(), "ok\n".to_owned()));
+            assert_eq!(server.asks("/readyz"), ("200".to_owned(), "ok\n".to_owned()));
+            eventually("it is measured", || {
+                let told = server.asks("/metrics").1;
+                figures.iter().all(|figure| told.contains(figure))
+            });
+        }
     }
 }
 
@@ -257,6 +302,39 @@ fn strangers_are_refused_and_a_port_that_is_taken_is_named() {
     let port = master.address.rsplit_once(':').unwrap().1;
     let taken = site.on.run(&["master", &format!("--set=master.listen-port={port}")]);
     assert!(taken.code == 2 && taken.stderr.contains("master.listen-port"), "{taken:?}");
+}
+
+#[test]
+fn only_whoever_has_a_certificate_of_theirs_speaks_to_servers() {
+    let (own, other) = (Certificates::generate().unwrap(), Certificates::generate().unwrap());
+    let tls = |of: &Certificates, name: &str| {
+        let file = |key: &str, path: &Path| format!("--set=servers.tls.{key}={}", path.display());
+        let named = |end: &str| of.folder().join(format!("{name}{end}"));
+        [file("ca-file", &of.ca_file()), file("cert-file", &named(".pem")), file("key-file", &named("-key.pem"))]
+    };
+    let with = |sets: &[String; 3], arguments: &[&str]| -> Vec<String> {
+        sets.iter().map(String::as_str).chain(arguments.iter().copied()).map(str::to_owned).collect()
+    };
+    for site in Site::each() {
+        let data = format!("--set=worker.data-dir={}", site.folder.path().display());
+        let server = |arguments: &[&str]| {
+            let arguments = with(&tls(&own, "server"), arguments);
+            site.server(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let (_master, _worker) = (server(&["master"]), server(&["worker", &data]));
+        let submit = |sets: Option<[String; 3]>, arguments: &[&str]| {
+            let plain = || arguments.iter().map(|word| (*word).to_owned()).collect();
+            let arguments = sets.map_or_else(plain, |sets| with(&sets, arguments));
+            site.submit(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let ran = submit(Some(tls(&own, "client")), &["--id", "good", "--wait", "--", "sh", "-c", "exit 5"]);
+        assert_eq!(ran.code, 5, "{ran:?}");
+        for sets in [None, Some(tls(&other, "client"))] {
+            let refused = submit(sets, &["--id", "bad", "--", "true"]);
+            assert_eq!(refused.code, 3, "{refused:?}");
+        }
+        assert_eq!(site.on.run(&["tasks", "bad"]).code, 1);
+    }
 }
 
 #[test]

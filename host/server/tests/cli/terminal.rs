@@ -61,6 +61,29 @@ fn the_table_of_servers_is_drawn_in_place() {
 }
 
 #[test]
+fn the_table_of_tasks_is_drawn_anew_until_a_key_ends_it() {
+    for on in On::each() {
+        let (keyboard, mut keys) = std::io::pipe().unwrap();
+        let watch = Running::start(script(&on.command(&["tasks", "--watch", "--group", "gpu"])).stdin(keyboard));
+        watch.line_where(|line| line.contains("COMMAND"));
+        let master = on.start(&["--set=master.listen-port=0", "master"]);
+        master.line_where(|line| line.contains("serves"));
+        for (id, group) in [("unseen", "default"), ("seen", "gpu")] {
+            assert_eq!(run(&mut on.command(&["submit", "--id", id, "--group", group, "--", "true"])).code, 0);
+        }
+        watch.line_where(|line| line.contains("seen") && line.contains("waiting") && !line.contains("unseen"));
+        // The reason, below its row, in a terminal of 80 columns.
+        watch.line_where(|line| line.contains("0 of 0"));
+        on.text(&["cancel", "seen"]);
+        watch.line_where(|line| line.contains("seen") && line.contains("cancelled"));
+        keys.write_all(b"\x03").unwrap();
+        assert_eq!(watch.end().code, 0);
+        master.signal(Signal::TERM);
+        assert_eq!(master.end().code, 0);
+    }
+}
+
+#[test]
 fn the_table_of_registered_servers_is_drawn_anew_until_a_key_ends_it() {
     for on in On::each() {
         let (keyboard, mut keys) = std::io::pipe().unwrap();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::support::{args, eventually, memory, run, runs};
-use crate::tasks::Site;
+use crate::support::{Running, args, eventually, memory, run, runs};
+use crate::tasks::{SERVERS, Site};
 
 /// A command that writes its number, doesn't heed SIGTERM, and ends with the second attempt.
 fn stubborn(site: &Site, id: &str) -> PathBuf {
@@ -73,7 +73,8 @@ fn a_worker_that_is_asked_to_end_lets_its_tasks_end_and_a_second_time_it_doesnt(
         let script = format!("while [ ! -e '{}' ]; do sleep 0.05; done; exit 6", go.display());
         site.submit(&["--id", "ends", "--", "sh", "-c", &script]);
         site.becomes("ends", "running");
-        worker.process.signal(Signal::TERM);
+        // As SIGTERM does.
+        site.on.text(&["drain", &worker.address]);
         eventually("it drains", || site.on.text(&["servers"]).contains("draining"));
         fs::write(go, "").unwrap();
         assert_eq!(worker.process.end().code, 0);
@@ -88,6 +89,32 @@ fn a_worker_that_is_asked_to_end_lets_its_tasks_end_and_a_second_time_it_doesnt(
         assert!(!runs(&started(&file)[0]));
         let _other = site.worker("three");
         ran_one_after_the_other(&site, "t", &file);
+    }
+}
+
+#[test]
+fn a_task_that_fills_the_workers_disk_is_recorded_all_the_same() {
+    for site in Site::each() {
+        let Some(mut namespace) = registry_test_servers::mount_namespace() else {
+            eprintln!("this proves nothing here: the system gives no mount namespace");
+            return;
+        };
+        let _master = site.master();
+        let disk = tempfile::tempdir().unwrap();
+        let data = format!("--set=worker.data-dir={}", disk.path().display());
+        let worker = site.on.command(&[&SERVERS[..], &["worker", &data]].concat());
+        let script = r#"mount -t tmpfs -o size=1m tmpfs "$1" && shift && exec "$@""#;
+        namespace.args(["sh", "-c", script, "sh"]).arg(disk.path()).arg(worker.get_program()).args(worker.get_args());
+        let worker = Running::start(&mut namespace);
+        worker.line_where(|line| line.contains("serves the groups"));
+        let fills = "head -c 4000000 /dev/zero > filler; head -c 100000 /dev/zero | tr '\\0' x; echo end; exit 3";
+        assert_eq!(site.submit(&["--id", "fills", "--wait", "--", "sh", "-c", fills]).code, 3);
+        assert!(site.on.text(&["tasks", "fills"]).contains("failed"));
+        // Its folder is removed, and there is room for others.
+        assert_eq!(site.submit(&["--wait", "--", "echo", "room"]).code, 0);
+        worker.signal(Signal::TERM);
+        let ended = worker.end();
+        assert!(ended.code == 0 && ended.stderr.contains("can't be written to the disk"), "{ended:?}");
     }
 }
 

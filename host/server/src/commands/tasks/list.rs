@@ -1,17 +1,21 @@
 //! `registry tasks`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
 use registry_host::{Error, ErrorKind, Event, Registry};
 use registry_tasks::client::{Client, Why};
 use registry_tasks::record::{Record, State, TaskId, now};
 use registry_tasks::store::{no_such_task, read};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::row::{self, Task};
 use super::{client, id, servers};
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
+use crate::output::live::{self, Canvas};
 use crate::output::{Format, Output, table};
 
 /// Shows tasks: how each stands, where, since when, and why it waits
@@ -36,7 +40,7 @@ pub(crate) struct Tasks {
     /// Those of this group
     #[arg(long)]
     group: Option<String>,
-    /// Goes on with a line for every change, until Ctrl-C or SIGTERM
+    /// Goes on until Ctrl-C or SIGTERM: on a terminal as a live table, else with a line for every change
     #[arg(long)]
     watch: bool,
 }
@@ -53,9 +57,17 @@ impl Tasks {
         if self.watch {
             let work = context.standing(async |registry, output, signals| {
                 let client = client(registry, &servers).await?;
+                let draws = output.format == Format::Text && output.is_terminal();
+                let follow = async {
+                    match draws {
+                        true => self.draw(&client, output).await,
+                        false => self.follow(&client, output).await,
+                    }
+                };
                 tokio::select! {
-                    done = self.follow(&client, output) => done,
-                    ending = signals.next() => Ok(ending.code()),
+                    done = follow => done,
+                    // It is how a live table is meant to end.
+                    ending = signals.next() => Ok(if draws { OK } else { ending.code() }),
                 }
             });
             return work.await;
@@ -99,6 +111,43 @@ impl Tasks {
             && self.group.as_ref().is_none_or(|wanted| group == Some(wanted))
     }
 
+    /// Draws a table of what was asked for whenever something has changed, and every second: it tells how long ago
+    /// things were. What has not ended comes first, then what has changed last.
+    async fn draw(&self, client: &Client, output: &mut Output) -> Done {
+        let mut watch = client.store().watch(self.id.as_ref()).await?;
+        let mut known: BTreeMap<String, Task> = BTreeMap::new();
+        let mut canvas = Canvas::new();
+        let mut clock = interval(Duration::from_secs(1));
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            while let Ok(event) = timeout(Duration::ZERO, watch.next()).await {
+                let Some(event) = event else { return Ok(OK) };
+                match event? {
+                    Event::Put { entry, .. } => drop(read(&entry).map(|task| known.insert(entry.key, task))),
+                    Event::Delete { last } => drop(known.remove(&last.key)),
+                    _ => {}
+                }
+            }
+            let all = known.values().filter_map(|task| task.as_ref().ok()).map(|stored| &stored.record);
+            let why = Why::of(client.cluster(), all);
+            let mut tasks: Vec<_> = known.values().filter(|task| self.is_wanted(task)).collect();
+            tasks.sort_by_cached_key(|task| match task {
+                Ok(stored) => (stored.record.state.has_ended(), Reverse(stored.record.since), row::id(task).to_owned()),
+                Err(_) => (true, Reverse(0), row::id(task).to_owned()),
+            });
+            let (columns, rows) = live::size();
+            // More than there is room for need not be laid out.
+            let shown = tasks.iter().take(rows).map(|task| (row::columns(task, &why), is_well(row::state(task))));
+            let mut lines = live::table(&row::HEADING, shown.collect(), columns, output);
+            let hidden = tasks.len().saturating_sub(rows);
+            live::shorten(&mut lines, rows.saturating_sub(3));
+            lines.extend((hidden > 0).then(|| format!("… and {hidden} more tasks")));
+            canvas.draw(lines, output)?;
+            output.flush().await?;
+            clock.tick().await;
+        }
+    }
+
     async fn follow(&self, client: &Client, output: &mut Output) -> Done {
         let mut watch = client.store().watch(self.id.as_ref()).await?;
         let mut known: BTreeMap<String, Task> = BTreeMap::new();
@@ -122,6 +171,11 @@ impl Tasks {
         }
         Ok(OK)
     }
+}
+
+/// Whether nobody need look at it.
+fn is_well(state: State) -> bool {
+    !matches!(state, State::Failed | State::TimedOut | State::Lost | State::Unknown)
 }
 
 async fn one(client: &Client, registry: &Registry, id: &TaskId, output: &mut Output) -> Result<(), Failure> {
