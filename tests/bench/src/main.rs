@@ -12,11 +12,12 @@ mod memory;
 mod open;
 mod peers;
 mod report;
+mod tasks;
 mod through;
 mod watched_versions;
 mod zookeeper;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 
@@ -41,14 +42,50 @@ struct Arguments {
     /// measured.
     #[arg(long, value_name = "DIR")]
     peers: Option<PathBuf>,
+    /// How many tasks are timed; 0 leaves all that is about tasks out.
+    #[arg(long, default_value_t = 1_000)]
+    tasks: usize,
+    /// How many simulated workers one master has.
+    #[arg(long, default_value_t = 1_000)]
+    workers: usize,
+    /// How often a worker, and a master, is killed.
+    #[arg(long, default_value_t = 5)]
+    kills: usize,
+    /// How many seconds a master is watched that does nothing but hear its workers' beats.
+    #[arg(long, default_value_t = 60)]
+    idle: u64,
+    /// Only serves, for this program itself.
+    #[arg(long, hide = true)]
+    serve: Option<tasks::Role>,
+    /// What is set for that.
+    #[arg(long, hide = true)]
+    set: Vec<String>,
     /// Where the table is written as JSON.
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
 }
 
+fn main() -> ExitCode {
+    // Workers run commands, and this program is the supervisor of each.
+    if let Some(code) = registry_supervisor::supervisor_main() {
+        return code;
+    }
+    begin()
+}
+
 #[tokio::main(worker_threads = 2)]
-async fn main() -> ExitCode {
+async fn begin() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(role) = arguments.serve {
+        let Arguments { set, plugin_dir, .. } = arguments;
+        return match tasks::serve(role, tasks::Site { backend: "memory", assignments: set, plugin_dir }).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("registry-bench: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match run(&arguments).await {
         Ok(report) => {
             print!("{report}");
@@ -74,6 +111,15 @@ async fn run(arguments: &Arguments) -> Result<Report, Failure> {
     }
     if wanted("zookeeper") {
         zookeeper::measure(&mut report, &plugins, &peers, arguments.rounds, arguments.calls).await?;
+    }
+    if arguments.tasks > 0 {
+        let extent = tasks::Extent {
+            tasks: arguments.tasks,
+            workers: arguments.workers,
+            kills: arguments.kills,
+            idle: Duration::from_secs(arguments.idle),
+        };
+        tasks::measure(&mut report, arguments.plugin_dir.clone(), wanted, &extent).await?;
     }
     report.write(&arguments.json)?;
     Ok(report)

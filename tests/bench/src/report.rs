@@ -47,6 +47,7 @@ pub(crate) struct Report {
     versions: BTreeMap<String, String>,
     rows: Vec<Row>,
     left_out: Vec<String>,
+    figures: Vec<(String, f64, &'static str)>,
 }
 
 impl Report {
@@ -60,6 +61,11 @@ impl Report {
 
     pub(crate) fn add(&mut self, row: Row) {
         self.rows.push(row);
+    }
+
+    /// Adds what was measured by itself.
+    pub(crate) fn figure(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
+        self.figures.push((name.into(), value, unit));
     }
 
     /// Tells of what could have been measured and was not asked for.
@@ -84,12 +90,18 @@ impl Report {
                 })
             })
             .collect();
+        let figures =
+            self.figures.iter().map(|(name, value, unit)| json!({"name": name, "value": value, "unit": unit}));
+        let figures: Vec<_> = figures.collect();
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }
         std::fs::write(
             file,
-            format!("{:#}\n", json!({ "versions": self.versions, "rows": rows, "left_out": self.left_out })),
+            format!(
+                "{:#}\n",
+                json!({ "versions": self.versions, "rows": rows, "figures": figures, "left_out": self.left_out })
+            ),
         )?;
         Ok(())
     }
@@ -111,7 +123,18 @@ impl fmt::Display for Report {
                 time(direct),
             ]);
         }
-        writeln!(f, "{table}")?;
+        if !self.rows.is_empty() {
+            writeln!(f, "{table}")?;
+        }
+        if !self.figures.is_empty() {
+            let mut table = Table::new();
+            table.load_style(presets::UTF8_BORDERS_ONLY);
+            table.set_header(["what", "figure"]);
+            for (name, value, unit) in &self.figures {
+                table.add_row([name.clone(), format!("{value:.1} {unit}").trim_end().to_owned()]);
+            }
+            writeln!(f, "{table}")?;
+        }
         for (of, version) in &self.versions {
             writeln!(f, "{of} {version}")?;
         }

@@ -8,7 +8,8 @@ fn a_short_run_measures_every_pair_and_writes_them_down() {
     let json = folder.path().join("bench.json");
     let plugins = env::current_exe().expect("this test").parent().expect("its folder").to_owned();
     let output = Command::new(env!("CARGO_BIN_EXE_registry-bench"))
-        .args(["--rounds", "1", "--calls", "64", "--plugin-dir"])
+        .args(["--rounds", "1", "--calls", "64", "--tasks", "20", "--workers", "20", "--kills", "1", "--idle", "1"])
+        .arg("--plugin-dir")
         .arg(plugins)
         .arg("--json")
         .arg(&json)
@@ -21,6 +22,15 @@ fn a_short_run_measures_every_pair_and_writes_them_down() {
     for (number, peer) in ["Go clientv3", "Curator"].into_iter().enumerate() {
         assert_eq!(report["left_out"][number], peer, "what is not measured is told of");
         assert!(told.contains(&format!("{peer} was not measured")), "{told}");
+    }
+    let figures = report["figures"].as_array().expect("figures");
+    for figure in figures {
+        assert!(figure["value"].as_f64().is_some_and(|value| value.is_finite() && value >= 0.0), "{figure}");
+    }
+    for (name, count) in [("memory tasks", 5), ("etcd ", 13), ("zookeeper ", 13), ("spawning", 3), ("a task writes", 2)]
+    {
+        let found = figures.iter().filter(|figure| figure["name"].as_str().is_some_and(|is| is.starts_with(name)));
+        assert_eq!(found.count(), count, "{name} in {figures:?}");
     }
     let rows = report["rows"].as_array().expect("rows");
     let of_servers = ["etcd", "ZooKeeper"].into_iter().flat_map(|server| {
