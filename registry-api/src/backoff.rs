@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_up_to_the_longest_and_begin_again_after_a_reset() {
+    fn pauses_grow_to_a_maximum_until_reset() {
         let (first, longest) = (Duration::from_millis(10), Duration::from_millis(80));
         let mut backoff = Backoff::new(first, longest);
         for _ in 0..2 {

@@ -360,7 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_tells_operation_key_message_and_causes_in_one_line() {
+    fn an_error_is_one_line_with_all_parts() {
         let error = Error::new(ErrorKind::Unavailable, "no endpoint answers, check that the server runs")
             .or_operation("put")
             .or_operation("commit")

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_short_look_at_a_key_agrees_with_the_long_one() {
+    fn quick_and_full_validation_of_a_key_agree() {
         // Every byte that UTF-8 can hold alone, in every place of a word and beyond, beside slashes and dots.
         for byte in 0_u8..0x80 {
             for place in 1..20 {

@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_may_have_a_million_bytes_and_not_one_more() {
+    fn a_value_has_at_most_a_million_bytes() {
         let value = vec![0; limits::VALUE_BYTES + 1];
         assert_eq!(refused(&[], &[put("/a", &value[1..])]), None);
         assert_eq!(refused(&[], &[put("/a", &value)]), Some(ErrorKind::ValueTooLarge));

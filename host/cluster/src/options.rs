@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_refused_by_its_key_value_and_place() {
+    fn a_wrong_value_is_refused_with_key_and_place() {
         for (set, says) in [
             ("max-heartbeat-interval=10", "has no unit"),
             ("max-heartbeat-interval=0s", "longer than nothing"),

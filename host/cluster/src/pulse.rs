@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_stands_still_before_a_session_that_was_good_may_be_over() {
+    fn the_pulse_stops_before_a_session_can_expire() {
         let timeout = Duration::from_secs(12);
         let last = Moment::now();
         assert!(!is_still(last, last + Duration::from_secs(1), timeout));

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_address_or_no_group_is_refused_with_what_is_accepted() {
+    fn invalid_addresses_and_groups_are_refused_with_what_is_accepted() {
         for address in ["", "host", ":1", "host:", "host:0", "host:65536", "a/b:1", "a\n:1", &"a".repeat(2_000)] {
             let refused = Server::master(address).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::InvalidKey, "{address}");

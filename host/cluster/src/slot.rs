@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_in_the_order_of_starting_and_only_of_normal_masters() {
+    fn slots_follow_start_order_of_normal_masters() {
         let mut masters = vec![master("c:1", 1, 0.0), master("a:1", 3, 0.0), master("b:1", 2, 9.0)];
         assert_eq!(Slot::of("c:1", None, &masters), Ok(Slot { index: 0, count: 2 }));
         assert_eq!(Slot::of("a:1", None, &masters), Ok(Slot { index: 1, count: 2 }));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_masters_that_count_in_another_way_nobody_has_a_slot() {
+    fn beside_masters_that_count_otherwise_nobody_has_a_slot() {
         let theirs = [
             "0.25,0.5,1.0,7.5,8.0,0.3,1,1700000010000,0,4711",
             r#"{"startupTime":1,"processId":7,"serverStatus":"NORMAL"}"#,

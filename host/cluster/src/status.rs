@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_abnormal_by_its_machine_and_busy_by_its_tasks() {
+    fn the_machine_makes_abnormal_and_tasks_make_busy() {
         let limits = Limits { max_cpu_load_avg: 4.0, reserved_memory: 0.3 };
         for (load, memory, waiting, threads, status) in [
             (0.0, 8.0, 0, 0, Status::Normal),

@@ -95,7 +95,7 @@ const PARTS: [&str; 6] = [
 ];
 
 #[tokio::test]
-async fn servers_that_wait_register_anew_when_data_were_deleted_and_nobody_takes_over_for_them() {
+async fn waiting_servers_register_again_after_a_deletion_without_take_over() {
     for settings in every() {
         let (settings, admin) = administrator(&settings).await;
         let mut site = Site::open(&settings, "wait").await;
@@ -118,7 +118,7 @@ async fn servers_that_wait_register_anew_when_data_were_deleted_and_nobody_takes
 }
 
 #[tokio::test]
-async fn servers_that_do_not_wait_say_that_the_data_were_deleted() {
+async fn servers_that_stop_say_that_data_were_deleted() {
     for settings in every() {
         for part in ["/inner", "/inner/nodes", "/inner/cluster"] {
             let (settings, admin) = administrator(&settings).await;
@@ -134,7 +134,7 @@ async fn servers_that_do_not_wait_say_that_the_data_were_deleted() {
 }
 
 #[tokio::test]
-async fn servers_that_wait_register_anew_when_their_registry_comes_back_empty() {
+async fn waiting_servers_register_again_in_an_emptied_registry() {
     let (lease, session) = (Etcd::start().expect("an etcd server"), ZooKeeper::start().expect("a ZooKeeper server"));
     for settings in [etcd(&lease), zookeeper(&session)] {
         let site = Site::open(&settings, "wait").await;

@@ -214,7 +214,7 @@ async fn who_comes_back_in_time_is_not_taken_over_for() {
 }
 
 #[tokio::test]
-async fn a_restarted_server_is_taken_over_for_its_former_life_alone() {
+async fn only_a_restarted_servers_former_incarnation_is_taken_over() {
     for settings in every() {
         let log = TakeOverLog::default();
         let first = start(&settings, "m:1", &log, &[]).await;
@@ -234,7 +234,7 @@ async fn a_restarted_server_is_taken_over_for_its_former_life_alone() {
 }
 
 #[tokio::test]
-async fn no_beats_are_too_fast_for_a_server_to_take_its_address_over_and_for_a_master_to_take_over_for_the_former() {
+async fn fast_beats_hinder_no_restart_and_no_take_over() {
     for settings in every() {
         let (log, beats) = (TakeOverLog::default(), ["registry.cluster.max-heartbeat-interval=1ms"]);
         let former = register(&cluster(&settings, &beats).await, &worker("w:1", &["a", "b"])).await;
@@ -247,7 +247,7 @@ async fn no_beats_are_too_fast_for_a_server_to_take_its_address_over_and_for_a_m
 }
 
 #[tokio::test]
-async fn a_server_that_was_restarted_in_other_groups_is_not_declared_dead_with_its_former_life() {
+async fn a_restart_in_other_groups_is_not_declared_dead() {
     for settings in every() {
         let log = TakeOverLog::default();
         let other = cluster(&settings, &[]).await;
@@ -266,7 +266,7 @@ async fn a_server_that_was_restarted_in_other_groups_is_not_declared_dead_with_i
 }
 
 #[tokio::test]
-async fn what_a_dying_master_leaves_unfinished_another_does_and_nobody_does_it_twice() {
+async fn an_unfinished_take_over_is_finished_once_by_another() {
     for settings in every() {
         let settings = settings.set("registry.session-timeout=4s");
         let log = TakeOverLog::default();
@@ -306,7 +306,7 @@ async fn what_fails_or_panics_is_done_again() {
 }
 
 #[tokio::test]
-async fn the_first_master_after_an_outage_takes_over_for_all_who_were_there() {
+async fn the_first_master_after_an_outage_takes_over_for_all() {
     for settings in every() {
         let settings = settings.set("registry.session-timeout=4s");
         let mut lives = Vec::new();
@@ -335,7 +335,7 @@ async fn the_first_master_after_an_outage_takes_over_for_all_who_were_there() {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_after_it_was_taken_over_for_stops() {
+async fn a_server_that_returns_after_its_take_over_stops() {
     for (settings, ending) in Ending::each() {
         let log = TakeOverLog::default();
         let _first = start(&settings, "m:1", &log, &[]).await;
@@ -365,7 +365,7 @@ async fn a_server_that_comes_back_after_it_was_taken_over_for_stops() {
 }
 
 #[tokio::test]
-async fn servers_that_keep_no_record_are_taken_over_for_as_well() {
+async fn servers_without_a_record_are_taken_over_too() {
     for settings in every() {
         let log = TakeOverLog::default();
         let first = start(&settings, "m:1", &log, &[]).await;
@@ -387,7 +387,7 @@ async fn servers_that_keep_no_record_are_taken_over_for_as_well() {
 }
 
 #[tokio::test]
-async fn a_server_that_has_not_said_who_it_is_yet_is_taken_over_for_only_if_it_is_another() {
+async fn an_entry_without_heartbeat_is_no_proof_of_a_restart() {
     const ONE: &str = r#"{"startupTime":1,"processId":7}"#;
     const OTHER: &str = r#"{"startupTime":2,"processId":8}"#;
     for settings in every() {
@@ -429,7 +429,7 @@ async fn a_server_that_has_not_said_who_it_is_yet_is_taken_over_for_only_if_it_i
 }
 
 #[tokio::test]
-async fn a_life_that_was_taken_over_for_and_shows_up_again_is_not_taken_over_for_twice() {
+async fn an_incarnation_that_reappears_is_not_taken_over_twice() {
     for settings in every() {
         let log = TakeOverLog::default();
         let first = start(&settings, "m:1", &log, &[]).await;
@@ -457,7 +457,7 @@ async fn a_life_that_was_taken_over_for_and_shows_up_again_is_not_taken_over_for
 }
 
 #[tokio::test]
-async fn dead_marks_of_servers_that_do_not_come_back_are_removed_when_they_are_old() {
+async fn old_dead_marks_are_removed() {
     for settings in every() {
         let (log, beats) = (TakeOverLog::default(), ["registry.cluster.max-heartbeat-interval=1h"]);
         // It has not heard of its mark yet.
@@ -489,7 +489,7 @@ async fn only_a_master_takes_over() {
 }
 
 #[tokio::test]
-async fn a_master_that_is_cut_off_waits_before_another_takes_over_for_it() {
+async fn a_cut_off_master_waits_before_its_take_over() {
     for (settings, ending) in Ending::each() {
         let Ending::CutOff(way) = &ending else { continue };
         let log = TakeOverLog::default();

@@ -9,7 +9,7 @@ use registry_suite::{Ending, SOON, eventually, proxied, wait_until, within};
 use support::*;
 
 #[tokio::test]
-async fn a_server_is_seen_by_all_as_soon_as_it_is_registered_and_until_it_leaves() {
+async fn a_server_is_seen_from_registering_until_leaving() {
     for settings in every() {
         let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
         let first = register(&one, &master("m:1")).await;
@@ -72,7 +72,7 @@ async fn a_server_clears_its_dead_mark_when_it_registers() {
 }
 
 #[tokio::test]
-async fn a_server_beats_and_tells_at_once_that_it_is_busy() {
+async fn a_server_tells_at_once_that_it_is_busy() {
     for settings in every() {
         let one = cluster(&settings, &["registry.cluster.exec-threads=2"]).await;
         let member_of_one = register(&one, &worker("w:1", &[])).await;
@@ -101,7 +101,7 @@ async fn a_server_beats_and_tells_at_once_that_it_is_busy() {
 }
 
 #[tokio::test]
-async fn a_server_is_told_apart_from_its_former_process_in_the_formats_of_old_releases_too() {
+async fn old_formats_tell_a_server_from_its_former_process() {
     for settings in every() {
         for format in ["dolphinscheduler-1.3", "dolphinscheduler-2.0"] {
             let format = format!("registry.cluster.heartbeat-format={format}");
@@ -147,7 +147,7 @@ async fn a_former_process_is_taken_over_and_told_to_stop() {
 }
 
 #[tokio::test]
-async fn a_former_process_in_other_groups_is_told_to_stop_too() {
+async fn a_former_process_in_other_groups_is_stopped() {
     for settings in every() {
         let (old, new) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
         let former = register(&old, &worker("w:1", &["a"])).await;
@@ -160,7 +160,7 @@ async fn a_former_process_in_other_groups_is_told_to_stop_too() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_declared_dead_releases_its_entries_and_stops() {
+async fn a_server_declared_dead_releases_its_entries_and_stops() {
     for settings in every() {
         let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
         let server = worker("w:1", &["a", "b"]);
@@ -178,7 +178,7 @@ async fn a_server_that_is_declared_dead_releases_its_entries_and_stops() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_declared_dead_ends_its_work_before_its_entries_are_released() {
+async fn a_server_declared_dead_ends_work_before_releasing_entries() {
     for settings in every() {
         let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
         let member = register(&one, &worker("w:1", &["a"])).await;
@@ -227,7 +227,7 @@ async fn a_server_that_is_dropped_is_gone_but_not_forgotten() {
 }
 
 #[tokio::test]
-async fn a_former_process_that_releases_its_entries_leaves_those_of_the_next() {
+async fn a_former_process_releases_its_own_entries_only() {
     for settings in every() {
         let (old, new) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
         let server = worker("w:1", &["a", "b", "c"]);
@@ -240,7 +240,7 @@ async fn a_former_process_that_releases_its_entries_leaves_those_of_the_next() {
 }
 
 #[tokio::test]
-async fn a_server_that_waits_for_another_session_is_there_again_with_it() {
+async fn a_waiting_server_is_back_with_its_next_session() {
     for ((settings, ending), of_the_worker) in Ending::each().into_iter().zip([false, true].into_iter().cycle()) {
         let observer = cluster(&settings, &[]).await;
         // For the whole host, or for its worker alone as DolphinScheduler's own section says it.
@@ -290,7 +290,7 @@ async fn a_server_without_a_session_is_to_stop() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_told_to_stop_need_not_wait_for_contact_to_leave() {
+async fn a_stopped_server_leaves_without_waiting_for_contact() {
     for (settings, way) in proxied() {
         let one = cluster(&settings.set("registry.session-timeout=2s"), &[]).await;
         let member = register(&one, &worker("w:1", &[])).await;
@@ -303,7 +303,7 @@ async fn a_server_that_was_told_to_stop_need_not_wait_for_contact_to_leave() {
 }
 
 #[tokio::test]
-async fn servers_that_have_stopped_do_not_come_back_with_the_next_session() {
+async fn stopped_servers_stay_away_in_the_next_session() {
     for (settings, ending) in Ending::each() {
         let observer = cluster(&settings, &[]).await;
         let one = cluster(&ending.awaits(settings), &[]).await;

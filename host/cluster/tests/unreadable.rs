@@ -37,7 +37,7 @@ fn workers(cluster: &Cluster) -> registry_cluster::Members {
 }
 
 #[tokio::test]
-async fn the_host_that_is_given_a_digest_first_hides_nobody_from_the_others() {
+async fn the_first_host_with_a_digest_hides_nobody() {
     let [without, with] = both();
     let former = cluster(&without, &[]).await;
     let master = register(&former, &master("m:1")).await;
@@ -65,7 +65,7 @@ async fn the_host_that_is_given_a_digest_first_hides_nobody_from_the_others() {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_with_a_digest_is_taken_over_for_in_its_former_life_only() {
+async fn a_return_with_a_digest_means_one_take_over() {
     let [without, with] = both();
     let masters = cluster(&without, &[]).await;
     let master = register(&masters, &master("m:1")).await;

@@ -54,7 +54,7 @@ async fn changes_begin_with_who_is_there() {
 }
 
 #[tokio::test]
-async fn groups_appear_with_their_first_worker_and_vanish_with_their_last() {
+async fn groups_come_and_go_with_their_workers() {
     for settings in every() {
         let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
         let first = register(&one, &worker("w:1", &["a", "b"])).await;
@@ -94,7 +94,7 @@ async fn a_restarted_server_has_left_and_joined() {
 }
 
 #[tokio::test]
-async fn servers_of_other_versions_are_shown_and_what_can_not_be_read_says_why() {
+async fn servers_of_other_versions_are_shown_with_unreadable_parts() {
     for settings in every() {
         let (one, other) = (cluster(&settings, &[]).await, cluster(&settings, &[]).await);
         let registry = one.registry();
@@ -121,7 +121,7 @@ async fn servers_of_other_versions_are_shown_and_what_can_not_be_read_says_why()
 }
 
 #[tokio::test]
-async fn groups_are_told_apart_by_case_unless_an_old_version_has_written_them_in_lower_case() {
+async fn groups_differ_by_case_unless_an_old_version_wrote_them() {
     for settings in every() {
         let (one, foreign) = (cluster(&settings, &[]).await, registry_suite::open(settings).await.expect("a registry"));
         let put = async |key: &str, value: &str| {
@@ -228,7 +228,7 @@ impl Mirrored {
 }
 
 #[tokio::test]
-async fn fifty_members_that_come_and_go_are_seen_alike_by_all() {
+async fn fifty_changing_members_are_seen_alike_by_all() {
     for settings in every() {
         let clusters: Vec<Cluster> = join_all((0..5).map(|_| cluster(&settings, &[]))).await;
         let mirrors: Vec<_> = clusters.iter().map(|_| Mirrored::default()).collect();

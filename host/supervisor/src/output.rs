@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_and_the_end_of_a_long_output_are_kept() {
+    fn beginning_and_end_of_a_long_output_are_kept() {
         let (folder, told) = written(16, &[b"0123456789", b"abcdefghijklmnop"]);
         assert_eq!(told, (26, 12, "0123456789abcdefghijklmnop".to_owned()));
         let kept: Vec<u8> = whole(folder.path()).into_iter().flat_map(|(_, bytes)| bytes).collect();
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_lines_are_found_across_pieces_and_not_across_a_gap() {
+    fn last_lines_span_pieces_but_no_gap() {
         let (folder, _) = written(64, &[b"one\ntwo\nthree\nfour\nfive\n"]);
         for (lines, start) in [(0, 24), (1, 19), (2, 14), (4, 4), (5, 0), (9, 0)] {
             assert_eq!(tail_start(folder.path(), lines).unwrap(), start, "{lines}");
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_can_not_be_written_costs_the_output_and_nothing_else() {
+    fn an_unwritable_folder_costs_only_the_output() {
         let mut writer = Writer::new(&OutputFiles { folder: "/nonexistent".into(), limit: 100 });
         writer.write(b"lost");
         assert_eq!(writer.finish(), (4, 4, "lost".to_owned()));

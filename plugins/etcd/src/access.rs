@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_what_is_allowed_of_a_range_and_gaps_the_rest() {
+    fn a_range_is_split_into_allowed_parts_and_gaps() {
         let asked = keys("b", "m");
         for (allowed, parts, left) in [
             (vec![], vec![], vec![keys("b", "m")]),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn permissions_are_for_a_key_a_range_or_all_from_a_key_on() {
+    fn permissions_cover_keys_ranges_or_open_ranges() {
         let of = |end: &[u8]| range(&Permission::read("a").with_range_end(end));
         assert_eq!(of(b""), b"a".to_vec()..b"a\0".to_vec());
         assert_eq!(of(b"c"), keys("a", "c"));

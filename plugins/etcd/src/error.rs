@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_connection_that_never_was_is_certain_to_have_carried_nothing() {
+    fn only_a_failed_connect_is_certainly_not_applied() {
         let refused = translate(local(ConnectError("tcp connect error".into())), Effect::Write);
         assert_eq!((refused.kind(), refused.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied));
         let broken = translate(local(std::io::Error::other("transport error")), Effect::Write);

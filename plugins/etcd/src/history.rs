@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_cluster_or_an_older_revision_is_another_history_for_all_that_is_under_way() {
+    async fn another_cluster_or_older_revision_is_another_history() {
         for other in [newest(2, 9), newest(1, 6)] {
             let history = history();
             history.check(history.mark(), &newest(1, 7), Effect::Write).expect("the first that is known");

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_key_in_an_outer_namespace_is_not_shown_there() {
+    fn entries_without_a_key_in_a_namespace_are_hidden() {
         let deepest = "/s".repeat(MAX_SEGMENTS);
         let place = Namespace::new("a").place(Key::from_checked(&deepest));
         assert_eq!(Namespace::new("a").key(&place), Some(Key::from_checked(&deepest)));

@@ -6,7 +6,7 @@ use registry_plugin::{Backend, Check, ErrorKind, Operation, Revision};
 use support::*;
 
 #[tokio::test]
-async fn a_put_creates_what_is_missing_above_it_at_its_own_revision() {
+async fn a_put_creates_ancestors_at_its_own_revision() {
     let session = Session::open(&new_tree(), "").await;
     let version = session.put("/a/b/c", "x").await.unwrap();
     for key in ["/a", "/a/b"] {

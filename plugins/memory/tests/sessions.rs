@@ -54,7 +54,7 @@ async fn a_tree_goes_with_its_last_session() {
 }
 
 #[tokio::test]
-async fn a_tree_whose_last_session_was_abandoned_goes_when_that_expires() {
+async fn a_tree_goes_when_its_last_session_expires() {
     let tree = new_tree();
     let last = Session::open_for(&tree, "", SHORT).await;
     last.put("/a", "").await.unwrap();
@@ -126,7 +126,7 @@ async fn an_abandoned_session_expires_also_where_no_task_looks() {
 }
 
 #[tokio::test]
-async fn a_session_whose_tasks_were_ended_is_abandoned_though_it_is_held() {
+async fn a_held_session_without_tasks_is_abandoned() {
     let tree = new_tree();
     let (brief, other) = (Session::open_for(&tree, "", SHORT).await, Session::open(&tree, "").await);
     brief.put_ephemeral("/e").await.unwrap();

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_lives_as_long_as_the_last_part_of_it() {
+    fn the_buffer_is_freed_with_its_last_part() {
         let crossed = RawBytes::new(Bytes::from(b"hello world".to_vec())).into_bytes();
         let part = crossed.slice(6..);
         drop(crossed);

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_or_outcome_from_the_future_is_read_with_care() {
+    fn unknown_kinds_and_outcomes_are_read_with_care() {
         assert_eq!(ErrorKind::from(RawErrorKind(4_000)), ErrorKind::Other);
         assert_eq!(Outcome::from(RawOutcome(4_000)), Outcome::Unknown);
     }

@@ -144,7 +144,7 @@ impl Root {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_exported_symbol_is_the_one_that_abi_stable_looks_for() {
+    fn the_exported_symbol_is_that_of_abi_stable() {
         assert_eq!(abi_stable::library::ROOT_MODULE_LOADER_NAME, crate::HEADER_SYMBOL);
     }
 }

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_known_by_their_name_and_by_their_place_in_a_url() {
+    fn secrets_are_recognized_by_name_and_in_urls() {
         assert_eq!(redacted("registry.etcd.password", "hunter2"), HIDDEN);
         assert_eq!(redacted("registry.zookeeper.digest", "a:b"), HIDDEN);
         assert_eq!(redacted("registry.x.authToken", "t"), HIDDEN);

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_described_by_what_is_written_of_its_field() {
+    fn a_key_is_described_by_its_fields_doc() {
         let keys: Vec<_> = Config::keys()
             .into_iter()
             .map(|key| format!("{} ({}, {:?}, {}): {}", key.name, key.kind, key.default, key.secret, key.doc))
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "number: default: \"many\" is not accepted")]
-    fn a_default_that_can_not_be_read_is_found_by_any_test() {
+    fn an_unreadable_default_is_found_by_any_test() {
         config! {
             struct Wrong {
                 /// A number.

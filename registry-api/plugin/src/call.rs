@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_ends_by_its_deadline_and_says_what_may_have_happened() {
+    async fn a_call_ends_by_its_deadline_with_its_outcome() {
         let session = session();
         for (effect, outcome) in [(Effect::Read, Outcome::NotApplied), (Effect::Write, Outcome::Unknown)] {
             let error = call(&session, TIMEOUT, effect, std::future::pending::<Result<()>>()).await.expect_err("late");

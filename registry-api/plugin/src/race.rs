@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_one_is_left_behind_and_a_refusal_costs_nothing() {
+    async fn a_silent_endpoint_is_overtaken_and_refusals_cost_nothing() {
         for (attempts, took) in [
             (vec![answers(1, Duration::ZERO), silent()], Duration::ZERO),
             (vec![silent(), answers(1, Duration::ZERO)], STAGGER),

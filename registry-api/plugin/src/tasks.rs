@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn kept_work_that_panics_is_begun_again_and_ends_with_the_connection() {
+    async fn a_panicking_task_is_restarted_until_the_connection_ends() {
         let tasks = Tasks::new(Handle::current());
         let begun = Arc::new(AtomicUsize::new(0));
         let (counted, reached) = (begun.clone(), Arc::new(tokio::sync::Notify::new()));

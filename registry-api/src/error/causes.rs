@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_is_kept_can_be_asked_for_by_its_type() {
+    fn a_kept_source_can_be_downcast() {
         let number = "x".parse::<u8>().expect_err("no number");
         let error = Error::new(ErrorKind::Other, "failed").with_source(number.clone()).with_cause_text("at /a");
         let source = std::error::Error::source(&error).expect("a source");

@@ -3,7 +3,7 @@
 use std::{env, fs, process::Command};
 
 #[test]
-fn a_short_run_tells_how_long_each_client_was_without_its_servers() {
+fn a_short_run_tells_each_clients_outage() {
     let folder = tempfile::tempdir().expect("a folder");
     let json = folder.path().join("failover.json");
     let plugins = env::current_exe().expect("this test").parent().expect("its folder").to_owned();

@@ -32,7 +32,7 @@ fn nodes_started_at_once_do_not_take_each_others_ports() {
 }
 
 #[test]
-fn a_killed_node_refuses_and_has_its_data_again_after_a_restart() {
+fn a_killed_node_has_its_data_after_a_restart() {
     let etcd = Etcd::start().unwrap();
     let endpoint = etcd.endpoint();
     etcd.etcdctl(["put", "/a", "1"]).unwrap();
@@ -122,7 +122,7 @@ fn tls_is_refused_in_plain_text_and_under_another_authority() {
 }
 
 #[test]
-fn mutual_tls_asks_the_client_for_a_certificate_of_the_same_authority() {
+fn mutual_tls_asks_for_a_certificate_of_the_authority() {
     let etcd = Etcd::builder().tls(Tls::Mutual).start().unwrap();
     etcd.etcdctl(["put", "/a", "1"]).unwrap();
     let ours = etcd.certificates().unwrap();
@@ -137,7 +137,7 @@ fn mutual_tls_asks_the_client_for_a_certificate_of_the_same_authority() {
 }
 
 #[test]
-fn a_cluster_goes_on_without_its_leader_and_takes_it_back() {
+fn a_cluster_survives_and_takes_back_its_leader() {
     let etcd = Etcd::builder().members(3).start().unwrap();
     assert_eq!(etcd.endpoints().len(), 3);
     etcd.etcdctl(["put", "/a", "1"]).unwrap();
@@ -154,7 +154,7 @@ fn a_cluster_goes_on_without_its_leader_and_takes_it_back() {
 }
 
 #[test]
-fn the_shared_node_is_one_and_outlives_the_thread_that_started_it() {
+fn the_shared_node_outlives_its_starting_thread() {
     let first = thread::spawn(|| Etcd::shared().unwrap().endpoint()).join().unwrap();
     let shared = Etcd::shared().unwrap();
     assert_eq!(shared.endpoint(), first);
@@ -162,14 +162,14 @@ fn the_shared_node_is_one_and_outlives_the_thread_that_started_it() {
 }
 
 #[test]
-fn a_server_that_ends_by_itself_is_an_error_with_its_log() {
+fn a_server_that_exits_is_an_error_with_its_log() {
     let error = Etcd::builder().flag("--data-dir=/proc/none").start().err().expect("it can't start").to_string();
     assert!(error.contains("ended (exit status: 1)"), "{error}");
     assert!(error.contains("cannot access data directory"), "{error}");
 }
 
 #[test]
-fn a_missing_server_fails_a_test_and_names_what_to_install() {
+fn a_missing_server_is_named_with_what_to_install() {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_node_is_ready_when_start_returns"])
         .env("ETCD_BIN", "/nowhere/etcd")

@@ -114,7 +114,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn an_isolated_leader_is_replaced_and_follows_once_the_network_heals<C: Cluster>() {
+fn an_isolated_leader_is_replaced_and_follows_later<C: Cluster>() {
     let cluster = C::start();
     let former = cluster.leader().unwrap();
     assert!(cluster.write(former, "/before"));
@@ -153,7 +153,7 @@ fn a_leader_that_hears_nobody_is_replaced<C: Cluster>() {
     eventually("the former leader serves", || cluster.write(former, "/after"));
 }
 
-fn a_follower_that_is_parted_from_the_leader_alone_leaves_the_others_at_work<C: Cluster>() {
+fn a_partition_of_leader_and_follower_spares_the_others<C: Cluster>() {
     let cluster = C::start();
     let leader = cluster.leader().unwrap();
     let others: Vec<_> = cluster.members().iter().filter(|member| member.number() != leader.number()).collect();
@@ -164,7 +164,7 @@ fn a_follower_that_is_parted_from_the_leader_alone_leaves_the_others_at_work<C: 
     assert!(cluster.has(others[0], "/meanwhile"));
 }
 
-fn a_member_that_was_terminated_comes_back_into_the_network_as_it_was_left<C: Cluster>() {
+fn a_restarted_member_finds_its_network_unchanged<C: Cluster>() {
     let cluster = C::start();
     let leader = cluster.leader().unwrap();
     leader.terminate().unwrap();
@@ -193,11 +193,11 @@ macro_rules! tests {
 }
 
 tests! {
-    an_isolated_leader_is_replaced_and_follows_once_the_network_heals
+    an_isolated_leader_is_replaced_and_follows_later
     a_leader_that_nobody_hears_is_replaced
     a_leader_that_hears_nobody_is_replaced
-    a_follower_that_is_parted_from_the_leader_alone_leaves_the_others_at_work
-    a_member_that_was_terminated_comes_back_into_the_network_as_it_was_left
+    a_partition_of_leader_and_follower_spares_the_others
+    a_restarted_member_finds_its_network_unchanged
 }
 
 #[test]

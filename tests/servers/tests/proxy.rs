@@ -90,7 +90,7 @@ fn a_cut_hides_that_the_other_side_is_gone() {
 }
 
 #[test]
-fn a_connection_made_during_a_cut_opens_and_reaches_the_server_when_it_heals() {
+fn a_connection_made_during_a_cut_arrives_after_it() {
     let ends = Ends::new();
     ends.proxy.cut();
     let mut client = TcpStream::connect(ends.proxy.address()).unwrap();
@@ -102,7 +102,7 @@ fn a_connection_made_during_a_cut_opens_and_reaches_the_server_when_it_heals() {
 }
 
 #[test]
-fn a_connection_given_up_during_a_cut_never_reaches_the_server() {
+fn a_connection_closed_during_a_cut_is_never_seen() {
     let ends = Ends::new();
     ends.proxy.cut();
     let mut given_up = TcpStream::connect(ends.proxy.address()).unwrap();
@@ -130,7 +130,7 @@ fn silence_lets_requests_through_and_holds_the_answers() {
 }
 
 #[test]
-fn a_reset_ends_open_connections_also_cut_ones_and_spares_new_ones() {
+fn a_reset_ends_open_and_cut_connections_only() {
     let mut ends = Ends::new();
     ends.proxy.reset();
     expect_reset(&mut ends.client);
@@ -148,7 +148,7 @@ fn a_reset_ends_open_connections_also_cut_ones_and_spares_new_ones() {
 }
 
 #[test]
-fn what_a_cut_has_held_back_is_lost_with_a_reset() {
+fn bytes_held_by_a_cut_die_with_a_reset() {
     let mut ends = Ends::new();
     ends.proxy.cut();
     ends.client.write_all(b"request").unwrap();
@@ -169,7 +169,7 @@ fn a_server_that_is_not_there_is_a_reset() {
 }
 
 #[test]
-fn a_delay_holds_each_direction_for_its_time_and_keeps_the_order() {
+fn a_delay_per_direction_keeps_the_order() {
     let mut ends = Ends::new();
     let delay = Duration::from_millis(100);
     ends.proxy.delay(delay);

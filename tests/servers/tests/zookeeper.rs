@@ -38,7 +38,7 @@ fn servers_started_at_once_do_not_take_each_others_ports() {
 }
 
 #[test]
-fn a_killed_server_refuses_and_has_its_data_again_after_a_restart() {
+fn a_killed_server_has_its_data_after_a_restart() {
     let zookeeper = ZooKeeper::start().unwrap();
     let endpoint = zookeeper.endpoint();
     block_on(create(&zookeeper, "/a"));
@@ -89,7 +89,7 @@ fn tls_is_refused_in_plain_text_and_under_another_authority() {
 }
 
 #[test]
-fn mutual_tls_asks_the_client_for_a_certificate_of_the_same_authority() {
+fn mutual_tls_asks_for_a_certificate_of_the_authority() {
     let zookeeper = ZooKeeper::builder().tls(Tls::Mutual).start().unwrap();
     block_on(create(&zookeeper, "/a"));
     let ours = zookeeper.certificates().unwrap();
@@ -108,7 +108,7 @@ fn tls_and_a_user_go_together_in_an_ensemble() {
 }
 
 #[test]
-fn an_ensemble_goes_on_without_its_leader_and_takes_it_back() {
+fn an_ensemble_survives_and_takes_back_its_leader() {
     let zookeeper = ZooKeeper::builder().members(3).start().unwrap();
     assert_eq!(zookeeper.connect_string().split(',').count(), 3);
     block_on(create(&zookeeper, "/a"));
@@ -145,7 +145,7 @@ fn a_setting_and_a_property_reach_the_server() {
 }
 
 #[test]
-fn the_shared_server_is_one_and_outlives_the_thread_that_started_it() {
+fn the_shared_server_outlives_its_starting_thread() {
     let first = thread::spawn(|| ZooKeeper::shared().unwrap().endpoint()).join().unwrap();
     let shared = ZooKeeper::shared().unwrap();
     assert_eq!(shared.endpoint(), first);
@@ -153,14 +153,14 @@ fn the_shared_server_is_one_and_outlives_the_thread_that_started_it() {
 }
 
 #[test]
-fn a_server_that_ends_by_itself_is_an_error_with_its_log() {
+fn a_server_that_exits_is_an_error_with_its_log() {
     let error = ZooKeeper::builder().setting("dataDir=/proc/none").start().err().expect("it can't start").to_string();
     assert!(error.contains("ended (exit status: "), "{error}");
     assert!(error.contains("Unable to create data directory /proc/none"), "{error}");
 }
 
 #[test]
-fn a_missing_java_fails_a_test_and_names_what_to_install() {
+fn a_missing_java_is_named_with_what_to_install() {
     let printed = printed_with("JAVA_BIN", "/nowhere/java");
     assert!(printed.contains("/nowhere/java is missing: run `make install-servers`"), "{printed}");
 }

@@ -63,7 +63,7 @@ async fn a_value_is_read_and_written_as_json() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_no_such_json_is_refused_by_key_and_not_repeated() {
+async fn wrong_json_is_refused_by_key_and_hidden() {
     let registry = open(memory()).await.expect("a registry");
     let refused = |error: Error| {
         assert_eq!(

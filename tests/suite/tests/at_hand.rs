@@ -5,7 +5,7 @@ use registry_host::{ErrorKind, Plugin, Registry};
 use registry_suite::{beside, memory, open, settings};
 
 #[tokio::test]
-async fn a_panic_where_the_answer_is_at_hand_is_the_error_of_that_call_alone() {
+async fn a_panic_in_a_synchronous_answer_fails_one_call() {
     let plugin = Plugin::load(beside().join("libfixture_panicking.so"), None).expect("a plugin");
     let settings = settings("panicking").build().expect("settings");
     let registry = Registry::connect(plugin, settings).await.expect("a registry");

@@ -31,7 +31,7 @@ impl Written {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_refused_by_its_full_path_and_line() {
+async fn an_unknown_key_is_refused_with_path_and_line() {
     let file = Written::new("registry:\n  type: memory\n  memory:\n    nmae: x\n");
     let refused = file.refusal().await;
     let place = format!("({}:4)", file.path().display());
@@ -136,7 +136,7 @@ async fn a_dolphinscheduler_server_on_zookeeper_needs_no_change() {
 }
 
 #[tokio::test]
-async fn a_dolphinscheduler_server_on_zookeeper_with_an_authorization_needs_no_change() {
+async fn dolphinschedulers_zookeeper_keys_with_digest_need_no_change() {
     let servers = ZooKeeper::shared().unwrap().connect_string();
     let section = format!(
         "registry:
@@ -159,7 +159,7 @@ async fn a_dolphinscheduler_server_on_zookeeper_with_an_authorization_needs_no_c
 }
 
 #[tokio::test]
-async fn a_dolphinscheduler_server_on_etcd_with_its_flat_keys_needs_no_change() {
+async fn dolphinschedulers_flat_etcd_keys_need_no_change() {
     let endpoint = Etcd::shared().unwrap().endpoint();
     let section = format!(
         "registry:

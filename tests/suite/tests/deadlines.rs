@@ -36,7 +36,7 @@ async fn time_out(registry: &Registry) -> Vec<Error> {
 }
 
 #[tokio::test]
-async fn a_call_whose_future_never_wakes_is_ended_by_the_plugins_side() {
+async fn the_plugin_ends_calls_that_never_wake() {
     let _turn = TURN.lock().await;
     let registry = open().await;
     for error in time_out(&registry).await {
@@ -51,7 +51,7 @@ async fn a_call_whose_future_never_wakes_is_ended_by_the_plugins_side() {
 }
 
 #[tokio::test]
-async fn a_call_is_ended_by_the_host_when_the_plugins_threads_are_blocked() {
+async fn the_host_ends_calls_to_blocked_plugins() {
     let _turn = TURN.lock().await;
     let registry = open().await;
     let guard = registry.lock("/lock/had").await.unwrap();

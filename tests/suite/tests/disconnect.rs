@@ -19,7 +19,7 @@ async fn told(stop: impl Future<Output = registry_host::Error>) -> ErrorKind {
 }
 
 #[tokio::test]
-async fn a_host_that_stops_is_told_so_whenever_its_session_is_lost() {
+async fn the_strategy_stop_is_told_at_each_loss() {
     for (settings, ending) in Ending::each() {
         let settings = configured(ending.awaits(settings), "disconnect-strategy=stop");
         let registry = open(settings).await.expect("a registry");
@@ -32,7 +32,7 @@ async fn a_host_that_stops_is_told_so_whenever_its_session_is_lost() {
 }
 
 #[tokio::test]
-async fn a_host_with_a_grace_period_or_that_waits_is_not_told_if_a_session_follows_in_time() {
+async fn a_timely_next_session_stops_no_waiting_host() {
     for strategy in ["disconnect-grace=60s", "disconnect-strategy=wait"] {
         for (settings, ending) in Ending::each() {
             let registry = open(configured(ending.awaits(settings), strategy)).await.expect("a registry");
@@ -43,7 +43,7 @@ async fn a_host_with_a_grace_period_or_that_waits_is_not_told_if_a_session_follo
 }
 
 #[tokio::test]
-async fn a_host_that_waits_is_told_to_stop_when_no_session_follows_for_too_long() {
+async fn the_strategy_wait_stops_without_a_timely_session() {
     for (settings, proxy) in proxied() {
         let settings = settings.set("registry.session-timeout=2s");
         let settings = configured(settings, "disconnect-strategy=wait disconnect-max-wait=1s");

@@ -53,7 +53,7 @@ async fn settle(registry: &Registry, events: &mut Ephemerals, ending: &Ending) {
 }
 
 #[tokio::test]
-async fn what_a_lost_session_owned_is_recreated_in_the_next_one() {
+async fn a_lost_sessions_entries_are_recreated_in_the_next() {
     for (registry, other, ending) in each().await {
         let mut events = registry.ephemerals();
         registry.put("/a/e", "value").ephemeral().await.expect("a put");
@@ -79,7 +79,7 @@ async fn what_a_lost_session_owned_is_recreated_in_the_next_one() {
 }
 
 #[tokio::test]
-async fn what_its_host_has_deleted_or_made_persistent_does_not_come_back() {
+async fn entries_deleted_or_made_persistent_are_not_recreated() {
     for (registry, other, ending) in each().await {
         let mut events = registry.ephemerals();
         for key in ["/deleted", "/tree/below", "/persistent", "/expected"] {
@@ -126,7 +126,7 @@ fn polled_once<F: Future>(future: F) -> Option<F::Output> {
 }
 
 #[tokio::test]
-async fn what_another_has_taken_over_is_theirs_and_told_at_once() {
+async fn an_entry_taken_over_is_told_at_once() {
     for (registry, other) in every().await {
         let mut events = registry.ephemerals();
         registry.put("/a/e", "mine").ephemeral().await.expect("a put");
@@ -157,7 +157,7 @@ async fn what_was_lost_and_is_anothers_by_then_stays_theirs() {
 }
 
 #[tokio::test]
-async fn what_another_has_deleted_is_told_and_comes_back_only_if_it_is_kept() {
+async fn a_deleted_entry_is_recreated_only_if_asked_for() {
     for (registry, other) in every().await {
         let mut events = registry.ephemerals();
         registry.put("/kept", "value").ephemeral().recreate_if_deleted().await.expect("a put");
@@ -173,7 +173,7 @@ async fn what_another_has_deleted_is_told_and_comes_back_only_if_it_is_kept() {
 }
 
 #[tokio::test]
-async fn a_txns_entries_come_back_as_each_of_its_puts_says() {
+async fn each_put_of_a_txn_is_recreated_by_its_mode() {
     for (registry, other) in every().await {
         let mut events = registry.ephemerals();
         let mut txn = registry.txn();

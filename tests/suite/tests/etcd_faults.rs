@@ -39,7 +39,7 @@ async fn states(states: &mut States, expected: &[SessionState]) {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_of_within_the_connection_timeout() {
+async fn a_missing_server_is_told_within_the_timeout() {
     let begun = Instant::now();
     let nowhere = settings("etcd").set("registry.etcd.endpoints=127.0.0.1:1,127.0.0.1:2");
     let error = open(nowhere.set("registry.etcd.connection-timeout=2s")).await.unwrap_err();
@@ -52,7 +52,7 @@ async fn a_server_that_is_not_there_is_told_of_within_the_connection_timeout() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_connections_and_is_silent_is_told_of_within_the_connection_timeout() {
+async fn a_silent_server_is_told_within_the_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let begun = Instant::now();
     let silent = settings("etcd").set_value("registry.etcd.endpoints", listener.local_addr().unwrap().to_string());
@@ -63,7 +63,7 @@ async fn a_server_that_takes_connections_and_is_silent_is_told_of_within_the_con
 }
 
 #[tokio::test]
-async fn a_server_that_is_no_etcd_is_told_of_within_the_connection_timeout() {
+async fn another_kind_of_server_is_told_within_the_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     // It ends with the process.
@@ -81,7 +81,7 @@ async fn a_server_that_is_no_etcd_is_told_of_within_the_connection_timeout() {
 }
 
 #[tokio::test]
-async fn calls_to_a_server_that_falls_silent_end_by_their_deadline() {
+async fn calls_to_a_silent_server_end_by_their_deadline() {
     let server = start();
     let proxy = Proxy::to(server.address()).unwrap();
     let registry = open(behind(&proxy).set("registry.operation-timeout=1s")).await.unwrap();
@@ -107,7 +107,7 @@ async fn calls_to_a_server_that_falls_silent_end_by_their_deadline() {
 }
 
 #[tokio::test]
-async fn calls_watches_and_the_session_outlive_a_server_that_is_killed_and_started_again() {
+async fn calls_watches_and_session_survive_a_server_restart() {
     let server = start();
     let (registry, other) = (open(etcd(&server)).await.unwrap(), open(etcd(&server)).await.unwrap());
     registry.put("/e/mine", "1").ephemeral().await.unwrap();
@@ -133,7 +133,7 @@ async fn calls_watches_and_the_session_outlive_a_server_that_is_killed_and_start
 }
 
 #[tokio::test]
-async fn a_write_that_is_under_way_when_the_server_is_killed_is_of_unknown_outcome() {
+async fn a_write_interrupted_by_a_kill_is_unknown() {
     let server = start();
     let proxy = Proxy::to(server.address()).unwrap();
     let registry = open(behind(&proxy)).await.unwrap();
@@ -191,7 +191,7 @@ async fn one_of_three_servers_may_die_or_stop() {
 }
 
 #[tokio::test]
-async fn a_watch_goes_on_after_a_compaction_while_it_was_cut_off() {
+async fn a_cut_watch_goes_on_after_a_compaction() {
     let server = start();
     let proxy = Proxy::to(server.address()).unwrap();
     let namespace = "registry.namespace=compacted";
@@ -230,7 +230,7 @@ async fn a_watch_goes_on_after_a_compaction_while_it_was_cut_off() {
 }
 
 #[tokio::test]
-async fn a_cut_that_outlasts_the_session_loses_it_and_another_follows() {
+async fn a_long_cut_loses_the_session_and_another_follows() {
     let server = start();
     let proxy = Proxy::to(server.address()).unwrap();
     let namespace = "registry.namespace=lost";
@@ -291,7 +291,7 @@ async fn a_session_that_the_server_ends_is_lost_at_once() {
 }
 
 #[tokio::test]
-async fn a_full_server_refuses_what_needs_room_and_does_the_rest() {
+async fn a_full_server_refuses_only_what_needs_room() {
     LazyLock::force(&LOGS);
     let server = Etcd::builder().quota(1_000_000).start().expect("an etcd server");
     let registry = open(etcd(&server)).await.expect("a registry");
@@ -325,7 +325,7 @@ async fn a_full_server_refuses_what_needs_room_and_does_the_rest() {
 }
 
 #[tokio::test]
-async fn a_client_that_dies_leaves_its_ephemerals_until_its_session_times_out() {
+async fn a_dead_clients_ephemerals_stay_until_the_timeout() {
     let server = start();
     let namespace = "registry.namespace=dies";
     let dies = open(etcd(&server).set(namespace).set("registry.etcd.ttl=2s")).await.unwrap();
@@ -358,7 +358,7 @@ async fn until_told(watch: &mut Watch, told: &mut BTreeMap<String, Entry>, expec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_that_was_restored_given_to_another_cluster_or_wiped_loses_the_session_and_watches_begin_anew() {
+async fn restored_foreign_or_wiped_data_lose_the_session() {
     let (server, elsewhere) = (start(), start());
     let proxy = Proxy::to(server.address()).unwrap();
     let registry = open(behind(&proxy)).await.unwrap();

@@ -63,7 +63,7 @@ fn shows_no_secret(error: &Error) {
 }
 
 #[tokio::test]
-async fn a_user_with_a_password_gets_in_and_others_do_not() {
+async fn only_the_right_user_and_password_get_in() {
     let registry = open(user(USER)).await.unwrap();
     works(&registry).await;
     registry.close().await.unwrap();
@@ -138,7 +138,7 @@ async fn what_a_user_may_not_do_is_permission_denied() {
 }
 
 #[tokio::test]
-async fn a_watch_that_is_denied_while_it_is_open_ends_with_permission_denied() {
+async fn an_open_watch_that_is_denied_ends() {
     let role = unique("watching");
     let proxy = Proxy::to(USERS.address()).unwrap();
     let settings = user(&role).set("registry.namespace=revoked").set_value("registry.etcd.endpoints", proxy.url());
@@ -222,7 +222,7 @@ async fn a_server_or_client_that_is_not_trusted_is_refused() {
 }
 
 #[tokio::test]
-async fn a_half_given_set_is_invalid_config_and_names_the_missing_key() {
+async fn half_a_pair_is_refused_by_the_missing_key() {
     let mutual = certificates(&MUTUAL_TLS);
     let (ca, cert, key) = (mutual.ca_file(), mutual.cert_file(), mutual.key_file());
     let nowhere = mutual.folder().join("nowhere.pem");

@@ -73,7 +73,7 @@ async fn what_etcdctl_writes_is_an_entry() {
 }
 
 #[tokio::test]
-async fn a_key_without_an_entry_of_its_own_is_named_by_its_parent() {
+async fn a_key_without_an_entry_is_named_by_its_parent() {
     let (settings, namespace) = namespaced();
     let registry = open(settings).await.unwrap();
     etcdctl(["put", &format!("{namespace}/a/b/c"), "deep"]);
@@ -115,7 +115,7 @@ async fn keys_that_are_none_are_not_shown_but_count() {
 }
 
 #[tokio::test]
-async fn an_empty_namespace_and_one_inside_another_see_what_is_theirs() {
+async fn empty_and_nested_namespaces_see_their_own() {
     // A server of its own: the empty namespace sees all of it.
     let server = Etcd::start().unwrap();
     let all = open(etcd(&server).set("registry.namespace=")).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_thousand_ephemerals_and_locks_are_one_lease() {
 }
 
 #[tokio::test]
-async fn a_locks_queue_lies_below_its_key_by_lease_and_number() {
+async fn queue_entries_are_named_by_lease_and_number() {
     let (settings, namespace) = namespaced();
     let (one, other) = (open(settings.clone()).await.unwrap(), open(settings).await.unwrap());
     let held = one.campaign("/job", "first").await.unwrap();

@@ -46,7 +46,7 @@ async fn keys_that_are_none_are_not_shown() {
 }
 
 #[tokio::test]
-async fn keys_that_are_none_count_as_children_and_go_with_them() {
+async fn invalid_keys_count_as_children_and_are_deleted() {
     for key in FOREIGN {
         let (registry, mut client) = registry().await;
         registry.put("/a", "").await.unwrap();
@@ -64,7 +64,7 @@ async fn keys_that_are_none_count_as_children_and_go_with_them() {
 }
 
 #[tokio::test]
-async fn a_key_without_an_entry_is_named_and_created_by_a_put_below() {
+async fn a_put_below_creates_a_key_without_entry() {
     let (registry, mut client) = registry().await;
     write(&registry, &mut client, b"/x/y/z").await;
     assert_eq!(registry.children("/").await.unwrap(), ["x"]);
@@ -94,7 +94,7 @@ async fn create(client: &zookeeper_client::Client, mode: CreateMode, path: &str)
 
 /// What is too long for a key is all that ZooKeeper takes and a registry doesn't: the rest it refuses by itself.
 #[tokio::test]
-async fn on_zookeeper_paths_too_long_for_a_key_are_not_shown_and_go_with_what_is_above() {
+async fn on_zookeeper_too_long_paths_are_hidden_and_deleted() {
     let (registry, client) = on_zookeeper().await;
     let deepest = "/a".repeat(32);
     registry.put(&deepest, "").await.unwrap();
@@ -120,7 +120,7 @@ async fn on_zookeeper_paths_too_long_for_a_key_are_not_shown_and_go_with_what_is
 }
 
 #[tokio::test]
-async fn on_zookeeper_containers_and_entries_with_a_time_to_live_are_entries_like_others_while_they_are_there() {
+async fn on_zookeeper_containers_and_ttl_nodes_are_entries() {
     let (registry, client) = on_zookeeper().await;
     // What the keys lie below is made by the first write.
     registry.put("/ours", "").await.unwrap();

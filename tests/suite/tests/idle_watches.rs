@@ -131,7 +131,7 @@ async fn another(cluster: Cluster) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_etcd_a_cut_is_noticed_and_the_difference_told_also_after_a_compaction() {
+async fn on_etcd_a_cut_watch_tells_the_difference() {
     let server = Etcd::start().unwrap();
     let way = Proxy::to(server.address()).unwrap();
     let direct = etcd(&server);

@@ -59,7 +59,7 @@ async fn a_waiter_dies(settings: SettingsBuilder) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_etcd_a_request_whose_answer_is_lost_is_found_again() {
+async fn on_etcd_a_request_without_answer_is_found() {
     let server = Etcd::shared().unwrap();
     let way = Proxy::to(server.address()).unwrap();
     let direct = etcd(server);
@@ -67,7 +67,7 @@ async fn on_etcd_a_request_whose_answer_is_lost_is_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_zookeeper_a_request_whose_answer_is_lost_is_found_again() {
+async fn on_zookeeper_a_request_without_answer_is_found() {
     let server = ZooKeeper::shared().unwrap();
     let way = Proxy::to(server.address()).unwrap();
     let (direct, address) = (zookeeper(server), way.address().to_string());

@@ -109,7 +109,7 @@ async fn calls_are_counted_and_measured_by_operation_backend_and_result() {
 }
 
 #[tokio::test]
-async fn every_call_is_a_span_with_its_operation_key_and_plugin() {
+async fn every_call_is_a_span_with_its_fields() {
     LazyLock::force(&LOGS);
     let _turn = METRICS.lock().await;
     let registry = open(memory()).await.unwrap();
@@ -145,7 +145,7 @@ async fn the_plugins_log_lines_reach_the_hosts_subscriber() {
 }
 
 #[tokio::test]
-async fn what_becomes_of_the_session_is_told_once_with_its_cause_and_counted() {
+async fn session_changes_are_told_once_and_counted() {
     LazyLock::force(&LOGS);
     let snapshotter = METRICS.lock().await;
     for (settings, proxy) in proxied() {
@@ -191,7 +191,7 @@ async fn what_becomes_of_the_session_is_told_once_with_its_cause_and_counted() {
 }
 
 #[tokio::test]
-async fn lines_of_a_plugins_dependencies_have_a_target_of_their_own() {
+async fn lines_of_dependencies_have_their_own_target() {
     LazyLock::force(&LOGS);
     let _turn = METRICS.lock().await;
     let registry = open(etcd(Etcd::shared().unwrap())).await.unwrap();
@@ -224,7 +224,7 @@ async fn a_plugins_panics_reach_the_hosts_subscriber_with_their_place() {
 }
 
 #[tokio::test]
-async fn an_opening_that_takes_long_is_warned_of_with_what_is_tried() {
+async fn slow_opening_is_warned_of_with_what_is_tried() {
     let logs = LOGS.clone();
     for (settings, proxy) in proxied() {
         proxy.silent();

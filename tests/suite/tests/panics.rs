@@ -39,7 +39,7 @@ async fn goes_on(registry: &Registry) {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_call_is_the_error_of_that_call_alone() {
+async fn a_panic_in_a_call_fails_that_call_alone() {
     let registry = open(&[]).await.unwrap();
     for (when, end) in WHEN {
         let key = format!("/bad/{when}");
@@ -95,7 +95,7 @@ async fn a_panic_in_a_watch_ends_that_watch_alone() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_drop_of_a_future_stays_in_the_plugin() {
+async fn a_panic_in_a_futures_drop_stays_inside() {
     let registry = open(&[]).await.unwrap();
     let key = "/bad/drop";
     assert!(registry.get(key).now_or_never().is_none());
@@ -111,7 +111,7 @@ async fn a_panic_in_the_drop_of_a_future_stays_in_the_plugin() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_drop_of_a_watch_stays_in_the_plugin() {
+async fn a_panic_in_a_watchs_drop_stays_inside() {
     let registry = open(&[]).await.unwrap();
     drop(registry.watch("/bad/drop", Scope::Node).await.unwrap());
     wait_until("the panic is told", SOON, || !LOGS.with("watch panics in its drop").is_empty()).await;
@@ -155,7 +155,7 @@ async fn a_panic_in_capabilities_takes_them_all_away() {
 }
 
 #[tokio::test]
-async fn a_panic_in_close_is_the_error_of_closing_and_it_is_closed() {
+async fn a_panic_in_close_fails_and_closes() {
     for (when, end) in WHEN {
         let registry = open(&[("close", when)]).await.unwrap();
         panicked(registry.close().await, &format!("close {end}"));
@@ -176,7 +176,7 @@ async fn a_panic_in_a_background_task_ends_that_task_alone() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_drop_of_the_connection_stays_in_the_plugin() {
+async fn a_panic_in_the_connections_drop_stays_inside() {
     for closes in [true, false] {
         let told = || LOGS.with("the connection panics in its drop").len();
         let before = told();

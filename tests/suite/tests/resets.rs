@@ -90,7 +90,7 @@ async fn what_an_error_says_of_its_outcome_is_true() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_tells_the_last_state_of_every_key_through_all_breaks() {
+async fn a_watch_tells_each_last_state_through_all_breaks() {
     for Slow { proxy, registry, direct } in Slow::each().await {
         let mut mirror = Mirror::of(&registry, "/w").await;
         let (id, breaking) = (registry.session().id(), {

@@ -40,7 +40,7 @@ async fn works(registry: &Registry) {
 }
 
 #[tokio::test]
-async fn backends_are_open_at_once_and_closing_one_leaves_the_others() {
+async fn closing_one_backend_leaves_the_others_open() {
     let _turn = TURN.lock().await;
     let mut open_ones = Vec::new();
     for (plugin, settings) in every() {
@@ -77,7 +77,7 @@ async fn two_registries_of_one_plugin_have_a_session_each() {
 }
 
 #[tokio::test]
-async fn a_plugin_rests_when_nothing_is_open_and_goes_on_when_opened_again() {
+async fn a_plugin_rests_until_it_is_opened_again() {
     let _turn = TURN.lock().await;
     for (plugin, settings) in every() {
         for _ in 0..3 {
@@ -158,7 +158,7 @@ fn a_guard_is_dropped_on_a_thread_without_a_runtime() {
 }
 
 #[test]
-fn the_last_handle_is_dropped_anywhere_and_closes_in_the_background() {
+fn dropping_the_last_handle_closes_in_the_background() {
     let turn = TURN.blocking_lock();
     let runtime = Arc::new(Runtime::new().unwrap());
     let droppers: [fn(Arc<Runtime>, Registry); 4] = [
@@ -207,7 +207,7 @@ fn the_last_handle_is_dropped_anywhere_and_closes_in_the_background() {
 }
 
 #[test]
-fn the_last_handle_of_a_server_that_is_silent_is_dropped_without_waiting_for_it() {
+fn dropping_the_last_handle_waits_for_no_server() {
     let turn = TURN.blocking_lock();
     let runtime = Runtime::new().unwrap();
     let ways = [Etcd::shared().unwrap().address(), ZooKeeper::shared().unwrap().address()];

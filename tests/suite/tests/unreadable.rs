@@ -139,7 +139,7 @@ fn keys(mirror: &Mirror) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn it_is_passed_over_by_every_call_and_by_each_state_of_a_watch() {
+async fn every_call_and_watch_state_passes_it_over() {
     for site in Site::each().await {
         let registry = &site.registry;
         let mut early = Mirror::of(registry, "/t").await;
@@ -200,7 +200,7 @@ fn told_of(line: &str, site: &Site) -> bool {
 }
 
 #[tokio::test]
-async fn what_may_be_read_by_now_is_told_with_the_next_state_of_a_watch() {
+async fn new_permissions_show_in_the_next_watch_state() {
     for site in Site::each().await {
         for key in ["/t/x", "/t/x/below"] {
             site.write(key, "1").await;
@@ -217,7 +217,7 @@ async fn what_may_be_read_by_now_is_told_with_the_next_state_of_a_watch() {
 }
 
 #[tokio::test]
-async fn what_may_be_read_by_now_is_told_on_zookeeper_with_its_next_change_too() {
+async fn on_zookeeper_new_permissions_show_at_the_next_change() {
     let site = Site::zookeeper().await;
     for key in ["/t/x", "/t/x/below"] {
         site.write(key, "1").await;
@@ -238,7 +238,7 @@ async fn what_may_be_read_by_now_is_told_on_zookeeper_with_its_next_change_too()
 }
 
 #[tokio::test]
-async fn a_watch_of_the_entry_itself_ends_as_one_does_that_is_begun_later() {
+async fn a_watch_of_the_unreadable_entry_itself_ends() {
     for site in Site::each().await {
         site.write("/t", "1").await;
         site.write("/t/below", "1").await;
@@ -257,7 +257,7 @@ async fn a_watch_of_the_entry_itself_ends_as_one_does_that_is_begun_later() {
 }
 
 #[tokio::test]
-async fn on_zookeeper_it_counts_as_a_child_and_goes_with_those_above_unless_others_are_below_it() {
+async fn on_zookeeper_it_is_a_child_and_deleted_with_ancestors() {
     let site = Site::zookeeper().await;
     let registry = &site.registry;
     for key in ["/t/a", "/t/x", "/t/x/below", "/u", "/u/x"] {
@@ -279,7 +279,7 @@ async fn on_zookeeper_it_counts_as_a_child_and_goes_with_those_above_unless_othe
 }
 
 #[tokio::test]
-async fn on_etcd_nothing_is_deleted_that_can_not_be_looked_at() {
+async fn on_etcd_nothing_unreadable_is_deleted() {
     let site = Site::etcd().await;
     let registry = &site.registry;
     for key in ["/t/a", "/t/x"] {
@@ -315,7 +315,7 @@ async fn a_check_of_it_never_holds_by_mistake() {
 }
 
 #[tokio::test]
-async fn on_zookeeper_a_lock_is_not_acquired_past_a_queue_entry_that_may_not_be_read() {
+async fn on_zookeeper_no_lock_passes_an_unreadable_queue_entry() {
     let site = Site::zookeeper().await;
     let Owner::ZooKeeper(client, root) = &site.owner else { unreachable!("it is ZooKeeper") };
     site.write("/lock", "").await;
@@ -338,7 +338,7 @@ async fn on_zookeeper_a_lock_is_not_acquired_past_a_queue_entry_that_may_not_be_
 }
 
 #[tokio::test]
-async fn on_etcd_a_lock_whose_queue_may_not_be_read_whole_is_denied() {
+async fn on_etcd_a_partly_unreadable_lock_queue_is_denied() {
     let site = Site::etcd().await;
     site.write("/lock", "").await;
     site.forbid("/lock/f", true).await;

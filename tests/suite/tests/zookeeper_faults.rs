@@ -44,7 +44,7 @@ async fn states(states: &mut States, expected: &[SessionState]) {
 }
 
 #[tokio::test]
-async fn calls_to_a_server_that_falls_silent_end_by_their_deadline() {
+async fn calls_to_a_silent_server_end_by_their_deadline() {
     let server = start();
     let proxy = Proxy::to(server.address()).unwrap();
     let registry = open(pair(&server, &proxy).0.set("registry.operation-timeout=1s")).await.unwrap();
@@ -70,7 +70,7 @@ async fn calls_to_a_server_that_falls_silent_end_by_their_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_stopped_is_noticed_and_nothing_is_sent_until_it_goes_on() {
+async fn a_stopped_server_is_sent_nothing_until_it_returns() {
     let server = start();
     let registry = open(zookeeper(&server).set("registry.session-timeout=20s")).await.unwrap();
     registry.put("/e/mine", "1").ephemeral().await.unwrap();
@@ -93,7 +93,7 @@ async fn a_server_that_is_stopped_is_noticed_and_nothing_is_sent_until_it_goes_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_watches_and_the_session_outlive_a_server_that_is_killed_and_started_again() {
+async fn calls_watches_and_session_survive_a_server_restart() {
     let server = start();
     let registry = open(zookeeper(&server)).await.unwrap();
     registry.put("/e/mine", "1").ephemeral().await.unwrap();
@@ -122,7 +122,7 @@ async fn calls_watches_and_the_session_outlive_a_server_that_is_killed_and_start
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_is_under_way_when_the_server_is_killed_is_of_unknown_outcome() {
+async fn a_write_interrupted_by_a_kill_is_unknown() {
     let server = start();
     let proxy = Proxy::to(server.address()).unwrap();
     let (behind, direct) = pair(&server, &proxy);
@@ -156,7 +156,7 @@ async fn a_write_that_is_under_way_when_the_server_is_killed_is_of_unknown_outco
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_three_servers_one_may_die_or_stop_and_only_what_was_under_way_fails() {
+async fn losing_one_of_three_servers_fails_only_pending_calls() {
     let servers = ZooKeeper::builder().members(3).start().unwrap();
     let settings = zookeeper(&servers).set("registry.session-timeout=20s").set("registry.operation-timeout=30s");
     let registry = open(settings.clone()).await.unwrap();
@@ -196,7 +196,7 @@ async fn of_three_servers_one_may_die_or_stop_and_only_what_was_under_way_fails(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_that_outlasts_the_session_loses_it_and_another_follows() {
+async fn a_long_cut_loses_the_session_and_another_follows() {
     let server = start();
     let proxy = Proxy::to(server.address()).unwrap();
     let (behind, direct) = pair(&server, &proxy);
@@ -232,7 +232,7 @@ async fn a_cut_that_outlasts_the_session_loses_it_and_another_follows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_gives_another_session_instead_of_the_one_to_be_resumed_has_ended_it() {
+async fn another_session_instead_of_the_resumed_ends_it() {
     let server = start();
     let proxy = Proxy::to(server.address()).unwrap();
     let (behind, direct) = pair(&server, &proxy);
@@ -259,7 +259,7 @@ async fn a_server_that_gives_another_session_instead_of_the_one_to_be_resumed_ha
 }
 
 #[tokio::test]
-async fn a_client_that_dies_leaves_its_ephemerals_until_its_session_times_out() {
+async fn a_dead_clients_ephemerals_stay_until_the_timeout() {
     let server = start();
     let settings = zookeeper(&server);
     let dies = open(settings.clone().set("registry.session-timeout=2s")).await.unwrap();

@@ -23,7 +23,7 @@ async fn until_queued(registry: &Registry, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_runs_out_loses_its_locks_and_its_places_in_queues() {
+async fn an_expired_session_loses_locks_and_queue_places() {
     let server = ZooKeeper::shared().expect("a ZooKeeper server");
     let proxy = Proxy::to(server.address()).expect("a proxy");
     let settings = zookeeper(server);

@@ -104,7 +104,7 @@ async fn servers_that_are_no_zookeeper_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_connections_and_never_answers_is_over_by_the_deadline() {
+async fn opening_a_silent_server_ends_by_the_deadline() {
     let stopped = ZooKeeper::start().unwrap();
     stopped.stop().unwrap();
     let settings = at(stopped.connect_string()).set("registry.zookeeper.session-timeout=40s");
@@ -156,7 +156,7 @@ async fn as_many_attempts_are_made_as_configured() {
 }
 
 #[tokio::test]
-async fn tls_to_a_plain_port_and_plain_text_to_a_port_of_tls_are_told() {
+async fn tls_and_plain_text_mixed_up_are_told() {
     // What is left when the last attempt has failed must do for a look at what is wrong, on a busy machine too.
     let at = |connect_string: String| at(connect_string).set("registry.zookeeper.block-until-connected=6s");
     let secure = ZooKeeper::builder().tls(Tls::Server).start().unwrap();
@@ -174,7 +174,7 @@ async fn tls_to_a_plain_port_and_plain_text_to_a_port_of_tls_are_told() {
 }
 
 #[tokio::test]
-async fn a_chroot_that_is_missing_is_made_by_the_first_write_and_by_no_read() {
+async fn a_missing_chroot_is_created_by_writes_only() {
     let client = client().await;
     for ephemeral in [false, true] {
         let (chroot, namespace) = (unique("chroot"), unique("suite"));
@@ -206,7 +206,7 @@ async fn a_chroot_that_is_missing_is_made_by_the_first_write_and_by_no_read() {
 }
 
 #[tokio::test]
-async fn a_chroot_that_may_not_be_made_is_named_by_the_first_write() {
+async fn a_forbidden_chroot_is_named_by_the_first_write() {
     let (client, locked, namespace) = (client().await, unique("locked"), unique("suite"));
     let readable = [Acl::new(Permission::READ, anyone())];
     let options = CreateMode::Persistent.with_acls(Acls::from(&readable[..]));
@@ -295,7 +295,7 @@ async fn what_reads_wait_for_is_sent_ahead_of_each() {
 }
 
 #[tokio::test]
-async fn a_value_of_the_most_bytes_is_put_and_one_byte_more_is_refused_and_the_session_survives() {
+async fn the_largest_value_is_put_and_larger_ones_refused() {
     let registry = open(zookeeper(server())).await.unwrap();
     let id = registry.session().id();
     let largest = vec![b'x'; 1_000_000];

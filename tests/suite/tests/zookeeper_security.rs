@@ -72,7 +72,7 @@ fn shows_no_secret(error: &Error) {
 }
 
 #[tokio::test]
-async fn what_a_digest_puts_only_its_user_may_see_and_change() {
+async fn a_digests_entries_are_its_users_alone() {
     let namespace = unique("digest");
     let registry = open(digest(&namespace, &format!("{USER}:{PASSWORD}"))).await.unwrap();
     works(&registry).await;
@@ -214,7 +214,7 @@ async fn a_server_or_client_that_is_not_trusted_is_refused() {
 }
 
 #[tokio::test]
-async fn a_half_given_set_is_invalid_config_and_names_the_missing_key() {
+async fn half_a_pair_is_refused_by_the_missing_key() {
     let mutual = certificates(&MUTUAL_TLS);
     let (ca, cert, key) = (mutual.ca_file(), mutual.cert_file(), mutual.key_file());
     let nowhere = mutual.folder().join("nowhere.pem");

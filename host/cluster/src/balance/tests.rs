@@ -87,7 +87,7 @@ fn burdens_are_weighed_as_dolphinscheduler_does() {
 }
 
 #[test]
-fn only_those_with_the_fewest_waiting_tasks_are_weighed_by_their_load() {
+fn only_those_with_fewest_waiting_tasks_are_weighed() {
     let waiting = |waiting: &[Option<i32>]| -> Vec<_> {
         let beat = |count: &Option<i32>| Heartbeat { worker_waiting_task_count: *count, ..beat(0.1, 0.1, 0.1) };
         waiting.iter().enumerate().map(|(at, count)| member(&format!("w{at}:1"), &beat(count))).collect()
@@ -142,7 +142,7 @@ fn idle_workers_take_turns() {
 }
 
 #[test]
-fn a_worker_that_left_is_not_owed_anything_when_it_comes_back() {
+fn a_worker_that_returns_is_owed_nothing() {
     for selector in ALL {
         let mut balancer = Balancer::new(selector);
         let members = weighing(&[1, 1, 1]);
@@ -156,7 +156,7 @@ fn a_worker_that_left_is_not_owed_anything_when_it_comes_back() {
 }
 
 #[test]
-fn a_group_without_a_normal_worker_is_told_of_by_its_name() {
+fn a_group_without_a_normal_worker_is_named() {
     let status = |status| Heartbeat { server_status: Some(status), ..beat(0.0, 0.0, 0.0) };
     let unwell = [member("a:1", &status(Status::Busy)), member("b:1", &status(Status::Abnormal))];
     for selector in ALL {
@@ -220,7 +220,7 @@ proptest! {
     }
 
     #[test]
-    fn who_bears_no_more_than_twice_the_average_is_not_starved(loads in prop::collection::vec(1.0..50.0f64, 1..8)) {
+    fn a_load_of_twice_the_average_is_not_starved(loads in prop::collection::vec(1.0..50.0f64, 1..8)) {
         let counts = count(Selector::LowerWeight, &burdened(&loads), 2_000);
         let total: f64 = loads.iter().sum();
         for (load, count) in loads.iter().zip(counts) {

@@ -108,7 +108,7 @@ fn the_older_formats_are_read() {
 }
 
 #[test]
-fn the_older_formats_are_written_as_their_releases_do_and_say_of_ours_that_they_keep_a_record() {
+fn older_formats_are_written_as_by_their_releases() {
     let thirteen = Heartbeat { format: HeartbeatFormat::Fields13, disk_available: 0.0, ..worker() };
     assert_eq!(text(&thirteen), "0.25,0.5,1.0,7.5,8.0,0.3,1700000000000,1700000010000,2,4711,100,2,3");
     // Busy is unknown to these.
@@ -129,7 +129,7 @@ fn a_master_has_a_status_in_the_older_formats() {
 }
 
 #[test]
-fn dates_are_the_same_number_everywhere_and_moments_of_this_machines_time_zone() {
+fn dates_without_a_zone_are_read_in_the_machines_zone() {
     let beat = Heartbeat { report_time: dates::now(), ..old_worker() };
     let read = Heartbeat::read(&beat.write()).unwrap();
     assert_eq!((read.startup_time, read.report_time), (beat.startup_time, beat.report_time));

@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_says_nothing_new_is_left_unwritten_for_a_while_if_that_is_wanted() {
+    async fn unchanged_heartbeats_are_skipped_on_request() {
         let figures = Figures { cpu_usage: 0.5, available_memory: 8.0, ..Figures::default() };
         let hour = Duration::from_secs(3600);
         for (interval, waits) in [(Some(hour), true), (Some(Duration::ZERO), false), (None, false)] {
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fewer_heartbeats_are_written_if_they_may_be_left_out_and_the_server_is_there_all_the_same() {
+    async fn a_server_that_skips_heartbeats_stays_visible() {
         for settings in [memory()].into_iter().chain(Ending::each().map(|(settings, _)| settings)) {
             let registry = open(settings).await.unwrap();
             let intervals = [None, Some(Duration::from_millis(500)), Some(Duration::from_secs(3600))];

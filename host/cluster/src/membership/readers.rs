@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_write_another_format_pass_over_it_unless_they_are_ours() {
+    fn readers_of_another_format_are_ours_alone() {
         use HeartbeatFormat::{Fields10, Fields13, Json};
         let ten: &[u8] = b"0.25,0.5,1.0,7.5,8.0,0.3,2023-11-14 22:13:20,2023-11-14 22:13:30,0,4711";
         let ours = Heartbeat { keeps_record: true, format: Fields13, ..Heartbeat::default() }.write();

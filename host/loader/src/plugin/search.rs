@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_foreign_crates_build_is_not_taken_for_the_plugins_own() {
+    fn a_foreign_crates_target_folder_is_recognized() {
         let foreign = tempfile::tempdir().unwrap();
         let target = foreign.path().join("target");
         fs::create_dir_all(target.join("debug")).unwrap();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_type_lists_what_was_found_and_where_it_looked() {
+    fn an_unknown_type_lists_plugins_and_folders() {
         let folder = folder_with(&["libregistry_etcd.so", "libother.so", "libregistry_.so", "registry_x.so", "README"]);
         let folders = [folder.path().to_owned(), PathBuf::from("/nonexistent/plugins"), PathBuf::from("relative")];
         let error = find("etdc", &folders).unwrap_err();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_cargo_target_folder_the_error_says_how_to_build_the_plugins() {
+    fn a_cargo_target_folder_gets_a_hint_to_build() {
         let error = find("etcd", &[PathBuf::from("/nonexistent")]).unwrap_err();
         assert!(error.message().contains("found none at all"), "{error}");
         assert!(error.message().contains("cargo build --workspace"), "{error}");

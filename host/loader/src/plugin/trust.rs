@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_a_private_folder_below_a_sticky_one_is_trusted() {
+    fn a_private_folder_below_a_sticky_one_is_trusted() {
         let place = place();
         let resolved = Trust::of_this_process().resolve(&place.file).unwrap();
         assert_eq!(resolved, fs::canonicalize(&place.file).unwrap());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_everyone_can_write_is_refused_even_if_sticky() {
+    fn a_world_writable_folder_is_refused_even_if_sticky() {
         let place = place();
         mode(&place.folder, 0o777);
         assert!(refusal(&place.file).contains("the folder is writable by everyone: chmod o-w /"));

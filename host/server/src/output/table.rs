@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_is_lost_or_broken_where_a_table_does_not_fit() {
+    fn a_narrow_table_loses_and_breaks_no_word() {
         let reason = "load 9.1 > 4, memory 0.2 GB < 0.3, and a reason that nobody has ever given before";
         for columns in [30, 40, 50, 60, 80, 100] {
             let blocks = blocks(&HEADING, vec![row(reason), row("")], Some(columns));

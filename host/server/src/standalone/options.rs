@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_servers_beat_every_second_unless_it_is_written_how_often() {
+    fn few_servers_beat_every_second_by_default() {
         assert_eq!(interval(Settings::builder().section(SECTION), FEW), Duration::from_secs(1));
         assert_eq!(interval(Settings::builder().section(SECTION), FEW + 1), Options::default().max_heartbeat_interval);
         assert_eq!(

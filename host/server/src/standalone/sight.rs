@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_quoted_where_a_shell_would_take_it_apart() {
+    fn a_word_is_quoted_where_a_shell_needs_it() {
         assert_eq!(quoted("--set=registry.type=etcd"), "--set=registry.type=etcd");
         assert_eq!(quoted("--set=a=b c"), "'--set=a=b c'");
         assert_eq!(quoted("it's"), r"'it'\''s'");

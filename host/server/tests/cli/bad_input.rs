@@ -28,7 +28,7 @@ fn wrong_usage_is_one_line_and_2() {
 }
 
 #[test]
-fn bad_keys_and_values_are_refused_before_anything_is_connected_to() {
+fn bad_keys_and_values_are_refused_before_connecting() {
     let unreachable = ["--set", "registry.type=etcd", "--set", "registry.etcd.endpoints=127.0.0.1:1"];
     for arguments in [&["get", "a"][..], &["put", "/a//b", "x"], &["watch", "/a/"], &["lock", "", "--", "true"]] {
         let ran = run(args(memory(), unreachable).arg("--output=json").args(arguments));

@@ -151,7 +151,7 @@ fn master(on: &On) -> Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_follows_the_cluster_and_shows_hostile_values_as_text() {
+async fn the_page_follows_changes_and_escapes_hostile_values() {
     let on = On::etcd();
     let (first, (killed, killed_at, _data), (_worker, stays_at, _more)) = (master(&on), worker(&on), worker(&on));
     let page = on.start(&["--output=json", "page", "--listen=127.0.0.1:0"]);

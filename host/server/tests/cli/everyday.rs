@@ -191,7 +191,7 @@ fn what_is_exported_is_imported_as_it_was() {
 }
 
 #[test]
-fn a_command_is_run_for_each_change_with_the_value_on_its_input() {
+fn a_command_runs_for_each_change_with_its_value() {
     for on in On::each() {
         on.text(&["put", "/a/b", "there before"]);
         let script = "echo $REGISTRY_EVENT_TYPE $REGISTRY_EVENT_KEY $(cat)";

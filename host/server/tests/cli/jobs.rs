@@ -38,7 +38,7 @@ enum Fate {
 }
 
 #[test]
-fn nothing_of_a_command_runs_any_more_when_the_next_has_the_lock() {
+fn no_process_of_a_command_outlives_its_lock() {
     let cases = [Fate::Killed, Fate::CutOff, Fate::Stopped].into_iter().flat_map(|fate| {
         On::each_behind_a_proxy().into_iter().zip(On::each()).map(move |((behind, proxy), direct)| {
             let (holder, pids, _) = stubborn(&behind, &["--set=registry.session-timeout=6s"]);
@@ -103,7 +103,7 @@ fn every_signal_that_would_end_the_holder_is_passed_on() {
 }
 
 #[test]
-fn a_signal_that_the_holder_was_started_to_ignore_stays_ignored() {
+fn a_signal_ignored_from_the_start_stays_ignored() {
     let lock = args(memory(), ["lock", "/l", "--", "sh", "-c", "echo ready; read line; echo $line"]);
     let words = std::iter::once(lock.get_program()).chain(lock.get_args());
     let (keyboard, mut keys) = std::io::pipe().unwrap();
@@ -118,7 +118,7 @@ fn a_signal_that_the_holder_was_started_to_ignore_stays_ignored() {
 }
 
 #[test]
-fn the_lock_is_held_until_what_the_command_has_left_has_ended() {
+fn the_lock_is_held_until_leftover_processes_end() {
     for on in On::each() {
         let holder = on.start(&["lock", "/l", "--", "sh", "-c", "sleep 600 & echo $!; exit 3"]);
         let left = holder.line();
@@ -131,7 +131,7 @@ fn the_lock_is_held_until_what_the_command_has_left_has_ended() {
 
 /// As in a container in which a command is started from outside.
 #[test]
-fn a_session_that_was_begun_outside_of_the_namespace_of_process_ids_is_one() {
+fn a_session_from_outside_the_pid_namespace_is_recognized() {
     let outside = |program: &mut std::process::Command| {
         let mut unshare = std::process::Command::new("unshare");
         unshare.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]).env_clear();
@@ -151,7 +151,7 @@ fn a_session_that_was_begun_outside_of_the_namespace_of_process_ids_is_one() {
 }
 
 #[test]
-fn a_daemon_that_the_command_has_started_is_not_waited_for() {
+fn a_daemon_of_the_command_is_not_waited_for() {
     let start = "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!";
     let holder = Running::start(&mut args(memory(), ["lock", "/l", "--", "sh", "-c", start]));
     let daemon = holder.line();

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{On, args, memory, run};
 
 #[test]
-fn the_command_runs_with_the_lock_in_its_environment_and_its_code_is_ours() {
+fn the_command_sees_its_lock_and_its_code_is_ours() {
     for on in On::each() {
         let script = r#"echo "$REGISTRY_LOCK_KEY $REGISTRY_LOCK_ENTRY $REGISTRY_LOCK_TOKEN"; exit 7"#;
         let ran = on.run(&["lock", "/l", "--", "sh", "-c", script]);
@@ -21,7 +21,7 @@ fn the_command_runs_with_the_lock_in_its_environment_and_its_code_is_ours() {
 }
 
 #[test]
-fn a_held_lock_is_not_had_by_try_nor_within_a_limit() {
+fn a_held_lock_is_not_acquired_by_try_or_limit() {
     for on in On::each() {
         let holder = on.start(&["lock", "/l", "--", "sh", "-c", "echo held; exec sleep 600"]);
         assert_eq!(holder.line(), "held");
@@ -91,7 +91,7 @@ fn a_command_is_asked_to_end_before_it_is_killed() {
 }
 
 #[test]
-fn a_command_that_will_not_end_with_its_lock_is_killed() {
+fn a_command_that_outstays_its_lock_is_killed() {
     for on in On::each() {
         let script = "trap '' TERM; echo $REGISTRY_LOCK_ENTRY; while :; do sleep 0.1; done";
         let holder = on.start(&["lock", "/l", "--", "sh", "-c", script]);

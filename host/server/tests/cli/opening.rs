@@ -27,7 +27,7 @@ fn limited(on: &On, arguments: &[&str]) -> Ran {
 }
 
 #[test]
-fn a_limit_ends_opening_and_after_a_second_it_is_said_what_is_tried() {
+fn opening_has_a_limit_and_says_what_is_tried() {
     for (on, proxy) in silent() {
         let address = proxy.address().to_string();
         for arguments in [&["get", "/a"][..], &["standalone", "--no-page", "--no-tasks", "--for", "1s"]] {

@@ -32,7 +32,7 @@ fn every_plugin_is_listed_and_refused_ones_with_their_reason() {
 }
 
 #[test]
-fn a_plugin_shows_what_it_says_of_itself_and_its_keys() {
+fn a_plugin_is_shown_with_its_keys() {
     for (plugin, servers, secret) in [("etcd", "endpoints", "password"), ("zookeeper", "connect-string", "digest")] {
         let shown = &objects(&["plugins", "show", plugin])[0];
         assert_eq!((&shown["name"], &shown["licence"]), (&json!(plugin), &json!("Apache-2.0")));
@@ -76,7 +76,7 @@ fn without_any_plugin_the_list_says_where_it_looked() {
 }
 
 #[test]
-fn config_check_shows_each_value_with_its_source_and_no_secret() {
+fn config_check_shows_values_with_sources_without_secrets() {
     let (_folder, path) = file("r.yaml", "registry:\n  type: etcd\n  etcd:\n    user: me\n    password: hunter2\n");
     let mut command = program();
     command.env("REGISTRY_ETCD_RETRY_DELAY", "70ms").arg("--config").arg(&path);
@@ -128,7 +128,7 @@ fn config_check_refuses_what_the_plugin_would_refuse() {
 }
 
 #[test]
-fn what_is_passed_over_and_memory_by_default_are_warned_of() {
+fn ignored_keys_and_memory_by_default_are_warned_of() {
     let warned = |command: &mut std::process::Command, parts: &[&str]| {
         let ran = run(command);
         assert_eq!(ran.code, 0, "{ran:?}");
@@ -151,7 +151,7 @@ fn what_is_passed_over_and_memory_by_default_are_warned_of() {
 }
 
 #[test]
-fn a_variable_that_counts_as_a_user_is_named_when_it_is_the_cause() {
+fn a_variable_that_sets_the_user_is_named() {
     let unreachable =
         args(memory(), ["--set=registry.type=etcd", "--set=registry.etcd.endpoints=127.0.0.1:1", "get", "/a"]);
     let mut half = unreachable;

@@ -32,7 +32,7 @@ fn put_prints_the_version_that_get_shows() {
 }
 
 #[test]
-fn a_value_that_is_left_out_is_empty_and_one_may_be_negative() {
+fn a_value_may_be_left_out_or_negative() {
     for on in On::each() {
         on.text(&["put", "/a", "-5"]);
         assert_eq!(on.text(&["get", "/a"]), "-5");
@@ -45,7 +45,7 @@ fn a_value_that_is_left_out_is_empty_and_one_may_be_negative() {
 }
 
 #[test]
-fn what_is_piped_in_is_the_value_when_none_is_given() {
+fn piped_input_is_the_value_when_none_is_given() {
     for on in On::each() {
         let put = run_with_input(&mut on.command(&["put", "/a"]), Some(b"new\n".to_vec()));
         assert_eq!((put.code, put.stderr.as_str()), (0, ""));
@@ -148,7 +148,7 @@ fn an_ephemeral_entry_lives_until_a_signal_ends_the_command() {
 }
 
 #[test]
-fn an_ephemeral_entry_whose_session_is_lost_ends_the_command_with_3() {
+fn an_ephemeral_entrys_lost_session_ends_with_3() {
     let put = ["put", "/up", "yes", "--ephemeral", "--output", "json", "--set", "registry.session-timeout=2s"];
     let etcd = On::etcd();
     let revoked = etcd.start(&put);
@@ -165,7 +165,7 @@ fn an_ephemeral_entry_whose_session_is_lost_ends_the_command_with_3() {
 }
 
 #[test]
-fn an_ephemeral_entry_is_put_again_with_the_strategy_to_wait() {
+fn the_strategy_wait_recreates_an_ephemeral_entry() {
     let options = ["--set", "registry.session-timeout=2s", "--set", "registry.disconnect-strategy=wait"];
     let put = [&["put", "/up", "yes", "--ephemeral"], &options[..]].concat();
     for ((on, proxy), direct) in On::each_behind_a_proxy().into_iter().zip(On::each()) {
@@ -183,7 +183,7 @@ fn an_ephemeral_entry_is_put_again_with_the_strategy_to_wait() {
 }
 
 #[test]
-fn an_ephemeral_entry_that_is_another_s_or_nobody_s_ends_the_command_with_76() {
+fn a_taken_or_deleted_ephemeral_entry_ends_with_76() {
     let put = ["put", "/up", "mine", "--ephemeral", "--output=json", "--set=registry.session-timeout=2s"];
     for on in On::each() {
         let holders = ["/replaced", "/deleted"].map(|key| {

@@ -14,7 +14,7 @@ fn table(on: &On) -> Vec<String> {
 }
 
 #[test]
-fn servers_are_shown_with_what_they_say_and_whether_they_are_marked_as_dead() {
+fn servers_are_shown_with_heartbeats_and_dead_marks() {
     for on in On::each() {
         assert_eq!(table(&on), ["ROLE GROUP ADDRESS STATUS CPU MEMORY LOAD BEAT UP PROCESS REASON"]);
         let put = |key: &str, value: &str| {
@@ -58,7 +58,7 @@ fn servers_are_shown_with_what_they_say_and_whether_they_are_marked_as_dead() {
 }
 
 #[test]
-fn servers_of_old_releases_are_shown_with_what_they_could_not_measure_and_by_their_clocks() {
+fn servers_of_old_releases_are_shown_with_unmeasured_values() {
     // Its clock is far ahead of ours.
     const AHEAD: &str = "0.5,-1.0,-1.0,7.5,8.0,0.3,1700000000000,7000000000000,0,4711,37,100,0";
     let on = On::etcd();
@@ -94,7 +94,7 @@ fn a_server_that_nobody_knows_is_not_marked() {
 }
 
 #[test]
-fn a_server_that_is_not_normal_is_shown_with_the_reason() {
+fn an_abnormal_server_is_shown_with_the_reason() {
     let beat =
         |more: &str| format!(r#"{{"startupTime":1,"processId":7,"maxCpuloadAvg":4.0,"reservedMemory":0.3,{more}}}"#);
     for on in On::each() {
@@ -120,7 +120,7 @@ fn a_server_that_is_not_normal_is_shown_with_the_reason() {
 }
 
 #[test]
-fn what_is_left_of_dead_servers_is_forgotten_and_those_who_live_are_refused() {
+fn dead_servers_are_forgotten_and_live_ones_refused() {
     for on in On::each() {
         let lives = on.start(&["put", "/nodes/worker/gpu/w:1", WORKER, "--ephemeral"]);
         lives.line();

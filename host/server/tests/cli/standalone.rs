@@ -91,7 +91,7 @@ fn three_servers_find_each_other_on_memory_and_leave_together() {
 }
 
 #[test]
-fn an_abandoned_server_is_seen_to_go_when_its_session_has_timed_out() {
+fn an_abandoned_server_vanishes_with_its_session() {
     let arguments = [
         "standalone",
         "--no-page",
@@ -118,7 +118,7 @@ fn an_abandoned_server_is_seen_to_go_when_its_session_has_timed_out() {
 }
 
 #[test]
-fn the_value_of_a_servers_entry_is_its_heartbeat_again_and_again() {
+fn a_servers_entry_is_renewed_with_each_heartbeat() {
     for on in On::each() {
         let running = on.start(&["standalone", "--no-page", "--no-tasks", "--servers", "1", "--output", "json"]);
         let (_, address, _) = change(&running);
@@ -146,7 +146,7 @@ fn the_value_of_a_servers_entry_is_its_heartbeat_again_and_again() {
 }
 
 #[test]
-fn to_other_programs_the_servers_are_workers_of_the_group_default() {
+fn other_programs_see_workers_of_the_group_default() {
     // However busy this machine is.
     let limits = ["--set=registry.cluster.max-cpu-load-avg=100000", "--set=registry.cluster.reserved-memory=0"];
     for on in On::each() {
@@ -166,7 +166,7 @@ fn to_other_programs_the_servers_are_workers_of_the_group_default() {
 }
 
 #[test]
-fn a_server_that_is_declared_dead_is_shown_as_stopped_with_the_cause_while_the_others_go_on() {
+fn a_server_declared_dead_is_shown_as_stopped() {
     for on in On::each() {
         let running = on.start(&["standalone", "--no-page", "--no-tasks", "--output", "json"]);
         let dead = joined(&running, 3).pop_first().unwrap();
@@ -185,7 +185,7 @@ fn a_server_that_is_declared_dead_is_shown_as_stopped_with_the_cause_while_the_o
 }
 
 #[test]
-fn servers_without_a_session_wait_and_serve_again_if_that_is_the_strategy() {
+fn the_strategy_wait_keeps_servers_through_an_outage() {
     for (on, proxy) in On::each_behind_a_proxy() {
         let strategy = ["--set=registry.disconnect-strategy=wait", "--set=registry.session-timeout=2s"];
         let running = on.start(
@@ -220,7 +220,7 @@ fn servers_without_a_session_wait_and_serve_again_if_that_is_the_strategy() {
 }
 
 #[test]
-fn when_all_are_told_to_stop_the_program_ends_with_3_and_says_why() {
+fn when_all_servers_stop_it_ends_with_3() {
     for (on, proxy) in On::each_behind_a_proxy() {
         let running = on.start(&[
             "standalone",
@@ -248,7 +248,7 @@ fn when_all_are_told_to_stop_the_program_ends_with_3_and_says_why() {
 }
 
 #[test]
-fn its_servers_are_in_a_namespace_of_their_own_unless_told_otherwise() {
+fn its_servers_have_a_namespace_of_their_own() {
     let on = On::etcd();
     let written = format!("registry:\n  type: etcd\n  namespace: hosts\n  etcd:\n    endpoints: {}\n", on.address());
     let (_folder, config) = file("registry.yaml", written);

@@ -51,7 +51,7 @@ fn values_may_be_any_bytes() {
 }
 
 #[test]
-fn a_file_that_makes_no_sense_is_refused_with_the_place() {
+fn a_wrong_file_is_refused_with_the_place() {
     for (text, place) in [
         (r#"{"checks": [], "opperations": []}"#, "`opperations`"),
         ("{\n\n  \"checks\": 7}", "line 3"),

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::{On, Running, eventually};
 
 #[test]
-fn a_watch_tells_what_is_there_then_synced_then_changes_each_at_once() {
+fn a_watch_tells_state_then_synced_then_changes() {
     for on in On::each() {
         on.text(&["put", "/a/b", "one"]);
         let watch = on.start(&["watch", "/a"]);
@@ -90,7 +90,7 @@ fn a_reader_that_goes_away_ends_a_program_quietly() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_keeps_nobody_from_ending_the_program() {
+fn a_stuck_reader_does_not_hinder_ending() {
     for on in On::each() {
         let big = "x".repeat(100_000);
         let mut watch = on.command(&["watch", "/big"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -35,7 +35,7 @@ fn ran_one_after_the_other(site: &Site, id: &str, file: &Path) {
 }
 
 #[test]
-fn a_worker_that_is_declared_dead_ends_its_commands_first_and_fails() {
+fn a_worker_declared_dead_ends_its_commands_and_fails() {
     for site in Site::each() {
         let (_master, worker) = (site.master(), site.worker("one"));
         let file = stubborn(&site, "t");
@@ -51,7 +51,7 @@ fn a_worker_that_is_declared_dead_ends_its_commands_first_and_fails() {
 }
 
 #[test]
-fn a_worker_that_is_stopped_for_long_finds_its_commands_ended_and_fails() {
+fn a_worker_stopped_for_long_has_lost_its_commands() {
     for site in Site::each() {
         let (_master, worker) = (site.master(), site.worker("one"));
         let file = stubborn(&site, "t");
@@ -66,7 +66,7 @@ fn a_worker_that_is_stopped_for_long_finds_its_commands_ended_and_fails() {
 }
 
 #[test]
-fn a_worker_that_is_asked_to_end_lets_its_tasks_end_and_a_second_time_it_doesnt() {
+fn a_worker_drains_when_asked_once_and_stops_when_twice() {
     for site in Site::each() {
         let (_master, worker) = (site.master(), site.worker("one"));
         let go = site.folder.path().join("go");

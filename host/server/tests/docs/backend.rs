@@ -7,7 +7,7 @@ use crate::page::Page;
 use crate::root;
 
 #[test]
-fn the_backend_that_is_shown_is_the_example_that_the_laws_are_held_against() {
+fn the_backend_shown_is_the_tested_example() {
     let page = Page::read("docs/writing-a-backend.md");
     for file in ["examples/smallest/Cargo.toml", "examples/smallest/src/lib.rs"] {
         let text = fs::read_to_string(root().join(file)).unwrap();

@@ -7,7 +7,7 @@ use crate::page::Page;
 use crate::{none_wrong, root};
 
 #[test]
-fn every_link_leads_to_a_page_and_a_place_in_it() {
+fn every_link_leads_to_a_page_and_anchor() {
     let pages = Page::all();
     let anchors: HashMap<_, _> = pages.iter().map(|page| (page.path.clone(), page.anchors())).collect();
     let mut wrong = Vec::new();

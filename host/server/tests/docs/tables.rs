@@ -83,17 +83,17 @@ fn the_tables_of_keys_are_those_of_the_plugins() {
 }
 
 #[test]
-fn the_table_of_the_clusters_keys_is_that_of_its_section() {
+fn the_table_of_the_clusters_keys_is_generated() {
     compare("docs/cluster.md", &[("cluster", of_section(registry_cluster::SECTION))]);
 }
 
 #[test]
-fn the_table_of_services_keys_is_that_of_its_section() {
+fn the_table_of_the_services_keys_is_generated() {
     compare("docs/discovery.md", &[("discovery", of_section(registry_discovery::SECTION))]);
 }
 
 #[test]
-fn the_tables_of_the_servers_keys_are_those_of_their_sections() {
+fn the_tables_of_the_servers_keys_are_generated() {
     let tables = [
         ("master", of_section_beside::<MasterSettings>("master")),
         ("worker", of_section_beside::<WorkerSettings>("worker")),
@@ -103,7 +103,7 @@ fn the_tables_of_the_servers_keys_are_those_of_their_sections() {
 }
 
 #[test]
-fn the_defaults_of_the_host_are_those_that_a_check_shows() {
+fn the_documented_defaults_are_those_of_config_check() {
     let defaults = objects(&["--set", "registry.type=etcd", "config", "check"]);
     let rows = Page::read(FILE).rows("key");
     for default in defaults.iter().filter(|object| object["source"] == "default") {

@@ -95,7 +95,7 @@ fn counts(finished: Finished) -> Record {
 
 proptest! {
     #[test]
-    fn no_attempt_is_accepted_twice_and_no_result_changes_what_is_not_its_own(
+    fn an_attempt_is_accepted_once_and_takes_its_own_result(
         steps in steps(), retries in 0u32..3, at_most_once: bool,
     ) {
         let retries = if at_most_once { 0 } else { retries };
@@ -165,7 +165,7 @@ proptest! {
 }
 
 #[test]
-fn a_failed_command_is_run_again_as_often_as_asked_for_and_later_each_time() {
+fn a_failed_command_is_retried_with_growing_pauses() {
     let first = underway(Spec { retries: 1, ..Spec::new(["false"]) });
     let again = counts(first.finished(&result(&first, Outcome::Exited { code: 1 }), 1_000));
     assert_eq!((again.state, again.attempt, again.not_before), (State::Waiting, 2, Some(2_000)));
@@ -176,7 +176,7 @@ fn a_failed_command_is_run_again_as_often_as_asked_for_and_later_each_time() {
 }
 
 #[test]
-fn a_task_whose_worker_is_gone_is_tried_again_unless_it_may_run_once_at_most() {
+fn a_lost_task_is_retried_unless_at_most_once() {
     let gone = worker(1);
     let lost = underway(Spec::new(["true"])).bereft(&gone.address, gone.incarnation, 5).unwrap();
     assert_eq!((lost.state, lost.attempt), (State::Lost, 1));
@@ -208,7 +208,7 @@ fn a_superseded_result_is_kept_and_changes_nothing() {
 }
 
 #[test]
-fn what_waits_is_cancelled_at_once_and_what_runs_by_its_worker() {
+fn waiting_tasks_are_cancelled_at_once_running_by_workers() {
     let cancel = Cancel { signal: 15, grace: 10_000 };
     let waiting = submitted(Spec::new(["true"]));
     assert_eq!(waiting.cancelled(cancel, 1).unwrap().state, State::Cancelled);
@@ -265,7 +265,7 @@ fn nonsense_is_told_apart_and_names_what_is_wrong() {
 }
 
 #[test]
-fn what_is_too_much_is_refused_and_what_is_kept_is_bounded() {
+fn too_large_parts_are_refused_and_history_is_bounded() {
     let large = Spec::new(["echo".to_owned(), "x".repeat(200_000)]).check().unwrap_err();
     assert!(large.message().contains("131072"), "{large}");
     let first = underway(Spec::new(["\u{1}".repeat(128 * 1024)]));

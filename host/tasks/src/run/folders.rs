@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_outputs_whose_commands_are_recorded_are_pruned_and_the_oldest_first() {
+    fn recorded_outputs_are_pruned_oldest_first() {
         let data = tempfile::tempdir().unwrap();
         let folders = Folders::open(data.path().join("tasks")).unwrap();
         for (attempt, cleaned) in [(1, true), (2, false), (3, true)] {

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_refused_by_its_key_value_and_place() {
+    fn a_wrong_value_is_refused_with_key_and_place() {
         for (set, says) in [
             ("master.listen-port=high", "accepted: a whole number"),
             ("master.dispatchTimeout=5", "has no unit"),

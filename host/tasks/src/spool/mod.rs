@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_recorded_is_there_after_a_restart_and_what_ran_is_lost() {
+    fn after_a_restart_results_remain_and_running_tasks_are_lost() {
         let folder = tempfile::tempdir().unwrap();
         let (done, ended, ran) = (result("done", 1), result("ended", 2), TaskId::new("ran").unwrap());
         let spool = Spool::open(folder.path()).unwrap();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_half_written_or_edited_is_set_aside_and_the_others_are_read() {
+    fn damaged_files_are_set_aside_and_others_read() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path()).unwrap();
         spool.put(result("whole", 1));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_the_disk_does_not_take_is_kept_and_written_later() {
+    fn a_result_is_kept_until_the_disk_takes_it() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(&folder.path().join("spool")).unwrap();
         // As a disk that is full, for any user.

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_is_attached_until_a_later_write_takes_it_away() {
+    fn a_put_is_attached_until_a_later_write() {
         let (attached, namespace) = (Attached::default(), Namespace::new("ns"));
         let (puts, deletes) = ([put("/a"), put("/b/c")], [Operation::Delete(key("/a"))]);
         let (puts, deletes) = (Txn::new(&[], &puts), Txn::new(&[], &deletes));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_put_of_unknown_outcome_is_attached_though_it_is_not_seen_yet() {
+    fn a_put_of_unknown_outcome_counts_as_attached() {
         let (attached, namespace) = (Attached::default(), Namespace::new("ns"));
         let put = [put("/a")];
         let txn = Txn::new(&[], &put);

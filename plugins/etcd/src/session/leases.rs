@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_lease_names_the_session_for_as_long_as_it_lives() {
+    fn the_first_lease_names_the_session_throughout() {
         let leases = Leases::new(watch::Sender::new(2).subscribe());
         leases.begin(7, 2);
         leases.switch(8);

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_follows_if_it_says_so_or_nobody_is_at_home_where_it_was() {
+    fn a_member_follows_by_its_answer_or_when_gone() {
         let urls = ["http://10.0.0.7:2379".to_owned()];
         assert!(follows(7, &urls, &[Answer::Nothing, Answer::Present(7)]));
         assert!(!follows(7, &urls, &[Answer::Nothing, Answer::Present(8)]));

@@ -41,7 +41,7 @@ async fn a_restart_of_the_server_is_outlived() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_server_is_noticed_and_its_session_lost_by_the_clock() {
+async fn a_stopped_server_loses_the_session_by_the_clock() {
     let server = Server::start().expect("a server");
     let client = connect_alone(&server).await;
     client.write(&[ephemeral("/e", "1")]).await.expect("a put");
@@ -58,7 +58,7 @@ async fn a_stopped_server_is_noticed_and_its_session_lost_by_the_clock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_whose_answer_is_lost_is_of_unknown_outcome_and_not_sent_again() {
+async fn a_write_without_answer_is_unknown_and_not_repeated() {
     let proxy = Proxy::to(server().address()).expect("a proxy");
     let namespace = fresh();
     let (client, other) = (connect_through(&proxy, &namespace).await, connect_to(&namespace).await);
@@ -113,7 +113,7 @@ async fn a_listing_whose_revision_is_compacted_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_watch_is_told_of_what_it_missed_when_nothing_reset_the_connection() {
+async fn a_cut_watch_catches_up_without_a_reset() {
     let proxy = Proxy::to(server().address()).expect("a proxy");
     let namespace = fresh();
     let (client, other) = (connect_through(&proxy, &namespace).await, connect_to(&namespace).await);

@@ -84,7 +84,7 @@ async fn a_killed_member_costs_at_most_what_was_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_of_a_stopped_member_go_to_another_within_their_deadline() {
+async fn reads_leave_a_stopped_member_within_their_deadline() {
     let server = three();
     let client = connect_all(&server).await;
     client.write(&[ephemeral("/e", ""), put("/a", "1")]).await.expect("puts");
@@ -166,7 +166,7 @@ async fn count(client: Arc<Client>, counts: Arc<Counts>, stop: Arc<AtomicBool>) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn counting_up_is_neither_lost_nor_doubled_while_members_come_and_go() {
+async fn increments_are_exact_while_members_come_and_go() {
     let server = three();
     let client = connect_all(&server).await;
     client.write(&[put("/count", "0")]).await.expect("a put");

@@ -30,7 +30,7 @@ async fn children_are_the_direct_ones() {
 }
 
 #[tokio::test]
-async fn children_of_many_pages_are_all_there_and_deep_ones_are_jumped_over() {
+async fn children_span_pages_and_skip_deep_keys() {
     let client = connect().await;
     let keys: Vec<String> = (0..3_000)
         .map(|n| format!("/a/deep/{n:05}"))
@@ -63,7 +63,7 @@ async fn a_listing_is_sorted_by_bytes_and_respects_path_boundaries() {
 }
 
 #[tokio::test]
-async fn a_listing_is_read_at_the_revision_of_its_first_page() {
+async fn a_listing_has_the_revision_of_page_one() {
     let client = connect().await;
     client.write(&[put("/a/1", ""), put("/a/2", ""), put("/a/3", "")]).await.expect("puts");
     let first = client.list(key("/a"), registry_plugin::Page::first(2)).await.expect("a page");

@@ -21,7 +21,7 @@ async fn closing_ends_what_the_session_owns() {
 }
 
 #[tokio::test]
-async fn dropping_without_closing_leaves_what_the_session_owns_until_its_timeout() {
+async fn dropped_unclosed_entries_stay_until_the_session_timeout() {
     let namespace = fresh();
     let mut options = options(&namespace);
     options.session_timeout = Duration::from_secs(2);
@@ -53,7 +53,7 @@ async fn a_session_is_kept_alive_beyond_its_timeout() {
 }
 
 #[tokio::test]
-async fn a_session_that_the_server_ended_is_lost_and_followed_by_another() {
+async fn a_session_ended_by_the_server_is_replaced() {
     let client = connect().await;
     client.write(&[ephemeral("/e", "")]).await.expect("a put");
     let (lost, _) = client.context.session().current().expect("a session");
@@ -70,7 +70,7 @@ async fn a_session_that_the_server_ended_is_lost_and_followed_by_another() {
 }
 
 #[tokio::test]
-async fn a_put_that_finds_the_session_gone_says_so_at_once() {
+async fn a_put_tells_at_once_of_an_expired_session() {
     let client = connect().await;
     let (lost, _) = client.context.session().current().expect("a session");
     revoke(&client);

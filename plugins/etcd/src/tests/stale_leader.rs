@@ -145,7 +145,7 @@ async fn an_ordinary_change_of_leader_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_stood_still_for_longer_than_a_session_lasts_ends_none() {
+async fn a_leader_stopped_for_long_ends_no_session() {
     let server = three();
     let (client, other) = (connect_all(&server).await, connect_all(&server).await);
     client.write(&[ephemeral("/e", "")]).await.expect("a put");

@@ -7,7 +7,7 @@ use super::support::*;
 use crate::{history::Header, read::State, watch::Watch};
 
 #[tokio::test]
-async fn a_watch_begins_with_the_present_state_and_goes_on_with_changes() {
+async fn a_watch_begins_with_the_state_then_changes() {
     let client = Arc::new(connect().await);
     client.write(&[put("/a/b", "1"), put("/ab", ""), put("/a-", "")]).await.expect("puts");
     let mut watch = watch(&client, "/a", Scope::Subtree);
@@ -87,7 +87,7 @@ async fn the_last_of_many_states_arrives() {
 }
 
 #[tokio::test]
-async fn a_watch_does_not_wait_for_what_the_servers_data_may_never_come_to() {
+async fn a_watch_does_not_wait_for_an_unreachable_revision() {
     let client = connect().await;
     let (endpoints, history) = (&client.endpoints, client.endpoints.history());
     // As if it had come that far before somebody wiped it, between the reading of the state and the watch.

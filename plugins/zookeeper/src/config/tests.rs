@@ -98,7 +98,7 @@ async fn a_connect_string_may_be_a_list() {
 }
 
 #[tokio::test]
-async fn a_connect_string_that_is_wrong_is_named_with_what_is_accepted() {
+async fn a_wrong_connect_string_is_named_with_what_is_accepted() {
     for (text, part) in [
         ("", ""),
         ("/c", "/c"),
@@ -162,7 +162,7 @@ async fn half_of_a_pair_is_refused() {
 }
 
 #[tokio::test]
-async fn a_digest_that_is_no_user_with_a_password_is_refused_and_not_shown() {
+async fn a_malformed_digest_is_refused_and_hidden() {
     for digest in ["hush", "hush:", ":hush"] {
         for (section, key) in [
             (json!({ "digest": digest }), "registry.zookeeper.digest"),

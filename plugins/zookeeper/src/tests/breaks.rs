@@ -64,7 +64,7 @@ async fn tells_what_changed(watch: &mut Running) {
 }
 
 #[tokio::test]
-async fn what_changed_while_the_network_was_cut_is_told_then_synced() {
+async fn changes_during_a_cut_are_told_then_synced() {
     let cut = Cut::new().await;
     begin(&cut.writer).await;
     let mut watch = watch(&cut.client, "/a", Scope::Subtree);
@@ -110,7 +110,7 @@ async fn a_connection_that_was_reset_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn what_changed_until_another_session_was_open_is_told_then_synced() {
+async fn changes_between_sessions_are_told_then_synced() {
     let cut = Cut::new().await;
     begin(&cut.writer).await;
     let mut watch = watch(&cut.client, "/a", Scope::Subtree);
@@ -189,7 +189,7 @@ async fn a_watch_that_is_dropped_out_of_contact_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_read_ends_the_watch_with_the_reason() {
+async fn an_unreadable_entry_ends_its_watch_with_the_reason() {
     let namespace = fresh();
     let (client, writer) = (Arc::new(connect_to(&namespace).await), Writer::new(&namespace).await);
     begin(&writer).await;

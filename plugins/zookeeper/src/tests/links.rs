@@ -10,7 +10,7 @@ use super::support::*;
 use crate::error::of_write;
 
 #[tokio::test]
-async fn without_a_server_it_tries_on_and_on_without_ever_longer_pauses() {
+async fn without_a_server_it_retries_with_bounded_pauses() {
     let away = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let proxy = Proxy::to(server().address()).expect("a proxy");
     let servers = format!("{},{}", away.local_addr().expect("an address"), proxy.address());
@@ -40,7 +40,7 @@ async fn without_a_server_it_tries_on_and_on_without_ever_longer_pauses() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_connections_and_says_nothing_holds_up_no_session_for_as_long_as_a_slow_one_may() {
+async fn a_silent_server_delays_no_session_like_a_slow_one() {
     let says_nothing = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let proxy = Proxy::to(server().address()).expect("a proxy");
     let hour = Duration::from_secs(3600);
@@ -75,7 +75,7 @@ async fn refuse(listener: &TcpListener, times: usize) {
 }
 
 #[tokio::test]
-async fn a_client_that_has_lost_its_connection_is_never_served_again() {
+async fn a_disconnected_client_is_never_used_again() {
     let proxy = Proxy::to(server().address()).expect("a proxy");
     let section = json!({ "connect-string": proxy.address().to_string() });
     let namespace = fresh();

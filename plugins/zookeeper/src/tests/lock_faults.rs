@@ -21,7 +21,7 @@ async fn behind_a_proxy() -> (Proxy, Client, Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_answer_is_lost_has_the_entry_that_it_made() {
+async fn a_request_without_answer_finds_its_entry() {
     for waits in [true, false] {
         let (proxy, client, other) = behind_a_proxy().await;
         proxy.delay(Duration::from_millis(300));
@@ -40,7 +40,7 @@ async fn a_request_whose_answer_is_lost_has_the_entry_that_it_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_that_others_took_before_its_answer_came_is_not_ones_own() {
+async fn an_entry_taken_over_before_the_answer_is_foreign() {
     let (proxy, client, other) = behind_a_proxy().await;
     proxy.silent();
     let asked = client.queue();
@@ -82,7 +82,7 @@ async fn a_request_that_was_dropped_before_its_answer_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_reaches_the_server_after_it_was_dropped_leaves_nothing() {
+async fn a_dropped_request_that_arrives_late_leaves_nothing() {
     let (proxy, client, other) = behind_a_proxy().await;
     let made = other.ever_made().await;
     proxy.cut();
@@ -112,7 +112,7 @@ async fn a_place_is_left_when_contact_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_of_a_session_that_is_over_is_not_taken_for_ones_own() {
+async fn an_expired_sessions_entry_is_not_ones_own() {
     let (proxy, client, other) = behind_a_proxy().await;
     proxy.silent();
     let asked = client.queue();

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{locking::*, members::connect_through, support::*};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_try_is_not_told_of_a_holder_that_is_gone() {
+async fn a_try_names_no_holder_that_left() {
     let servers = ZooKeeper::builder().members(3).start().expect("an ensemble");
     let leader = servers.leader().expect("a leader").endpoint();
     let is_leader = |member: &usize| servers.members()[*member].endpoint() == leader;
@@ -50,7 +50,7 @@ async fn a_try_is_not_told_of_a_holder_that_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_comes_late_by_the_server_before_makes_nothing() {
+async fn a_request_late_by_the_former_server_makes_nothing() {
     let servers = ZooKeeper::builder().members(3).start().expect("an ensemble");
     let (first, second) = (&servers.members()[0], &servers.members()[1]);
     let proxies = [first, second].map(|member| Proxy::to(member.address()).expect("a proxy"));

@@ -15,7 +15,7 @@ const CURATORS: &str = "_c_8a25d2a4-08d0-4f5c-a3c5-9d5d5e1a2f1b-lock-";
 const KAZOOS: &str = "4f5ca3c59d5d4e1a8f1b8a25d2a408d0-lock-";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lock_is_an_entry_in_curators_layout_and_its_creation_is_the_token() {
+async fn a_lock_has_curators_layout_and_creation_as_token() {
     let client = connect().await;
     let held = client.lock().await;
     let entry = client.find(&held.entry).await.expect("the holder has an entry");
@@ -36,7 +36,7 @@ async fn a_lock_is_an_entry_in_curators_layout_and_its_creation_is_the_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn waiters_get_the_lock_in_the_order_in_which_they_came() {
+async fn waiters_get_the_lock_in_order_of_arrival() {
     let namespace = fresh();
     let clients = [connect_to(&namespace).await, connect_to(&namespace).await];
     let mut held = clients[0].lock().await;
@@ -181,7 +181,7 @@ async fn an_ephemeral_entry_is_no_lock_and_has_none_below() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_waiter_whose_entry_was_deleted_or_taken_over_is_told_at_its_turn() {
+async fn a_waiter_without_its_entry_is_told_in_turn() {
     for taken_over in [false, true] {
         let namespace = fresh();
         let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
@@ -212,7 +212,7 @@ async fn a_release_leaves_an_entry_that_was_recreated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_free_lock_takes_two_requests_in_one_flight_and_a_release_two() {
+async fn acquiring_and_releasing_take_two_requests_each() {
     let server = ZooKeeper::start().expect("a server");
     let section = json!({ "connect-string": server.endpoint() });
     let client = connect_with(section, options("ns")).await.expect("a connection");

@@ -143,7 +143,7 @@ async fn remaking(namespace: &str, operation: Operation<'static>) -> Busy {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conditional_put_on_another_life_of_the_entry_is_told() {
+async fn a_conditional_put_on_a_recreated_entry_is_told() {
     let namespace = fresh();
     let client = connect_to(&namespace).await;
     let busy = remaking(&namespace, put("/a", "theirs")).await;
@@ -186,7 +186,7 @@ async fn a_put_on_what_became_anothers_ephemeral_is_written_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_that_others_remake_all_the_time_is_put_as_it_should_be() {
+async fn a_put_holds_against_constant_recreation() {
     let namespace = fresh();
     let client = connect_to(&namespace).await;
     let busy = remaking(&namespace, ephemeral("/a", "theirs")).await;
@@ -200,7 +200,7 @@ async fn an_entry_that_others_remake_all_the_time_is_put_as_it_should_be() {
 }
 
 #[tokio::test]
-async fn what_was_written_by_others_since_is_written_all_the_same() {
+async fn an_unconditional_put_overwrites_later_writes() {
     let namespace = fresh();
     let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
     for _ in 0..10 {
@@ -261,7 +261,7 @@ async fn duel<T>(what: &str, mut round: impl AsyncFnMut(&Client, &Client) -> (Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_that_ask_that_the_other_has_not_written_one_is_refused() {
+async fn of_two_mutually_exclusive_writes_one_is_refused() {
     duel("either if the other's entry is absent", async |one, other| {
         tokio::join!(async { one.txn(&[Check::Absent(key("/b"))], &[put("/a", "")]).await }, async {
             other.txn(&[Check::Absent(key("/a"))], &[put("/b", "")]).await
@@ -300,7 +300,7 @@ async fn what_nothing_was_deleted_of_was_missing() {
 }
 
 #[tokio::test]
-async fn a_put_that_what_was_recreated_does_not_allow_is_told() {
+async fn a_put_refused_by_a_recreated_entry_is_told() {
     let namespace = fresh();
     let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
     // What is made together with its ancestors is written once more, and would count differently.
@@ -320,7 +320,7 @@ async fn a_put_that_what_was_recreated_does_not_allow_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_becomes_possible_meanwhile_is_done_whole_or_not_at_all() {
+async fn a_txn_allowed_meanwhile_is_applied_whole() {
     let namespace = fresh();
     let (one, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
     for _ in 0..60 {
@@ -361,7 +361,7 @@ async fn what_is_taken_over_counts_differently_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_of_the_former_spares_what_is_taken_over_meanwhile() {
+async fn a_late_deletion_spares_the_next_owners_entry() {
     let namespace = fresh();
     let (former, next) = (connect_to(&namespace).await, connect_to(&namespace).await);
     for _ in 0..200 {

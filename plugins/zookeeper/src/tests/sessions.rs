@@ -52,7 +52,7 @@ async fn closing_ends_what_the_session_owns_and_says_so_afterwards() {
 }
 
 #[tokio::test]
-async fn dropping_without_closing_leaves_what_the_session_owns_until_its_timeout() {
+async fn dropped_unclosed_entries_stay_until_the_session_timeout() {
     let namespace = fresh();
     let client = connect_at(&server().connect_string(), &namespace).await;
     own(&client, "/e").await;
@@ -78,7 +78,7 @@ async fn a_session_is_kept_alive_beyond_its_timeout() {
 }
 
 #[tokio::test]
-async fn a_session_that_the_server_ended_is_lost_and_followed_by_another() {
+async fn a_session_ended_by_the_server_is_replaced() {
     let proxy = Proxy::to(server().address()).expect("a proxy");
     let client = connect_for(Duration::from_secs(10), &proxy.address().to_string(), &fresh()).await;
     own(&client, "/e").await;
@@ -95,7 +95,7 @@ async fn a_session_that_the_server_ended_is_lost_and_followed_by_another() {
 }
 
 #[tokio::test]
-async fn a_break_that_is_shorter_than_the_session_does_not_end_it() {
+async fn a_short_break_does_not_end_the_session() {
     let proxy = Proxy::to(server().address()).expect("a proxy");
     let client = connect_at(&proxy.address().to_string(), &fresh()).await;
     own(&client, "/e").await;
@@ -111,7 +111,7 @@ async fn a_break_that_is_shorter_than_the_session_does_not_end_it() {
 }
 
 #[tokio::test]
-async fn a_silent_server_suspends_the_session_and_loses_it_before_the_server_ends_it() {
+async fn a_silent_server_loses_the_session_before_it_expires() {
     let namespace = fresh();
     let proxy = Proxy::to(server().address()).expect("a proxy");
     let client = connect_at(&proxy.address().to_string(), &namespace).await;

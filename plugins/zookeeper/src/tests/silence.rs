@@ -75,7 +75,7 @@ impl TwoWays {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stands_still_is_left_as_soon_as_another_answers() {
+async fn a_stopped_server_is_left_for_one_that_answers() {
     let servers = start(3);
     let (client, used) = at_a_follower(&servers).await;
     client.write(&[put("/k", "1"), ephemeral("/e", "1")]).await.expect("entries");
@@ -97,7 +97,7 @@ async fn a_server_that_stands_still_is_left_as_soon_as_another_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_a_server_holds_back_is_never_done_once_the_session_has_left_it() {
+async fn a_write_held_back_dies_with_the_connection() {
     let servers = start(3);
     let (client, used) = at_a_follower(&servers).await;
     client.write(&[put("/k", "1")]).await.expect("an entry");
@@ -116,7 +116,7 @@ async fn a_write_that_a_server_holds_back_is_never_done_once_the_session_has_lef
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_whose_answer_is_owed_is_not_sent_again_when_the_session_moves() {
+async fn an_unanswered_write_is_not_repeated_by_another_server() {
     let servers = TwoWays::start();
     for comes in [true, false] {
         let (client, other) = servers.clients().await;
@@ -144,7 +144,7 @@ async fn a_write_whose_answer_is_owed_is_not_sent_again_when_the_session_moves()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lock_request_has_the_entry_that_it_made_before_the_session_moved() {
+async fn a_lock_request_keeps_its_entry_across_servers() {
     let servers = TwoWays::start();
     for waits in [true, false] {
         let (client, other) = servers.clients().await;

@@ -12,7 +12,7 @@ async fn unbroken(client: &Client, connections: u64) {
 }
 
 #[tokio::test]
-async fn a_value_of_a_million_bytes_is_put_in_every_way() {
+async fn a_million_bytes_are_put_in_every_way() {
     let namespace = fresh();
     let (client, other) = (connect_to(&namespace).await, connect_to(&namespace).await);
     let connections = *client.session.connections().borrow();
@@ -69,7 +69,7 @@ async fn the_heaviest_txns_are_taken() {
 }
 
 #[tokio::test]
-async fn a_txn_that_a_long_chroot_makes_too_large_is_not_sent() {
+async fn a_txn_too_large_with_its_chroot_is_refused() {
     let chroot = format!("/{}", "chroot".repeat(10)).repeat(30);
     let section = json!({ "connect-string": server().connect_string() + &chroot });
     let client = connect_with(section, options(&fresh())).await.expect("a connection");

@@ -10,7 +10,7 @@ async fn refused(client: &Client, operations: &[Operation<'_>], kind: ErrorKind)
 }
 
 #[tokio::test]
-async fn all_that_a_txn_writes_has_one_version_and_all_that_it_makes_one_creation() {
+async fn a_txn_gives_one_version_and_one_creation() {
     let client = connect().await;
     client.write(&[put("/there", ""), ephemeral("/e", "")]).await.expect("puts");
     let operations = [put("/a/b/c", "1"), put("/there", "2"), ephemeral("/a/e", "3"), put("/a", "4"), put("/e", "5")];
@@ -159,7 +159,7 @@ async fn failed_checks_are_named_and_go_before_the_rules() {
 }
 
 #[tokio::test]
-async fn an_entry_is_written_on_the_condition_that_it_is_as_it_was() {
+async fn an_entry_is_written_if_it_is_unchanged() {
     let client = connect().await;
     let absent = [Check::Absent(key("/a/b"))];
     let mut version = client.txn(&absent, &[put("/a/b", "")]).await.expect("a put").version(0).expect("a version");

@@ -10,7 +10,7 @@ async fn both() -> (Arc<Client>, Writer) {
 }
 
 #[tokio::test]
-async fn a_watch_begins_with_the_present_state_and_goes_on_with_changes() {
+async fn a_watch_begins_with_the_state_then_changes() {
     let (client, writer) = both().await;
     for (at, value) in [("/a", ""), ("/a/b", "1"), ("/ab", ""), ("/a-", "")] {
         writer.create(at, value).await;
@@ -85,7 +85,7 @@ async fn a_take_over_is_a_put_alone() {
 }
 
 #[tokio::test]
-async fn a_watch_ends_when_its_consumer_is_gone_and_no_other_with_it() {
+async fn a_watch_ends_alone_with_its_consumer() {
     let (client, writer) = both().await;
     let mut first = watch(&client, "/a", Scope::Subtree);
     let mut second = watch(&client, "/a", Scope::Subtree);
@@ -133,7 +133,7 @@ async fn the_last_of_many_states_arrives() {
 }
 
 #[tokio::test]
-async fn ten_thousand_children_that_come_while_they_are_watched_are_all_told() {
+async fn ten_thousand_new_children_are_all_told() {
     let (client, writer) = both().await;
     writer.create("/a", "").await;
     let keys: Vec<_> = (0..10_000).map(|n| format!("/a/{n:05}")).collect();
@@ -174,7 +174,7 @@ async fn a_slow_consumer_is_told_each_key_once() {
 
 /// Every hundredth watch stays until it has seen the present state of what is written all the time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_where_watches_come_and_go_by_the_thousand() {
+async fn thousands_of_changing_watches_lose_nothing() {
     let (client, writer) = both().await;
     for at in ["/a", "/a/b", "/a/b/c"] {
         writer.create(at, "").await;
@@ -221,7 +221,7 @@ async fn nothing_is_lost_where_watches_come_and_go_by_the_thousand() {
 }
 
 #[tokio::test]
-async fn a_reading_client_and_a_watching_one_agree_in_the_end() {
+async fn readers_and_watchers_agree_in_the_end() {
     let (client, writer) = both().await;
     writer.create("/a", "").await;
     let mut watch = watch(&client, "/a", Scope::Subtree);

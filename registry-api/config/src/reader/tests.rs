@@ -279,7 +279,7 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
-fn a_secret_that_its_type_refuses_is_hidden_whatever_its_name() {
+fn a_secret_refused_by_its_type_is_hidden() {
     #[derive(Debug, Deserialize)]
     #[allow(dead_code)]
     struct Pins {

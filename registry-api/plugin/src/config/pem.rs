@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_missing_or_wrong_is_named_and_a_key_is_not_shown() {
+    async fn a_wrong_file_is_named_without_its_content() {
         type Reading = fn(&Context, &str, &Path) -> Result<Vec<u8>>;
         let cases: [(Reading, &str, &str); 5] = [
             (certificates, "", "no certificate"),

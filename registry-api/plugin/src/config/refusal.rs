@@ -36,7 +36,7 @@ mod tests {
     use crate::{Options, config::tests::context};
 
     #[tokio::test]
-    async fn half_of_a_pair_is_refused_by_the_key_that_is_missing() {
+    async fn half_of_a_pair_names_the_missing_key() {
         let context = context(Options::new("registry.test"));
         assert_eq!(both(&context, ("user", Some(1)), ("password", Some(2))).expect("both"), Some((1, 2)));
         assert_eq!(both::<u8, u8>(&context, ("user", None), ("password", None)).expect("neither"), None);

@@ -115,7 +115,7 @@ fn a_shorter_timeout_counts_as_soon_as_it_is_granted() {
 }
 
 #[tokio::test]
-async fn the_clock_ends_a_session_without_contact_and_wakes_who_waits_for_that() {
+async fn the_clock_ends_a_silent_session_and_wakes_waiters() {
     let (session, told) = reporter();
     let clock = tokio::spawn(session.clone().keep_clock());
     session.connected(ONE, TIMEOUT, Contact::Sent(Moment::now()));
@@ -140,7 +140,7 @@ async fn contact_keeps_a_session_past_its_timeout() {
 }
 
 #[tokio::test]
-async fn whoever_waits_to_send_is_let_go_by_a_connection_or_the_end() {
+async fn senders_wait_until_connected_or_closed() {
     let (session, _) = reporter();
     let waiting = tokio::spawn({
         let session = session.clone();

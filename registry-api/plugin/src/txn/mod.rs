@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_check_is_judged_by_what_is_found_of_its_key() {
+    fn each_check_is_judged_by_its_keys_state() {
         let key = Key::from_checked("/a");
         let held = |token: u64| Check::Held { entry: key, token: token.into() };
         let found = Found { version: 7.into(), created: 5.into(), is_ephemeral: true };

@@ -102,7 +102,7 @@ fn an_entry_that_came_and_went_unseen_is_not_told() {
 }
 
 #[test]
-fn a_key_recreated_unseen_is_a_put_that_is_not_new() {
+fn an_unseen_recreation_is_an_update() {
     let (sink, mut stream) = watch("/a", Scope::Node);
     sink.put(entry("/a", 1));
     pending(&mut stream);
@@ -127,7 +127,7 @@ fn a_state_that_is_not_later_is_passed_over() {
 }
 
 #[test]
-fn what_is_hidden_is_gone_with_all_below_until_it_is_seen_as_it_was() {
+fn a_hidden_subtree_is_gone_until_seen_again() {
     let (sink, mut stream) = watch("/a", Scope::Subtree);
     sink.resync(vec![entry("/a", 1), entry("/a/b", 2), entry("/a/b/c", 3), entry("/a/b-c", 4)]);
     pending(&mut stream);
@@ -199,7 +199,7 @@ fn two_synced_that_were_not_told_become_the_later() {
 }
 
 #[test]
-fn a_resync_by_pages_deletes_when_it_is_finished_and_not_when_it_is_dropped() {
+fn a_paged_resync_deletes_only_when_finished() {
     let (sink, mut stream) = watch("/a", Scope::Subtree);
     sink.resync(vec![entry("/a/1", 1), entry("/a/2", 2)]);
     pending(&mut stream);
@@ -219,7 +219,7 @@ fn a_resync_by_pages_deletes_when_it_is_finished_and_not_when_it_is_dropped() {
 }
 
 #[test]
-fn dropping_the_last_sink_ends_the_stream_after_what_is_pending() {
+fn the_last_sink_ends_the_stream_after_pending_events() {
     let (sink, mut stream) = watch("/a", Scope::Node);
     let other = sink.clone();
     sink.put(entry("/a", 1));
@@ -232,7 +232,7 @@ fn dropping_the_last_sink_ends_the_stream_after_what_is_pending() {
 }
 
 #[test]
-fn an_error_comes_after_what_is_pending_and_before_the_end() {
+fn an_error_follows_pending_events_and_ends_them() {
     let (sink, mut stream) = watch("/a", Scope::Node);
     sink.put(entry("/a", 1));
     sink.fail(Error::new(ErrorKind::PermissionDenied, "no"));

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_that_takes_others_is_none_of_a_single_member() {
+    fn a_fault_of_several_members_needs_others() {
         assert!(Kind::IsolateLeader.applies(Backend::Zookeeper, 3, false));
         assert!(!Kind::IsolateLeader.applies(Backend::Zookeeper, 1, false));
         assert!(Kind::KillLeader.applies(Backend::Zookeeper, 1, false));

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_is_made_like_the_tree_and_what_is_alike_stays() {
+    fn a_copy_follows_the_tree_and_keeps_equal_files() {
         let folder = tempfile::tempdir().expect("a folder");
         let (root, tree) = (folder.path().join("root"), folder.path().join("copy"));
         fs::create_dir_all(root.join("a/target")).expect("folders");

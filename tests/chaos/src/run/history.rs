@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_in_the_order_of_time_whenever_they_came() {
+    fn lines_are_sorted_by_time() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("history.jsonl");
         let history = History::create(path.clone()).expect("a file");

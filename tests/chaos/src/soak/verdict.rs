@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_warm_up_may_grow_and_memory_may_go_up_and_down() {
+    fn growth_while_warming_up_and_fluctuation_are_allowed() {
         let warms = |number: u64| Sample {
             resident_kb: 20_000 + 1_000 * number.min(20),
             threads: 10 + number.min(4),

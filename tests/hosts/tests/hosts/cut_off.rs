@@ -6,7 +6,7 @@ use registry_test_servers::Proxy;
 use crate::support::{Site, on_both};
 
 #[tokio::test]
-async fn a_master_that_is_cut_off_has_stopped_or_waits_before_others_miss_it() {
+async fn a_cut_off_master_has_stopped_before_others_miss_it() {
     on_both(4, async |site| {
         let observer = site.observer().await;
         let way = Proxy::to(site.server().member().address()).expect("a proxy");

@@ -6,7 +6,7 @@ use registry_suite::{SOON, wait_until};
 use crate::support::on_both;
 
 #[tokio::test]
-async fn who_is_killed_is_taken_over_for_once_and_not_before_its_session_ends() {
+async fn a_killed_server_is_taken_over_once_after_its_session() {
     on_both(4, async |site| {
         let observer = site.observer().await;
         let (mut a, mut b, mut c) = (site.host("a").await, site.host("b").await, site.host("c").await);

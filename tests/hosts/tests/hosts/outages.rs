@@ -3,7 +3,7 @@
 use crate::support::on_both;
 
 #[tokio::test]
-async fn the_masters_that_start_after_all_have_died_take_over_for_everyone_once() {
+async fn masters_after_a_total_loss_take_over_for_all_once() {
     on_both(4, async |site| {
         let observer = site.observer().await;
         let (mut a, mut b, mut c) = (site.host("a").await, site.host("b").await, site.host("c").await);

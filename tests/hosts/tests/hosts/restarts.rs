@@ -8,7 +8,7 @@ use registry_suite::{SOON, wait_until};
 use crate::support::Site;
 
 #[tokio::test]
-async fn when_the_server_is_restarted_everybody_goes_on_and_nobody_is_taken_over_for() {
+async fn a_restart_of_the_registry_causes_no_take_over() {
     // No restart takes that long.
     join_all(Site::own(60).map(|site| async move {
         let observer = site.observer().await;
@@ -34,7 +34,7 @@ async fn when_the_server_is_restarted_everybody_goes_on_and_nobody_is_taken_over
 }
 
 #[tokio::test]
-async fn when_the_server_is_away_for_longer_than_sessions_last_whoever_waits_goes_on_with_the_same_life() {
+async fn waiting_servers_keep_their_incarnation_through_a_long_outage() {
     join_all(Site::own(4).map(|site| async move {
         let observer = site.observer().await;
         let waits = ["--set", "registry.disconnect-strategy=wait", "--set", "registry.cluster.failover-grace=60s"];

@@ -16,7 +16,7 @@ async fn killed(site: &Site) -> (Host, Registered, [Registered; 2]) {
 }
 
 #[tokio::test]
-async fn who_comes_back_at_once_outlives_its_former_session_and_only_its_former_life_is_taken_over_for() {
+async fn a_quick_return_means_one_take_over_and_no_more() {
     on_both(4, async |site| {
         let observer = site.observer().await;
         let (_a, other, former) = killed(&site).await;
@@ -60,7 +60,7 @@ async fn who_comes_back_late_begins_anew() {
 }
 
 #[tokio::test]
-async fn who_comes_back_while_it_is_taken_over_for_is_taken_over_for_once_all_the_same() {
+async fn a_return_during_a_take_over_means_one_take_over() {
     on_both(4, async |site| {
         let observer = site.observer().await;
         let (mut a, mut b) = (site.host_with("a", &["--hesitates"]).await, site.host("b").await);

@@ -6,7 +6,7 @@ use registry_suite::{SOON, wait_until};
 use crate::support::on_both;
 
 #[tokio::test]
-async fn a_master_that_was_stopped_for_too_long_does_nothing_as_a_master_any_more() {
+async fn a_master_stopped_for_too_long_no_longer_acts() {
     on_both(4, async |site| {
         let observer = site.observer().await;
         let mut stops = site.host_with("stops", &["--hesitates"]).await;

@@ -131,7 +131,7 @@ async fn the_same_laws_hold_without_the_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_law_whose_capability_is_lacking_tells_what_is_promised_instead() {
+async fn a_lacking_capability_tells_the_weaker_promise() {
     let court = court(Fault::LacksEverything).await;
     let needing: Vec<_> = laws().iter().filter(|law| !law.needs.is_empty()).collect();
     for capability in Capability::ALL {

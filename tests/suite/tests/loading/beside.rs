@@ -42,7 +42,7 @@ fn threads_that_load_one_file_at_once_get_one_plugin() {
 }
 
 #[tokio::test]
-async fn a_new_version_at_the_same_path_is_loaded_beside_the_old_one() {
+async fn a_new_version_is_loaded_beside_the_old() {
     let folder = Folder::new();
     let open = |plugin| Registry::connect(plugin, Settings::builder().set("registry.type=memory").build().unwrap());
     let file = folder.install("libregistry_memory.so", &memory());
@@ -63,7 +63,7 @@ async fn a_new_version_at_the_same_path_is_loaded_beside_the_old_one() {
 }
 
 #[test]
-fn a_file_that_was_written_over_is_not_taken_for_what_is_loaded() {
+fn an_overwritten_file_is_not_the_loaded_one() {
     let folder = Folder::new();
     let file = folder.install("libregistry_memory.so", &memory());
     Plugin::load(&file, None).unwrap();

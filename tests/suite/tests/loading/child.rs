@@ -24,7 +24,7 @@ fn a_library_that_ends_its_process_gets_its_line() {
 }
 
 #[test]
-fn a_library_that_leaves_its_process_without_a_word_gets_its_line() {
+fn a_library_that_exits_silently_gets_its_line() {
     let folder = Folder::new();
     let file = folder.install("leaving.so", &fixture("dying"));
     let text = refused(&file, verify(&file));

@@ -18,7 +18,7 @@ const THREADS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[test]
-fn a_library_that_is_cut_short_is_refused_without_being_loaded() {
+fn a_truncated_library_is_refused_without_being_loaded() {
     let folder = Folder::new();
     let bytes = fs::read(memory()).unwrap();
     let tenths = (1..10).map(|tenth| bytes.len() / 10 * tenth);
@@ -120,7 +120,7 @@ fn judge(path: &Path, damage: &Damage, tally: &mut Tally) {
 }
 
 #[test]
-fn a_thousand_mutations_of_a_plugin_do_the_host_no_harm() {
+fn a_thousand_mutated_plugins_harm_no_host() {
     let original = fs::read(memory()).unwrap();
     let tallies: Vec<_> = thread::scope(|scope| {
         let start = |seed| {

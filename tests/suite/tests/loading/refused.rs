@@ -77,7 +77,7 @@ fn an_executable_is_refused() {
 }
 
 #[test]
-fn a_good_library_that_is_no_plugin_is_refused_before_its_code_runs() {
+fn another_library_is_refused_before_its_code_runs() {
     let text = refusal(&fixture("library"));
     assert_eq!(text, "it is a library, but no registry plugin: a plugin is made with export_plugin!");
 }

@@ -13,7 +13,7 @@ async fn refusal(settings: &[String]) -> String {
 }
 
 #[tokio::test]
-async fn an_unknown_type_lists_what_was_found_and_where_it_looked() {
+async fn an_unknown_type_lists_plugins_and_folders() {
     let folder = Folder::new();
     let file = folder.install("libregistry_memory.so", &memory());
     let place = folder.path().display();

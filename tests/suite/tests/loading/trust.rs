@@ -32,7 +32,7 @@ fn a_folder_that_everyone_can_write_is_refused() {
 }
 
 #[test]
-fn a_folder_below_a_sticky_one_that_everyone_can_write_is_fine() {
+fn a_folder_below_a_sticky_one_is_fine() {
     let folder = Folder::new();
     let own = folder.path().join("own");
     fs::create_dir(&own).unwrap();
@@ -47,7 +47,7 @@ fn a_folder_below_a_sticky_one_that_everyone_can_write_is_fine() {
 }
 
 #[test]
-fn a_link_into_a_folder_that_everyone_can_write_is_refused() {
+fn a_link_into_a_world_writable_folder_is_refused() {
     let (here, there) = (Folder::new(), Folder::new());
     let file = there.install("libregistry_memory.so", &memory());
     let link = here.path().join("libregistry_memory.so");

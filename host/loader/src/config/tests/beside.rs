@@ -3,7 +3,7 @@ use super::*;
 const KNOWN: [&str; 4] = ["exec-threads", "max-cpu-load-avg", "groups", "load-protection.enabled"];
 
 #[test]
-fn a_section_beside_the_registry_is_read_as_far_as_it_is_known() {
+fn a_section_beside_the_registry_is_read_if_known() {
     let file = Written::yaml(
         "registry.type: etcd\nworker:\n  listen-port: 1234\n  execThreads: 7\n  groups: [a, '${G}']\n  load-protection:\n    enabled: no\n    more: 1\n\
          ---\nworker.max-cpu-load-avg: 3\n---\nspring.profiles: x\nworker: {exec-threads: 9}\n",
@@ -74,7 +74,7 @@ fn a_near_miss_is_told_and_the_rest_left_alone() {
 }
 
 #[test]
-fn what_is_set_beside_the_registry_goes_before_all_else_and_what_nobody_knows_is_named() {
+fn set_takes_precedence_and_unknown_keys_are_named() {
     let file = Written::yaml("registry.type: etcd\nworker: {exec-threads: 7, tenant: x}\n");
     let builder = file.builder().environment([("WORKER_EXEC_THREADS", "8")]);
     let refused = builder.clone().set("worker.exec-threads=9").build().unwrap_err().to_string();

@@ -28,7 +28,7 @@ fn variables_name_the_hosts_keys_and_the_sections() {
 }
 
 #[test]
-fn a_section_is_found_by_the_type_that_is_in_force() {
+fn a_section_is_found_by_the_effective_type() {
     let file = Written::yaml("registry: {type: etcd}");
     let variables = [("REGISTRY_ETCD_USER", "e"), ("REGISTRY_MY_STORE_USER", "m")];
     let settings = file.builder().environment(variables).build().unwrap();
@@ -38,7 +38,7 @@ fn a_section_is_found_by_the_type_that_is_in_force() {
 }
 
 #[test]
-fn plugin_dirs_are_a_list_as_in_path_and_join_the_usual_ones() {
+fn plugin_dirs_are_split_like_path_and_added() {
     let variables = [("REGISTRY_PLUGIN_DIRS", "/a::/b,c:")];
     let settings = with(variables).build().unwrap();
     assert_eq!(settings.plugin_dirs()[2..], ["/usr/lib/registry/plugins", "/a", "/b,c"].map(PathBuf::from));
@@ -88,7 +88,7 @@ fn variables_of_other_programs_are_left_alone() {
 }
 
 #[test]
-fn what_kubernetes_says_of_its_services_is_passed_over_in_silence() {
+fn service_variables_of_kubernetes_are_ignored() {
     // Of services called registry, registry-etcd and registry-cluster.
     let settings = with([
         ("REGISTRY_TYPE", "etcd"),

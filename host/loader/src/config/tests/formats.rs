@@ -94,7 +94,7 @@ fn broken_files_are_refused_by_their_line() {
 }
 
 #[test]
-fn a_file_that_is_no_configuration_file_is_refused_by_name() {
+fn a_file_of_an_unknown_format_is_refused() {
     let missing = Settings::builder().file("/nowhere/registry.yaml");
     assert_says(&refusal(missing), &["/nowhere/registry.yaml", "can't be read"]);
     let folder = tempfile::tempdir().unwrap();

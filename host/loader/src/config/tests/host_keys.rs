@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_sections_namespace_and_session_timeout_go_before_the_general_ones() {
+fn the_sections_namespace_and_timeout_take_precedence() {
     let file = Written::yaml(
         "registry:\n  type: zookeeper\n  namespace: general\n  session-timeout: 30s\n  zookeeper: {namespace: near/er, session-timeout: 60s}\n",
     );

@@ -19,7 +19,7 @@ fn a_section_of_the_hosts_is_nothing_to_the_plugin() {
 }
 
 #[test]
-fn a_section_of_the_hosts_is_a_map_of_its_own_name() {
+fn a_section_of_the_hosts_is_a_map() {
     let settings = Written::yaml("registry: {type: etcd, cluster: yes}").settings();
     for refused in [settings.section(&ETCD).unwrap_err(), settings.host_section("cluster").unwrap_err()] {
         assert_says(&refused.to_string(), &["registry.cluster", "must be a map of keys"]);
@@ -33,7 +33,7 @@ fn a_section_of_the_hosts_is_a_map_of_its_own_name() {
 }
 
 #[test]
-fn a_section_that_nobody_registered_is_not_read_as_if_it_were_empty() {
+fn a_section_that_nobody_registered_is_an_error() {
     let settings = Settings::builder().set("registry.cluster.host-weight=7").build().unwrap();
     assert_says(&settings.host_section("cluster").unwrap_err().to_string(), &["registry.cluster", "not registered"]);
 }

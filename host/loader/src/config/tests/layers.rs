@@ -21,7 +21,7 @@ fn nothing_written_gives_the_defaults() {
 }
 
 #[test]
-fn the_environment_goes_before_the_file_and_what_is_set_before_both() {
+fn precedence_is_set_then_environment_then_file() {
     let file = Written::yaml("registry: {namespace: file, type: etcd, etcd: {user: file, password: file}}");
     assert_eq!(file.settings().namespace(), "file");
     let variables = [("REGISTRY_NAMESPACE", "environment"), ("REGISTRY_ETCD_USER", "environment")];
@@ -43,7 +43,7 @@ fn of_two_settings_of_a_key_the_last_counts() {
 }
 
 #[test]
-fn a_layer_finds_a_key_however_the_lower_one_spells_it() {
+fn a_layer_overrides_a_key_in_any_spelling() {
     let file = Written::yaml("registry: {type: etcd, etcd: {retryDelay: 1s, tls: {caFile: a, keyFile: k}}}");
     let settings = file
         .builder()
@@ -99,7 +99,7 @@ fn every_value_tells_where_it_was_written() {
 }
 
 #[test]
-fn a_default_that_a_nearer_key_goes_before_is_not_listed() {
+fn an_overridden_default_is_not_listed() {
     let file = Written::yaml("registry: {type: etcd, etcd: {namespace: near, ttl: 9s}}");
     let rows = file.settings().merged(&ETCD).unwrap();
     let shown = |key: &str| rows.iter().find(|row| row.key == key).map(|row| row.value.as_str());

@@ -46,7 +46,7 @@ fn they_stand_for_what_is_written_elsewhere() {
 }
 
 #[test]
-fn the_environment_goes_first_then_all_layers_then_the_rest_of_the_file() {
+fn values_come_from_environment_then_layers_then_file() {
     // A key below `registry` is what all layers make of it.
     let file = with("${registry.namespace}", "");
     let environment = file.builder().environment([("REGISTRY_NAMESPACE", "env")]);
@@ -64,7 +64,7 @@ fn the_environment_goes_first_then_all_layers_then_the_rest_of_the_file() {
 }
 
 #[test]
-fn they_are_read_in_every_layer_and_wherever_a_key_stands() {
+fn they_are_read_in_every_layer_at_every_depth() {
     let environment = [("KIND", "etcd"), ("N", "name"), ("T", "7s"), ("D", "/plugins"), ("P", "pw"), ("E", "a:1")];
     let file = Written::yaml(
         "registry:\n  type: ${KIND}\n  namespace: ${N}/x\n  session-timeout: ${T}\n  plugin-dirs: ['${D}', '${N}']\n  user: ${N}\n\

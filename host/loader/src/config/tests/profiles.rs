@@ -68,7 +68,7 @@ fn without_a_named_profile_the_default_one_is_active() {
 }
 
 #[test]
-fn the_profile_that_a_file_makes_active_does_not_bind_the_document() {
+fn an_active_profile_does_not_bind_its_document() {
     let file = Written::yaml("spring:\n  profiles:\n    active: mysql\nregistry:\n  namespace: d\n");
     assert_eq!(file.settings().namespace(), "d");
 }

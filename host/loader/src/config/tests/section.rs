@@ -3,7 +3,7 @@ use registry_api::{Error, ErrorKind};
 use super::*;
 
 #[test]
-fn flat_keys_are_handed_down_and_the_section_goes_before_them() {
+fn the_section_takes_precedence_over_flat_keys() {
     let file = Written::yaml(
         "registry:\n  type: etcd\n  endpoints: [a:1, b:2]\n  user: flat\n  tls: {caFile: flat, key-file: flat}\n  etcd:\n    user: near\n    tls: {ca-file: near}\n",
     );
@@ -36,7 +36,7 @@ fn sections_of_other_backends_are_left_alone() {
 }
 
 #[test]
-fn an_unknown_flat_key_goes_to_the_plugin_to_be_refused() {
+fn an_unknown_flat_key_is_refused_by_the_plugin() {
     let file = Written::yaml("registry: {type: etcd, endpiont: a}");
     assert_eq!(file.settings().section(&ETCD).unwrap().json(), &serde_json::json!({"endpiont": "a"}));
 }
@@ -58,7 +58,7 @@ fn a_slip_in_the_sections_name_is_refused() {
 }
 
 #[test]
-fn a_plugins_refusal_is_told_with_the_users_own_key_and_line() {
+fn a_plugins_refusal_names_the_users_key_and_line() {
     let file = Written::yaml("registry:\n  type: etcd\n  endpoints: [a, b]\n");
     let section = file.settings().section(&ETCD).unwrap();
     let refused = Error::new(ErrorKind::InvalidConfig, "\"b\" has no port")
@@ -77,7 +77,7 @@ fn a_plugins_refusal_is_told_with_the_users_own_key_and_line() {
 }
 
 #[test]
-fn a_refusal_of_a_key_that_is_not_written_names_the_place_it_belongs_to() {
+fn a_refusal_of_a_missing_key_names_its_place() {
     let file = Written::yaml("registry:\n  type: etcd\n  tls:\n    ca-file: a\n");
     let refused = Error::new(ErrorKind::InvalidConfig, "is missing").or_key("registry.etcd.tls.key-file");
     let located = file.settings().section(&ETCD).unwrap().locate(refused);
@@ -85,7 +85,7 @@ fn a_refusal_of_a_key_that_is_not_written_names_the_place_it_belongs_to() {
 }
 
 #[test]
-fn a_refusal_of_what_the_host_has_read_names_the_key_in_force() {
+fn a_refusal_of_a_hosts_key_names_the_effective_one() {
     let file = Written::yaml("registry:\n  type: etcd\n  session-timeout: 1s\n");
     let refused = Error::new(ErrorKind::InvalidConfig, "registry.etcd.ttl is 1s, at least 2s");
     let located = file.settings().section(&ETCD).unwrap().locate(refused);
@@ -93,7 +93,7 @@ fn a_refusal_of_what_the_host_has_read_names_the_key_in_force() {
 }
 
 #[test]
-fn variables_without_the_sections_name_are_named_when_they_may_be_the_cause() {
+fn variables_that_may_be_the_cause_are_named() {
     let environment = [("REGISTRY_USER", "somebody"), ("REGISTRY_ETCD_RETRY_DELAY", "1s")];
     let settings = Settings::builder().set("registry.type=etcd").environment(environment).build().unwrap();
     let section = settings.section(&ETCD).unwrap();
@@ -112,7 +112,7 @@ fn variables_without_the_sections_name_are_named_when_they_may_be_the_cause() {
 }
 
 #[test]
-fn the_section_of_another_backend_can_be_read_as_if_it_were_chosen() {
+fn the_section_of_another_backend_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["etcd", "zookeeper", "my_store"] {
         std::fs::write(folder.path().join(format!("libregistry_{name}.so")), "").unwrap();

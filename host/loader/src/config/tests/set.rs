@@ -26,7 +26,7 @@ fn methods_go_before_all_that_is_written() {
 }
 
 #[test]
-fn a_bad_value_is_refused_as_it_is_in_a_file() {
+fn a_bad_value_is_refused_as_in_a_file() {
     let builder = || Settings::builder().registry_type("etcd");
     let zero = DisconnectStrategy::Wait { at_most: Duration::ZERO };
     for (set, written, method) in [

@@ -14,7 +14,7 @@ targets:
 ";
 
 #[test]
-fn the_keys_of_a_target_go_over_those_that_all_have() {
+fn a_targets_keys_take_precedence_over_common_ones() {
     let file = Written::yaml(SEVERAL);
     let prod = file.builder().target("prod").build().unwrap();
     assert_eq!(
@@ -36,7 +36,7 @@ fn the_keys_of_a_target_go_over_those_that_all_have() {
 }
 
 #[test]
-fn a_target_that_is_not_there_is_refused_with_those_that_are() {
+fn an_unknown_target_is_refused_with_the_known_ones() {
     let refused = |builder: SettingsBuilder| builder.build().unwrap_err().to_string();
     let file = Written::yaml(SEVERAL);
     let said = refused(file.builder().target("prid"));

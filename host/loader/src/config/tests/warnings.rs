@@ -26,7 +26,7 @@ fn memory_by_default_is_warned_of() {
 }
 
 #[test]
-fn a_section_that_may_have_been_meant_for_the_registry_is_warned_of() {
+fn a_section_with_a_similar_name_is_warned_of() {
     let file = Written::yaml("registry: {type: etcd}\nregsitry:\n  etcd: {user: hunter2}\nregistry-center: {a: b}\n");
     assert_warns(file.builder(), &["regsitry", &file.line(3), "did you mean registry?"]);
     let file = Written::yaml("registry:\n  type: etcd\n  etdc3:\n    user: hunter2\n");
@@ -47,7 +47,7 @@ fn sections_and_variables_of_installed_plugins_are_not_warned_of() {
 }
 
 #[test]
-fn variables_that_may_have_been_meant_for_the_registry_are_warned_of() {
+fn variables_with_similar_names_are_warned_of() {
     for (variable, says) in [
         ("REGISTRY_COLOUR", "names no key"),
         ("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "names no key"),

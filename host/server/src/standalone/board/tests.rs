@@ -34,7 +34,7 @@ fn row(address: &str, state: &str, seen_by: usize, is_well: bool) -> (String, St
 }
 
 #[test]
-fn a_server_that_is_to_stop_stays_in_the_table_and_its_cause_is_told() {
+fn a_stopping_server_stays_listed_with_its_cause() {
     let mut board = board(2);
     let told = board.standing(1, MembershipState::Stopped(Arc::new(Stop::DeclaredDead))).unwrap();
     assert_eq!((told.what, told.address.as_str(), told.members), ("stopped", "a:2", 2));
@@ -49,7 +49,7 @@ fn a_server_that_is_to_stop_stays_in_the_table_and_its_cause_is_told() {
 }
 
 #[test]
-fn a_server_without_a_session_is_shown_as_waiting_until_it_serves_again() {
+fn a_server_without_a_session_is_shown_as_waiting() {
     let mut board = board(1);
     let mut told = Vec::new();
     told.extend(board.session(0, SessionState::Connected));
@@ -70,7 +70,7 @@ fn a_server_without_a_session_is_shown_as_waiting_until_it_serves_again() {
 }
 
 #[test]
-fn an_abandoned_server_says_nothing_more_and_is_shown_as_long_as_others_see_it() {
+fn an_abandoned_server_is_shown_while_others_see_it() {
     let mut board = board(3);
     assert_eq!(board.abandoned("a:3").members, 3);
     assert!(board.session(2, SessionState::Closed).is_none());
@@ -85,7 +85,7 @@ fn an_abandoned_server_says_nothing_more_and_is_shown_as_long_as_others_see_it()
 }
 
 #[test]
-fn that_a_server_is_not_normal_is_told_with_the_cause_and_that_it_is_again() {
+fn an_abnormal_server_is_told_with_cause_and_recovery() {
     let mut board = board(2);
     let beat = |load_average| {
         let Incarnation { startup_time, process_id } = incarnation(2);

@@ -39,7 +39,7 @@ async fn a_request_without_an_answer_is_found_in_the_queue() {
 }
 
 #[tokio::test]
-async fn a_put_that_comes_late_when_the_lock_was_released_does_not_block_the_queue() {
+async fn a_put_after_the_release_does_not_block_the_queue() {
     let server = Arc::new(Server::default());
     let tree = Tree::connect(&server, 1);
     // The first put is applied after a second; by then the second one has got the lock and has released it.
@@ -53,7 +53,7 @@ async fn a_put_that_comes_late_when_the_lock_was_released_does_not_block_the_que
 }
 
 #[tokio::test]
-async fn a_late_put_does_not_take_the_entry_of_a_holder() {
+async fn a_late_put_spares_the_entry_of_a_holder() {
     let server = Arc::new(Server::default());
     let tree = Tree::connect(&server, 1);
     tree.fail(Fault::Late, 1);
@@ -86,7 +86,7 @@ async fn requests_wait_while_the_session_is_suspended() {
 }
 
 #[tokio::test]
-async fn a_request_that_has_not_begun_is_made_in_the_next_session() {
+async fn a_request_not_yet_begun_uses_the_next_session() {
     let server = Arc::new(Server::default());
     let tree = Tree::connect(&server, 1);
     let session = tree.context().session();

@@ -34,7 +34,7 @@ async fn a_request_dropped_at_any_await_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_waiting_request_dropped_at_any_await_leaves_nothing_and_the_next_gets_the_lock() {
+async fn a_waiter_dropped_at_any_await_leaves_nothing() {
     let mut servers = Vec::new();
     for polls in 0..60 {
         let server = Arc::new(Server::default());
@@ -53,7 +53,7 @@ async fn a_waiting_request_dropped_at_any_await_leaves_nothing_and_the_next_gets
 }
 
 #[tokio::test]
-async fn a_put_that_is_applied_after_its_request_was_dropped_is_removed() {
+async fn a_put_applied_after_the_drop_is_removed() {
     let mut servers = Vec::new();
     for polls in 0..40 {
         let server = Arc::new(Server::default());
@@ -113,7 +113,7 @@ async fn a_guard_can_be_dropped_on_a_plain_thread() {
 }
 
 #[tokio::test]
-async fn a_release_that_nobody_waits_for_is_done_all_the_same() {
+async fn a_release_completes_when_nobody_waits_for_it() {
     let server = Arc::new(Server::default());
     let tree = Tree::connect(&server, 1);
     let guard = within(lock(&tree)).await.expect("the lock is free");

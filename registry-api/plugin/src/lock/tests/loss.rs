@@ -30,7 +30,7 @@ async fn a_deleted_entry_is_a_lost_lock() {
 }
 
 #[tokio::test]
-async fn an_entry_that_was_gone_before_it_was_watched_is_a_lost_lock() {
+async fn an_entry_gone_before_watching_is_a_lost_lock() {
     let server = Arc::new(Server::default());
     let tree = Tree::connect(&server, 1);
     let guard = within(lock(&tree)).await.expect("the lock is free");
@@ -40,7 +40,7 @@ async fn an_entry_that_was_gone_before_it_was_watched_is_a_lost_lock() {
 }
 
 #[tokio::test]
-async fn an_entry_recreated_or_taken_over_is_a_lost_lock_and_left_to_its_owner() {
+async fn a_recreated_queue_entry_is_a_lost_lock() {
     let (server, _tree, guard) = held().await;
     server.delete(guard.entry());
     server.put(guard.entry(), Some(SessionId(1)));
@@ -77,7 +77,7 @@ async fn suspended_is_no_loss_and_lost_is() {
 }
 
 #[tokio::test]
-async fn a_session_that_ran_out_by_the_clock_is_a_loss_before_any_timer_has_run() {
+async fn a_session_expired_by_the_clock_loses_locks_at_once() {
     let (_server, tree, guard) = held().await;
     let session = tree.context().session();
     let timeout = Duration::from_millis(1);
@@ -102,7 +102,7 @@ async fn close_is_a_loss() {
 }
 
 #[tokio::test]
-async fn a_close_that_ends_the_watch_is_told_as_a_close() {
+async fn closing_ends_a_waiter_with_closed() {
     let (server, _tree, guard) = held().await;
     settle().await;
     server.closes.store(true, Ordering::SeqCst);
@@ -111,7 +111,7 @@ async fn a_close_that_ends_the_watch_is_told_as_a_close() {
 }
 
 #[tokio::test]
-async fn a_waiter_whose_session_is_lost_or_closed_gets_an_error() {
+async fn a_waiter_fails_with_its_session() {
     for (closes, expected) in [(false, ErrorKind::SessionLost), (true, ErrorKind::Closed)] {
         let (server, _tree, _guard) = held().await;
         let other = Tree::connect(&server, 2);
@@ -130,7 +130,7 @@ async fn a_waiter_whose_session_is_lost_or_closed_gets_an_error() {
 }
 
 #[tokio::test]
-async fn a_waiter_whose_entry_was_deleted_gets_an_error_at_its_turn() {
+async fn a_waiter_without_its_entry_fails_in_turn() {
     let (server, _tree, guard) = held().await;
     let other = Tree::connect(&server, 2);
     let waiting = tokio::spawn(async move { lock(&other).await });

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use super::*;
 
 #[tokio::test]
-async fn a_lock_is_an_ephemeral_entry_with_the_requests_value_and_its_creation_is_the_token() {
+async fn a_lock_is_an_ephemeral_entry_with_creation_as_token() {
     let server = Arc::new(Server::default());
     let tree = Tree::connect(&server, 0xab);
     let guard = within(lock(&tree)).await.expect("the lock is free");
@@ -23,7 +23,7 @@ async fn a_lock_is_an_ephemeral_entry_with_the_requests_value_and_its_creation_i
 }
 
 #[tokio::test]
-async fn waiters_get_the_lock_in_the_order_in_which_they_came() {
+async fn waiters_get_the_lock_in_order_of_arrival() {
     let server = Arc::new(Server::default());
     let clients = [Tree::connect(&server, 1), Tree::connect(&server, 2)];
     let first = within(lock(&clients[0])).await.expect("the lock is free");
@@ -97,7 +97,7 @@ async fn of_many_tasks_one_holds_the_lock_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_try_fails_while_anyone_holds_or_waits_and_leaves_nothing() {
+async fn a_failed_try_leaves_nothing_behind() {
     let server = Arc::new(Server::default());
     let (mine, other) = (Tree::connect(&server, 1), Tree::connect(&server, 2));
     let guard = within(try_lock(&mine)).await.expect("the lock is free");
@@ -178,7 +178,7 @@ async fn an_ephemeral_entry_is_no_lock() {
 }
 
 #[tokio::test]
-async fn keys_that_leave_no_room_for_a_queue_are_refused_before_anything_is_sent() {
+async fn keys_too_long_for_a_queue_are_refused() {
     let server = Arc::new(Server::default());
     let tree = Tree::connect(&server, 1);
     for key in ["/".to_owned(), "/a".repeat(32), format!("/{}", "a".repeat(8_190))] {

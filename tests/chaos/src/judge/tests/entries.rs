@@ -12,7 +12,7 @@ fn k(value: &str, version: u64) -> Leaf {
 }
 
 #[test]
-fn the_last_acknowledged_write_is_there_or_a_later_one_of_unknown_outcome() {
+fn the_last_acknowledged_write_or_a_later_unknown_remains() {
     let story = || etcd().put(C1, 1_000, "/k", "a", 5).put(C1, 2_000, "/k", "b", 7);
     story().tree(9_000, &[k("b", 7)]).keeps_everything();
     let later = || story().call(C1, 3_000, 3_900, put("/k", "c"), failed("unknown"));
@@ -38,7 +38,7 @@ fn an_acknowledged_write_that_is_missing_is_found() {
 }
 
 #[test]
-fn a_value_of_a_write_that_was_not_applied_is_found_wherever_it_is_read() {
+fn a_read_of_an_unapplied_write_is_found() {
     let refused = || etcd().call(C1, 1_000, 1_100, put("/k", "a"), failed("not_applied"));
     refused().tree(9_000, &[]).keeps_everything();
     refused().get(C2, 2_000, "/k", None).keeps_everything();
@@ -121,7 +121,7 @@ fn what_was_deleted_may_be_missing() {
 }
 
 #[test]
-fn a_read_that_may_lag_is_never_behind_its_own_client() {
+fn a_lagging_read_is_never_behind_its_client() {
     let story = || Story::new("zookeeper").put(C1, 1_000, "/k", "a", 5).put(C1, 2_000, "/k", "b", 7);
     story().get(C2, 3_000, "/k", Some(("a", 5))).keeps_everything();
     story().get(C1, 3_000, "/k", Some(("a", 5))).breaks("2.1", "at version 5, after version 7");

@@ -46,7 +46,7 @@ fn an_entry_that_outlives_its_session_is_found() {
 }
 
 #[test]
-fn an_entry_belongs_to_its_session_whichever_lease_it_hangs_on() {
+fn an_entry_belongs_to_its_session_on_any_lease() {
     let moved = || etcd().line(5_000, Who::Chaos, Event::Moved { from: 1, to: 7 });
     let again = || moved().line(6_000, Who::Chaos, Event::Moved { from: 7, to: 8 });
     moved().lives_until(C1, 30_000).gone(9_000, "/e", 7).breaks("4.1", "/e went while its session 1 lived");
@@ -151,7 +151,7 @@ fn an_entry_that_was_deleted_or_taken_is_not_recreated() {
 }
 
 #[test]
-fn an_entry_that_was_taken_over_and_is_put_again_is_found() {
+fn recreating_an_entry_taken_over_is_found() {
     let taken = || etcd().ephemeral(C2, 3_000, "/e", "b", 6).lives_until(C1, 40_000).lives_until(C2, 40_000);
     let read = |story: Story, value, version| story.list(C2, 5_000, "/e", &[leaf("/e", value, version, Some(1))]);
     read(taken(), "b", 6).keeps_everything();
@@ -164,7 +164,7 @@ fn an_entry_that_was_taken_over_and_is_put_again_is_found() {
 }
 
 #[test]
-fn an_observer_may_be_told_late_that_the_owner_deleted_its_entry() {
+fn an_observer_may_hear_late_of_a_deletion() {
     let again = |deleted| etcd().delete(C1, deleted, "/e").ephemeral(C1, 20_000, "/e", "b", 6).lives_until(C1, 60_000);
     again(19_900).gone(20_100, "/e", 1).keeps_everything();
     again(5_000).gone(20_100, "/e", 1).breaks("4.1", "/e went while its session 1 lived");

@@ -36,7 +36,7 @@ fn whoever_has_gone_is_taken_over_for_once() {
 }
 
 #[test]
-fn one_who_is_taken_over_for_again_after_that_was_done_is_found() {
+fn a_repeated_take_over_is_found() {
     let once = || {
         let story = takes(serving().process(C1, 2_000, Change::Kill), C2, (8_000, 8_100), W, 5, true);
         crossed_out(story, 8_110, W)
@@ -48,7 +48,7 @@ fn one_who_is_taken_over_for_again_after_that_was_done_is_found() {
 }
 
 #[test]
-fn a_server_that_is_over_without_having_been_taken_over_for_is_found() {
+fn a_missed_take_over_is_found() {
     let killed = || serving().process(C1, 2_000, Change::Kill);
     crossed_out(killed(), 8_000, W).breaks("failover", "nobody had taken over");
     let failed = takes(killed(), C2, (8_000, 8_100), W, 5, false);
@@ -61,7 +61,7 @@ fn a_server_that_is_over_without_having_been_taken_over_for_is_found() {
 }
 
 #[test]
-fn two_who_take_over_for_servers_of_one_role_at_once_are_found() {
+fn concurrent_take_overs_of_one_role_are_found() {
     let (other, master) = ("worker_c-9:1/100-9", "master_c-9:1/100-9");
     let both = |server, from| {
         let first = takes(serving().process(C1, 2_000, Change::Kill), C2, (8_000, 9_000), W, 5, true);
@@ -76,7 +76,7 @@ fn two_who_take_over_for_servers_of_one_role_at_once_are_found() {
 }
 
 #[test]
-fn a_server_that_is_taken_over_for_while_it_serves_is_found() {
+fn a_take_over_of_a_serving_server_is_found() {
     let over = |story: Story| takes(story.lives_until(C1, 30_000), C2, (8_000, 8_100), W, 5, true);
     over(serving()).breaks("failover", "while it served");
     over(server(serving(), C1, 7_900, W, ServerState::Waits)).keeps_everything();
@@ -89,7 +89,7 @@ fn a_server_that_is_taken_over_for_while_it_serves_is_found() {
 }
 
 #[test]
-fn a_view_that_is_not_of_all_who_serve_is_found() {
+fn a_view_that_misses_a_server_is_found() {
     let seen = |servers: &[&str]| {
         let servers = servers.iter().map(|server| (*server).to_owned()).collect();
         serving().line(20_000, C2, Event::Seen { servers })

@@ -30,14 +30,14 @@ fn two_holders_at_once_are_found() {
 }
 
 #[test]
-fn a_long_hold_is_compared_with_all_that_lie_in_it() {
+fn a_long_hold_is_compared_with_all_within() {
     let story =
         etcd().held(C1, 1_000, 1_100, 5).held(C2, 1_050, 1_200, 6).release(C2, 1_300, 6).held(C2, 1_350, 1_400, 7);
     assert_eq!(story.found().len(), 2);
 }
 
 #[test]
-fn a_hold_ends_with_its_loss_its_session_its_registry_or_its_process() {
+fn a_hold_ends_with_lock_session_registry_or_process() {
     let next = |story: Story| story.held(C2, 1_050, 9_000, 6);
     let one = || etcd().held(C1, 1_000, 1_100, 5);
     next(one().lost(C1, 8_000, 5)).keeps_everything();
@@ -51,7 +51,7 @@ fn a_hold_ends_with_its_loss_its_session_its_registry_or_its_process() {
 }
 
 #[test]
-fn a_process_that_stood_still_while_it_waited_may_hear_of_its_loss_after_that_of_the_lock() {
+fn a_stopped_waiter_may_hear_late_of_its_loss() {
     let slept = |lost| {
         etcd()
             .process(C1, 1_050, Change::Stop)

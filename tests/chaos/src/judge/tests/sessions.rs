@@ -36,7 +36,7 @@ fn states_that_do_not_follow_are_found() {
 }
 
 #[test]
-fn a_process_that_stood_still_for_long_learns_that_its_session_is_lost() {
+fn a_process_stopped_for_long_learns_of_its_loss() {
     let slept = || etcd().process(C1, 2_000, Change::Stop).process(C1, 8_000, Change::Continue).lives_until(C1, 30_000);
     slept().state(C1, 8_050, Suspended, 1).state(C1, 8_060, Lost, 1).keeps_everything();
     slept().breaks("4.3", "not at all");
@@ -52,7 +52,7 @@ fn a_process_that_stood_still_for_long_learns_that_its_session_is_lost() {
 }
 
 #[test]
-fn a_client_that_is_cut_off_gives_its_session_up_in_time() {
+fn a_cut_off_client_gives_its_session_up_in_time() {
     for kind in ["cut", "cut-and-compact", "silent"] {
         let cut = || etcd().fault(kind, &["client 1", "member 0"], 2_000, 12_000).lives_until(C1, 30_000);
         cut().state(C1, 4_000, Suspended, 1).state(C1, 5_600, Lost, 1).keeps_everything();

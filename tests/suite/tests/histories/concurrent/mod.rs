@@ -34,7 +34,7 @@ const TIMES_ONCE_FAILED: usize = 20;
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/histories/regressions/concurrent");
 
 #[test]
-fn clients_that_run_at_once_find_one_order_on_every_backend() {
+fn concurrent_clients_find_one_order_on_every_backend() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     // Those that have failed before come first.
     let mut kept =

@@ -83,7 +83,7 @@ fn of_two_writes_at_one_version_one_succeeds() {
 }
 
 #[test]
-fn a_version_of_a_former_life_passes_only_where_versions_are_not_exact() {
+fn a_former_version_passes_only_without_exact_versions() {
     let record = Record::default();
     add(&record, ONE, put(ONE, &[], 7), version(3));
     add(&record, ONE, write(ONE, &[], OperationKind::Delete), Answer::Applied(vec![Applied::Deleted { count: 1 }]));
@@ -94,7 +94,7 @@ fn a_version_of_a_former_life_passes_only_where_versions_are_not_exact() {
 }
 
 #[test]
-fn a_put_is_seen_in_another_life_of_its_entry_only_while_it_lasts_and_only_where_versions_are_not_exact() {
+fn a_recreated_entry_may_show_a_put_without_exact_versions() {
     // What the reader finds, and whether the put has ended by then.
     for (owner, ended, right) in [(Some(OTHER), false, true), (Some(OTHER), true, false), (None, false, false)] {
         let record = Record::default();
@@ -115,7 +115,7 @@ fn a_put_is_seen_in_another_life_of_its_entry_only_while_it_lasts_and_only_where
 }
 
 #[test]
-fn what_has_no_answer_was_done_or_was_not_or_is_done_later() {
+fn an_unanswered_call_is_applied_now_later_or_never() {
     let former = || found(7, 3, 3, None);
     let written = || found(8, 4, 3, None);
     for (reads, right) in [
@@ -184,7 +184,7 @@ fn an_ephemeral_entry_goes_when_its_session_closes() {
 }
 
 #[test]
-fn a_write_without_an_answer_makes_no_ephemeral_entry_of_a_session_that_has_ended() {
+fn an_unanswered_write_makes_no_entry_of_ended_sessions() {
     let record = Record::default();
     record.ask((1, 0), write(ONE, &[], OperationKind::PutEphemeral(vec![7])));
     add(&record, OTHER, What::Close(ONE), Answer::Done);
@@ -206,7 +206,7 @@ fn a_lock_has_one_holder_and_its_tokens_grow() {
 }
 
 #[test]
-fn a_lock_that_is_free_is_had_unless_others_ask_for_it() {
+fn a_free_lock_is_acquired_unless_others_ask() {
     let record = Record::default();
     add(&record, ONE, What::Lock(ONE), Answer::NotAcquired);
     assert!(!holds(&record));
@@ -244,7 +244,7 @@ fn a_former_holder_writes_nothing() {
 }
 
 #[test]
-fn a_client_reads_what_it_has_written_or_what_came_later() {
+fn a_client_reads_its_own_write_or_a_later_one() {
     for (answer, right) in [
         (found(8, 4, 3, None), true),
         (found(9, 5, 3, None), true),

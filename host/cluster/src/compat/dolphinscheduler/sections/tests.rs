@@ -54,7 +54,7 @@ fn each_role_reads_its_own_section() {
 }
 
 #[test]
-fn what_is_written_for_the_registry_goes_before_the_roles_sections() {
+fn the_registrys_keys_take_precedence_over_the_roles() {
     let sets = [
         "registry.cluster.max-heartbeat-interval=2s",
         "registry.cluster.max-cpu-load-avg=3",
@@ -74,7 +74,7 @@ fn what_is_written_for_the_registry_goes_before_the_roles_sections() {
 }
 
 #[test]
-fn what_is_wrong_is_refused_by_its_key_value_and_place() {
+fn a_wrong_value_is_refused_with_key_and_place() {
     for (key, value, says) in [
         ("worker.max-heartbeat-interval", "5", "has no unit"),
         ("worker.heartbeat-interval", "0", "longer than nothing"),
