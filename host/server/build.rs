@@ -10,7 +10,7 @@ fn main() {
     println!("cargo::rustc-env=BUILT_FROM_COMMIT={}", commit());
 }
 
-/// The commit that is built. A debug build is not built anew for each commit, so it names the one that it is not older
+/// The commit that is built. A debug build is not repeated for each commit, so it names the one that it is not older
 /// than.
 fn commit() -> String {
     let Some(commit) = said("git", &["rev-parse", "--short=12", "HEAD"]) else { return "unknown".to_owned() };

@@ -60,7 +60,7 @@ kinds! {
     Timeout,
     /// The registry can't be reached.
     Unavailable,
-    /// The session that the call needed is over.
+    /// The session that the call needed has ended.
     SessionLost,
     /// The registry was closed.
     Closed,
@@ -229,7 +229,7 @@ impl Error {
         self
     }
 
-    /// The same, and keeps the error: whoever looks at [`source`](std::error::Error::source) can ask for its type. Of
+    /// The same, and keeps the error: [`source`](std::error::Error::source) can then be downcast to its type. Of
     /// several the first is kept. Across the plugin interface only its text goes.
     #[must_use]
     pub fn with_source(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
@@ -348,7 +348,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// The text of an error has those of its causes in it; the sources are for whoever looks for one of a type.
+/// The text of an error has those of its causes in it; the sources are there to be downcast.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.causes.source()

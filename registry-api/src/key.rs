@@ -15,7 +15,7 @@ pub const MAX_SEGMENTS: usize = 32;
 pub struct Key<'a>(&'a str);
 
 impl<'a> Key<'a> {
-    /// The root, which always exists, is no entry, and can be neither written nor listed.
+    /// The root, which always exists, is not an entry, and can be neither written nor listed.
     pub const ROOT: Key<'static> = Key("/");
 
     /// Checks a key.

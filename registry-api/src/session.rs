@@ -26,7 +26,7 @@ pub enum SessionState {
     Connected,
     /// Contact is lost; the session may live. Nothing is sent, calls wait.
     Suspended,
-    /// The session is over: its ephemerals and locks are gone, or will be within its timeout.
+    /// The session has ended: its ephemerals and locks are gone, or will be within its timeout.
     Lost,
     /// The client has closed it.
     Closed,

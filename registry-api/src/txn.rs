@@ -182,7 +182,7 @@ impl<'a> Txn<'a> {
 
 fn writable(key: Key<'_>) -> Result<(), Error> {
     if key.is_root() {
-        return Err(Error::new(ErrorKind::InvalidKey, "the root '/' is no entry and can't be written").or_key(key));
+        return Err(Error::new(ErrorKind::InvalidKey, "the root '/' is not an entry and can't be written").or_key(key));
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ config! {
 struct Tree {
     revision: u64,
     entries: BTreeMap<String, Entry>,
-    /// Sessions that were broken off, and when they are over.
+    /// Sessions that were broken off, and when they expire.
     dying: Vec<(SessionId, Moment)>,
 }
 
@@ -70,7 +70,7 @@ impl Backend for Smallest {
         if listed.is_empty() && !key.is_root() {
             return Err(Error::new(ErrorKind::NotFound, "there is no such entry"));
         }
-        // Also a child that is no entry itself, but has some below it.
+        // Also a child that is not an entry itself, but has some below it.
         let above = key.child("");
         let below = listed.iter().filter_map(|entry| entry.key.strip_prefix(&above)?.split('/').next());
         Ok(below.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect())

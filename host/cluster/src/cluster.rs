@@ -162,7 +162,7 @@ impl Cluster {
         marked.map(drop)
     }
 
-    /// Whether an incarnation is over for good: it has left in order, or somebody has taken over for it.
+    /// Whether an incarnation has ended for good: it has left in order, or a master has taken over for it.
     ///
     /// Only of those that keep records, as the servers of this crate do.
     ///

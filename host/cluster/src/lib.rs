@@ -191,7 +191,7 @@
 //! A missing entry does not say by itself that somebody deleted it. A server
 //! whose dead mark is there was declared dead; one whose
 //! record says so is replaced or taken over for. Where neither is, it looks what else is gone, after a second in which
-//! whoever deletes may end:
+//! while the process that deletes them may end:
 //!
 //! - Only its own entry, while the folder is the same as before: somebody has deleted it, and the server
 //!   [stops](Stop::EntryGone).

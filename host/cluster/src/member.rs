@@ -34,7 +34,7 @@ pub struct Incarnation {
 }
 
 impl Member {
-    /// The member that an entry tells of; `None` for one that is no member's.
+    /// The member that an entry tells of; `None` for one that is not a member's.
     ///
     /// An entry that is not ephemeral says nothing of who is there.
     pub fn of(entry: &Entry) -> Option<Self> {
@@ -58,7 +58,7 @@ impl Member {
 
     /// Whether it is a worker of this group, whose name is trimmed.
     ///
-    /// Versions of DolphinScheduler whose heartbeat is no JSON register a worker of the group `GPU` below `gpu`, so
+    /// Versions of DolphinScheduler whose heartbeat is not JSON register a worker of the group `GPU` below `gpu`, so
     /// that it may be meant by either name.
     pub(crate) fn is_in(&self, group: &str) -> bool {
         let own = |own: &str| own == group || self.lowers_groups() && own == group.to_lowercase();

@@ -148,7 +148,7 @@ impl Options {
             let memory = self.reserved_memory;
             return refused(
                 "reserved-memory",
-                format!("\"{memory}\" is no amount of memory; accepted: GB, 0 and more"),
+                format!("\"{memory}\" is not an amount of memory; accepted: GB, 0 and more"),
             );
         }
         for (name, number) in [("host-weight", self.host_weight), ("exec-threads", self.exec_threads)] {

@@ -1,4 +1,4 @@
-//! Whether this process has stood still, so that its session may be over without its having heard of it.
+//! Whether this process has stood still, so that its session may have expired unnoticed.
 //!
 //! A process that was stopped, or whose machine slept, goes on where it was: for a moment it believes what it believed
 //! before. It is told that its session is lost as soon as somebody looks at the clock, which may be somebody else than
@@ -27,7 +27,7 @@ const STILL: u32 = 12;
 /// How many beats there are in that time.
 const BEATS: u32 = 3;
 
-/// Beats as long as the process runs and its session is not known to be over.
+/// Beats as long as the process runs and its session is not known to have ended.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     /// When it beat last, in nanoseconds of [`Moment`].

@@ -1,7 +1,7 @@
 //! What is written down of each incarnation of a server, until somebody has taken over for it or it has left in order.
 //!
 //! A server's own entry goes with its session. What it leaves behind is known from its record: it stays, says where the
-//! entry was, and that somebody has begun to take over. An incarnation whose record is gone is over for good.
+//! entry was, and that somebody has begun to take over. An incarnation without a record has ended for good.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

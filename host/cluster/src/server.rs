@@ -53,7 +53,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// `InvalidKey` for what is no address.
+    /// `InvalidKey` for what is not an address.
     pub fn master(address: impl Into<String>) -> Result<Self> {
         Ok(Server { role: Role::Master, address: checked(address.into())?, groups: Vec::new() })
     }
@@ -67,7 +67,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// `InvalidKey` for what is no address or no name of a group, and for more than 24 groups.
+    /// `InvalidKey` for what is not an address or no name of a group, and for more than 24 groups.
     pub fn worker<G: AsRef<str>>(address: impl Into<String>, groups: impl IntoIterator<Item = G>) -> Result<Self> {
         let mut names: Vec<String> = groups.into_iter().map(|name| group_name(name.as_ref())).collect::<Result<_>>()?;
         if names.is_empty() {
@@ -117,7 +117,7 @@ pub fn group_name(name: &str) -> Result<String> {
     if is_segment(name) {
         return Ok(name.to_owned());
     }
-    let message = format!("the group {name:?} is no name; accepted: one segment of a key, without '/'");
+    let message = format!("the group {name:?} is not a name; accepted: one segment of a key, without '/'");
     Err(Error::new(ErrorKind::InvalidKey, message))
 }
 
@@ -127,7 +127,7 @@ fn checked(address: String) -> Result<String> {
     if port.is_some() && is_segment(&address) {
         return Ok(address);
     }
-    let message = format!("{address:?} is no address of a server; accepted: host:port, such as 10.0.0.7:1234");
+    let message = format!("{address:?} is not an address of a server; accepted: host:port, such as 10.0.0.7:1234");
     Err(Error::new(ErrorKind::InvalidKey, message))
 }
 

@@ -100,7 +100,7 @@ async fn waiting_servers_register_again_after_a_deletion_without_take_over() {
         let (settings, admin) = administrator(&settings).await;
         let mut site = Site::open(&settings, "wait").await;
         for part in PARTS {
-            // The namespace itself is no entry everywhere.
+            // The namespace itself is not an entry everywhere.
             let folder = if part == "/inner" { "/inner/nodes" } else { part };
             let created = async || admin.get(folder).await.expect("an answer").map(|entry| entry.created);
             let before = created().await;

@@ -128,7 +128,7 @@ async fn nothing_is_left_to_take_over(cluster: &Cluster, living: usize) {
 }
 
 #[tokio::test]
-async fn one_master_takes_over_for_whoever_goes() {
+async fn one_master_takes_over_for_each_that_goes() {
     for settings in every() {
         let settings = settings.set("registry.session-timeout=4s");
         let log = TakeOverLog::default();
@@ -204,7 +204,7 @@ async fn who_comes_back_in_time_is_not_taken_over_for() {
         ending.of(other.registry()).await;
         assert_ne!(other.registry().session().id(), session);
         wait_until("it serves again", SOON, || matches!(back.state(), MembershipState::Serving)).await;
-        // Who restarts is over for certain, and not waited for; by then the other one has been looked at, too.
+        // A restarted one has ended for certain, and isn't waited for; by then the other one has been looked at, too.
         let former = register(&other, &worker("again:1", &[])).await;
         let (former_life, _latter) = (incarnation(&former), register(&other, &worker("again:1", &[])).await);
         wait_until("the former one is taken over for", SOON, || log.done_for(&former_life) == 1).await;

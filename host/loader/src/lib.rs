@@ -136,7 +136,7 @@
 //! # async fn example(registry: registry_host::Registry) -> registry_host::Result<()> {
 //! let guard = registry.lock("/lock/failover").within(Duration::from_secs(5)).await?;
 //! registry.txn().check_held(&guard).put("/task/7", "taken").commit().await?;
-//! // For whoever checks it elsewhere: it grows from each holder to the next.
+//! // To be checked elsewhere: it grows from each holder to the next.
 //! println!("fencing token {}", guard.token());
 //! guard.release().await?;
 //! # Ok(())

@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 ///
 /// # Behavior
 ///
-/// For tasks on which nobody waits: whoever spawns one with this owns its panics, too. `begin` makes the work each
+/// For tasks on which nobody waits: the caller owns its panics, too. `begin` makes the work each
 /// time; what it shares with the outside must make sense after a panic.
 ///
 /// # Cancellation

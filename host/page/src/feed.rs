@@ -43,7 +43,7 @@ impl Feed {
         }))
     }
 
-    /// Tells of the states to come, the newest alone to whoever is slow.
+    /// Sends the states to come; slow receivers get the newest alone.
     pub(crate) fn states(&self) -> watch::Receiver<Arc<Vec<Section>>> {
         self.0.subscribe()
     }

@@ -13,7 +13,7 @@ use crate::exit::USAGE;
 use crate::options::Options;
 use crate::output::Format;
 
-/// What is built, and by what, for whoever has to tell two programs apart.
+/// What is built, and by what, to tell two programs apart.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!(
         "{}\ncommit   {}\nABI      {}\nrustc    {}",
@@ -133,7 +133,7 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    /// Prints what was asked for; nothing if the command line is wrong.
+    /// Prints what was asked for, or `None` if the command line is wrong.
     pub(crate) fn answer(&self) -> Option<ExitCode> {
         let code = match self.error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn every_command_has_help_with_an_example() {
-        /// Whether all lines fit that are not a paragraph's, which is laid out anew for each terminal.
+        /// Whether all lines fit that are not a paragraph's, which is laid out for each terminal.
         fn fits(command: &clap::Command) -> bool {
             let texts = [command.get_long_about(), command.get_after_help()].map(|text| text.map(ToString::to_string));
             let mut texts = texts.into_iter().flatten().filter(|text| text.contains("\n "));

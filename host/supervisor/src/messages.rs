@@ -31,7 +31,7 @@ pub enum Order {
     End {
         /// The signal.
         signal: i32,
-        /// How long whoever got the signal may take.
+        /// How long the receiver of the signal may take.
         grace: Duration,
     },
 }

@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_millis(10);
 /// The supervisors of this process that are not known to have ended.
 static SUPERVISORS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// A supervisor, which is no orphan as long as this is kept.
+/// A supervisor, which is not an orphan as long as this is kept.
 #[derive(Debug)]
 pub(crate) struct Known(i32);
 

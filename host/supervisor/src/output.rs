@@ -170,7 +170,7 @@ pub fn read(folder: &Path, from: u64, at_most: usize) -> io::Result<Part> {
     };
     let start = piece.start.max(from);
     let mut file = match File::open(path(folder, piece.start)) {
-        // It was dropped in this moment: whoever reads on finds the next.
+        // It was dropped in this moment: the next one is found by reading on.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(Part { start: piece.start + piece.length, bytes: Vec::new() });
         }

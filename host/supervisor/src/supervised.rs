@@ -14,7 +14,7 @@ use tokio::process::Child;
 use crate::messages::{Order, Report, hand_over, line};
 use crate::orphans::Known;
 
-/// What a supervisor's command line begins with. It is no command: it stands in neither help nor completions.
+/// What a supervisor's command line begins with. It is not a command: it stands in neither help nor completions.
 pub(crate) const SUPERVISOR: &str = "--supervise-a-command";
 
 /// This program as the supervisor of a command. The command gets its environment, and its output where that is not

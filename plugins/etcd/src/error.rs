@@ -177,7 +177,7 @@ fn is_lease_not_found(status: &Status) -> bool {
 }
 
 fn lease_is_gone() -> Error {
-    Error::new(ErrorKind::SessionLost, "the session is over, its lease is gone").set_outcome(Outcome::NotApplied)
+    Error::new(ErrorKind::SessionLost, "the session has ended, its lease is gone").set_outcome(Outcome::NotApplied)
 }
 
 fn lost_on_the_way(effect: Effect) -> Error {

@@ -77,7 +77,7 @@ impl Reader<'_> {
     /// child that it ended in is jumped over, so that a few deep children cost a few pages and not all that is below
     /// them.
     pub(crate) async fn children(self, key: Key<'_>) -> Result<Vec<String>> {
-        'anew: loop {
+        'retry: loop {
             let mut names = Names::new(self.namespace, key);
             let mut pace = Pace::new(FIRST_PAGE_OF_KEYS);
             let Some(first) = self.first(key, pace.limit, Want::Keys).await? else { continue };
@@ -93,7 +93,7 @@ impl Reader<'_> {
                 let rest = names.jump(last.key)..self.namespace.below(key).end;
                 match self.part(rest, Some(at), pace.limit, Want::Keys).await? {
                     Some(next) => part = next,
-                    None => continue 'anew,
+                    None => continue 'retry,
                 }
             }
         }

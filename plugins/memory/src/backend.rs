@@ -95,7 +95,7 @@ impl Backend for Memory {
 }
 
 impl Memory {
-    /// The entry of a key, without the key, which is known to whoever asks.
+    /// The entry of a key, without the key, which the caller knows.
     fn find(&self, key: Key<'_>) -> Result<Option<Entry>> {
         self.namespace.look_at(key, |place| {
             self.tree.read(self.session, |entries| Some(entries.find(place)?.entry(String::new())))

@@ -37,7 +37,7 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// `Closed` if the session is over.
+    /// `Closed` if the session has ended.
     pub(crate) fn read<T>(&self, session: SessionId, look: impl FnOnce(&Entries) -> T) -> Result<T> {
         let state = self.current();
         state.open(session)?;
@@ -48,7 +48,7 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// `Closed` if the session is over; those of [`Plan::apply`].
+    /// `Closed` if the session has ended; those of [`Plan::apply`].
     pub(crate) fn commit(&self, session: SessionId, plan: Plan<'_>) -> Result<Committed> {
         drop(self.current());
         let mut state = self.write();
@@ -62,7 +62,7 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// `Closed` if the session is over.
+    /// `Closed` if the session has ended.
     pub(crate) fn watch(self: &Arc<Self>, session: SessionId, watch: Watch) -> Result<Watching> {
         let state = self.current();
         state.open(session)?;
@@ -77,7 +77,7 @@ impl Tree {
         self.write().sessions.open()
     }
 
-    /// Ends a session and removes what it owns; nothing happens if it is over.
+    /// Ends a session and removes what it owns; does nothing if it has ended.
     pub(crate) fn end(&self, session: SessionId) {
         self.end_all(|sessions| if sessions.has(session) { vec![session] } else { Vec::new() });
     }
@@ -154,7 +154,7 @@ impl State {
         if self.sessions.has(session) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Closed, "the session is over, open the registry again"))
+        Err(Error::new(ErrorKind::Closed, "the session has ended, open the registry again"))
     }
 }
 

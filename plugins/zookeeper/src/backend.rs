@@ -65,7 +65,7 @@ impl Backend for Zookeeper {
             .without(Capability::SnapshotLists, "each entry is as it was at some moment of the call")
             .without(Capability::AtomicRecursiveDelete, "from the leaves up, until nothing is left; at once while it fits one request and nobody writes below meanwhile")
             .without(Capability::ExactVersions, "a check may pass wrongly if the entry was deleted, recreated and written as often as before, between the read and the write")
-            .without(Capability::StableCreated, "a put that changes the mode or the owner makes the entry anew")
+            .without(Capability::StableCreated, "a put that changes the mode or the owner recreates the entry")
     }
 
     async fn connect(config: Config, context: Context) -> Result<Self> {

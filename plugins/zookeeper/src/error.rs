@@ -34,7 +34,7 @@ fn translate(error: ZkError, effect: Effect) -> Error {
         ),
         ZkError::AuthFailed => refused(ErrorKind::Unauthenticated, "the ZooKeeper server refuses the user or password"),
         ZkError::SessionExpired | ZkError::ClientClosed => {
-            Error::new(ErrorKind::SessionLost, "the session is over").set_outcome(effect.unanswered())
+            Error::new(ErrorKind::SessionLost, "the session has expired").set_outcome(effect.unanswered())
         }
         ZkError::QuotaExceeded => refused(ErrorKind::Other, "the ZooKeeper server's quota of the path is used up"),
         ZkError::Throttled => refused(ErrorKind::Unavailable, "the ZooKeeper server is overloaded").set_retryable(true),

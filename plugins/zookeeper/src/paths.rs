@@ -4,7 +4,7 @@ use registry_plugin::Key;
 
 /// The path that the keys of a namespace lie below, and the way from keys to paths and back.
 pub(crate) struct Paths {
-    /// Empty where nothing goes before the keys.
+    /// Empty where the keys have no prefix.
     root: Box<str>,
 }
 

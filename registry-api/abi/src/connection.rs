@@ -39,7 +39,7 @@ pub struct RawLockRequest<'a> {
     pub value: RSlice<'a, u8>,
     /// Whether to wait in the queue.
     pub wait: bool,
-    /// How long to wait; none waits until the lock is had or the session is over.
+    /// How long to wait; `None` waits until the lock is acquired or the session has ended.
     pub limit: ROption<Timeout>,
 }
 

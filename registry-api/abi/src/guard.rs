@@ -25,7 +25,7 @@ pub trait RawGuard: Send + Sync {
     /// Ready when the lock is lost, with the reason; any number may wait.
     fn lost(&self) -> FfiFuture<RawError>;
 
-    /// Releases the lock; a lock that was lost is no error.
+    /// Releases the lock; a lock that was lost is not an error.
     #[sabi(last_prefix_field)]
     fn release(&self, timeout: Timeout) -> FfiFuture<RResult<(), RawError>>;
 }

@@ -70,9 +70,9 @@
 //! ```
 //! use registry_config::{ConfigError, Source};
 //!
-//! let refused = ConfigError::at("registry.mine.port", "is no port; accepted: 1 to 65535");
+//! let refused = ConfigError::at("registry.mine.port", "is not a port; accepted: 1 to 65535");
 //! let refused = refused.value("0").written_at(&Source::Set("--set"));
-//! assert_eq!(refused.to_string(), r#"registry.mine.port: "0" is no port; accepted: 1 to 65535 (--set)"#);
+//! assert_eq!(refused.to_string(), r#"registry.mine.port: "0" is not a port; accepted: 1 to 65535 (--set)"#);
 //! ```
 
 #![forbid(unsafe_code)]

@@ -21,7 +21,7 @@
 //! A law that needs a capability which the backend lacks is [not applicable](Outcome::NotApplicable), and says what the
 //! backend promises instead. [`CLAUSES`] lists the clauses that have laws here, and `registry conformance --list` the
 //! laws of each. What only a server that breaks can show (the rest of 3.6, 4.2 and 4.3, all of 4.4 and 5.4), or a
-//! plugin that is wrong on purpose (7.2), is no law here; the project's own tests show it for its own backends.
+//! plugin that is wrong on purpose (7.2), is not a law here; the project's own tests show it for its own backends.
 #![forbid(unsafe_code)]
 
 mod case;

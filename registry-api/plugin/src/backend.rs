@@ -38,7 +38,7 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// given. `None` if the backend has no servers.
     const SERVERS: Option<&'static str> = None;
 
-    /// The forms that the names of a lock's queue entries have, for whoever shows locks. The parts of a form are
+    /// The forms that the names of a lock's queue entries have, to show locks by. The parts of a form are
     /// explained at [`registry_abi::QUEUE_ENTRY`]. The default is that of [the default queue](Backend::lock).
     const QUEUE_ENTRIES: &'static [&'static str] = FORMS;
 
@@ -158,7 +158,7 @@ pub trait Backend: Send + Sync + Sized + 'static {
         recipe::lock(self, request)
     }
 
-    /// Leaves a lock's queue, holding or waiting; leaving one that was left already is no error.
+    /// Leaves a lock's queue, holding or waiting; leaving one that was left already is not an error.
     fn unlock(self: Arc<Self>, held: Held) -> impl Future<Output = Result<()>> + Send {
         recipe::unlock(self, held)
     }

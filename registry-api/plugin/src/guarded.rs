@@ -51,7 +51,7 @@ where
     }
 }
 
-/// A future that runs in the plugin's runtime whoever polls it, and whose panics become errors.
+/// A future that runs in the plugin's runtime on any thread, and whose panics become errors.
 pub(crate) struct InRuntime<F, H: Borrow<Handle> = Handle> {
     runtime: H,
     future: ManuallyDrop<F>,
@@ -104,7 +104,7 @@ impl<F, H: Borrow<Handle>> Drop for InRuntime<F, H> {
     }
 }
 
-/// A value of the backend's own, whose drop may panic and may want the plugin's runtime, whoever drops it.
+/// A value of the backend's own, whose drop may panic and may need the plugin's runtime, on any thread.
 pub(crate) struct Kept<T> {
     runtime: Handle,
     value: ManuallyDrop<T>,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plugins_own_runtime_is_entered_whoever_polls() {
+    fn polling_enters_the_plugins_own_runtime() {
         let runtime = runtime();
         let future = guarded::<(), (), _, _>(runtime.handle().clone(), async {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;

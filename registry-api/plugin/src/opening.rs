@@ -9,7 +9,7 @@ use std::{
 use registry_api::{Error, ErrorKind, Outcome, Result};
 use tokio::time::timeout;
 
-/// How many servers are remembered; whoever names more names most of them in vain.
+/// How many servers are remembered; more are not shown anyway.
 const MOST: usize = 64;
 
 /// How much later than its limit an opening is given up from outside: a backend that keeps the limit itself can say

@@ -1,4 +1,4 @@
-//! What happened in a run, a line for each event: the clients and whoever makes the faults write it, the judge and the
+//! What happened in a run, a line for each event: the clients and the maker of faults write it, the judge and the
 //! picture read it.
 #![expect(missing_docs, reason = "fields and the contract's words say what they are")]
 
@@ -113,7 +113,7 @@ pub enum Event {
     TakesOver { server: String, token: u64 },
     /// It does so no longer; `done` if its work was written.
     TookOver { server: String, token: u64, done: bool },
-    /// At the end, when all is quiet: the servers whom this client sees.
+    /// At the end, when all is quiet: the servers that this client sees.
     Seen { servers: Vec<String> },
     /// An observer that nothing is done to has seen the record of a server's life go: somebody has taken over for it,
     /// or it has left in order.

@@ -40,7 +40,7 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a session may be out of contact.
 const SESSION: Duration = Duration::from_secs(5);
-/// Nothing changes any more that has not changed for so long: a session that is out of contact is over by then.
+/// Nothing changes any more that has not changed for so long: a session that is out of contact has ended by then.
 const QUIET: Duration = Duration::from_millis(8_500);
 /// How long clients may take from one step to the next at the end.
 const STEP: Duration = Duration::from_secs(60);

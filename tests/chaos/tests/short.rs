@@ -21,7 +21,7 @@ fn play(backend: &str, seed: &str, more: &[&str]) -> String {
         .expect("the run starts");
     let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if !output.status.success() {
-        // What shows it is kept for whoever looks into it.
+        // The evidence is kept.
         panic!("the history is in {}\n{told}\n{errors}", folder.keep().display());
     }
     assert!(told.contains("nothing is wrong"), "{told}");

@@ -24,7 +24,7 @@ pub(crate) enum Asked {
 
 pub(crate) struct Seat {
     own: ServerId,
-    /// Nothing once it is over.
+    /// `None` once it has ended.
     membership: Arc<Mutex<Option<Membership>>>,
     session: Session,
     standings: watch::Receiver<MembershipState>,

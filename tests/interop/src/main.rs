@@ -2,8 +2,8 @@
 //! 1.2, 1.5, 4.1, 6.7) and the servers of a cluster; and servers of old releases of DolphinScheduler, as members of
 //! one.
 //!
-//! It is no test of Cargo's, since it needs their clients, in Java, Go and Python: `make interop` installs and builds
-//! what is missing, then starts this. Arguments are those of a test's executable, such as a part of a name.
+//! It is not a test of Cargo's, since it needs their clients, in Java, Go and Python: `make interop` installs and
+//! builds what is missing, then starts this. Arguments are those of a test's executable, such as a part of a name.
 
 #![forbid(unsafe_code)]
 
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
             trials.named("a_dead_holders_lock_goes_to_the_next", dead_holders::go_to_the_next),
             trials.named("an_ephemeral_is_seen_and_goes_with_its_session", ephemerals::are_seen_and_go),
             trials.named("a_server_of_theirs_is_a_member_like_ours", servers::are_members_like_ours),
-            trials.named("a_tree_reads_the_same_whoever_made_it", trees::read_the_same),
+            trials.named("a_tree_reads_the_same_from_either_client", trees::read_the_same),
             trials.named("any_bytes_survive_both_ways", values::survive_both_ways),
         ];
         if backend == Backend::ZooKeeper {

@@ -6,7 +6,7 @@ use crate::{backend::Backend, namespace::Namespace, party::Party};
 
 const KEY: &str = "/values/one";
 
-/// All bytes, none, and as many as the contract allows, whoever writes and reads; and ZooKeeper's null.
+/// All bytes, none, and as many as the contract allows, in both directions; and ZooKeeper's null.
 pub(crate) async fn survive_both_ways(backend: Backend) {
     let all: Vec<u8> = (0..=u8::MAX).collect();
     let values = [&all[..], &[], &[0], &[0xff; 1_000_000]];

@@ -6,7 +6,7 @@ use registry_host::{Registry, Revision};
 
 /// Sees every holder come and go, and fails at once if there are two.
 ///
-/// A holder comes after it was told that it has the lock, and goes before it is told to release it: what is seen here
+/// A holder comes after it was told that it has the lock, and leaves before it is told to release it: what is seen here
 /// is never longer than what was held.
 pub(crate) struct Witness {
     /// A session of its own, through which the holders' entries are looked at.

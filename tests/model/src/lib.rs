@@ -132,7 +132,7 @@ impl<O: Copy + Eq> Model<O> {
         self.holders.retain(|_, holder| holder.owner != owner);
     }
 
-    /// Gives a lock to whoever asks, if nobody holds it; tells whether it was had (6.2).
+    /// Gives a lock to the caller if nobody holds it; tells whether it was acquired (6.2).
     pub fn lock(&mut self, lock: &str, holder: Holder<O>) -> bool {
         let free = !self.holders.contains_key(lock);
         self.holders.entry(lock.to_owned()).or_insert(holder);

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Why a server could not be had, in words for whoever runs the tests.
+/// Why a server could not be started, in words for the person who runs the tests.
 ///
 /// Its `Debug` is its `Display`, so that an `unwrap` in a test shows the words as they are.
 pub struct Error(String);

@@ -125,7 +125,7 @@ pub(crate) fn find(name: &str, package: &str) -> Result<PathBuf> {
     })
 }
 
-/// Takes away the settings that etcd, its client and Java would read from the environment of whoever runs the tests.
+/// Takes away the settings that etcd, its client and Java would read from the environment of the tests.
 pub(crate) fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"ETCD") {

@@ -7,7 +7,7 @@ use crate::{Error, Result};
 
 /// Stops a child of this process with SIGSTOP, and waits until it stands still, or has ended meanwhile.
 ///
-/// The signal alone is not enough: whoever sends it goes on before all threads of the child have seen it, and on a busy
+/// The signal alone is not enough: the sender goes on before all threads of the child have seen it, and on a busy
 /// machine one of them may answer for some milliseconds more.
 ///
 /// # Errors

@@ -116,7 +116,7 @@ impl ZooKeeper {
     /// A client with a session of its own, logged in if need be: what `etcdctl` is for etcd. It needs tokio's runtime.
     ///
     /// # Errors
-    /// If no member takes it before its session would be over, after 20 s.
+    /// If no member takes it before its session would expire, after 20 s.
     pub async fn client(&self) -> Result<Client> {
         let connector = self.security.connector()?;
         let members = self.security.urls(&self.members);

@@ -220,7 +220,7 @@ async fn can_list_in_plain_text(zookeeper: &ZooKeeper) -> bool {
 }
 
 async fn lists(connector: Connector, url: &str) -> bool {
-    // A refusal shows as a server that can't be had, which else would be tried until the session is over.
+    // A refusal shows as an unreachable server, which else would be retried until the session expires.
     match connector.with_fail_eagerly().connect(url).await {
         Ok(client) => client.list_children("/").await.is_ok(),
         Err(_) => false,

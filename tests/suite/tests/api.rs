@@ -75,8 +75,8 @@ async fn wrong_json_is_refused_by_key_and_hidden() {
         error.to_string()
     };
     for (value, says) in [
-        ("hunter2", "is no JSON: expected value at line 1 column 1"),
-        (r#"{"tasks": 7"#, "is no JSON"),
+        ("hunter2", "is not JSON: expected value at line 1 column 1"),
+        (r#"{"tasks": 7"#, "is not JSON"),
         (r#"{"tasks": "hunter2"}"#, "is JSON, but not of the type api::Limits: line 1, column"),
     ] {
         registry.put("/limits", value).await.expect("a put");

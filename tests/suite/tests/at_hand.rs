@@ -1,5 +1,5 @@
-//! Answers that are at hand: given without a future. No subscriber may listen here, whoever sees spans is answered the
-//! other way.
+//! Answers that are at hand: given without a future. No subscriber may listen here, as with spans a call is answered
+//! the other way.
 
 use registry_host::{ErrorKind, Plugin, Registry};
 use registry_suite::{beside, memory, open, settings};

@@ -148,7 +148,7 @@ async fn nothing_is_left(plugin: &str, settings: SettingsBuilder, server: Option
         wait_until("the other watches are gone", SOON, || server.watches() == 1).await;
         assert_eq!(server.sessions(), [id], "the session is the only one");
     }
-    // All of them can be had, and everything works.
+    // All of them can be acquired, and everything works.
     held.release().await.expect("a release");
     for number in 0..5 {
         let lock = registry.try_lock(&format!("/lock/{number}")).await;

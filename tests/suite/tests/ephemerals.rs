@@ -137,7 +137,7 @@ async fn an_entry_taken_over_is_told_at_once() {
         other.put("/a/p", "theirs").await.expect("a take-over");
         let EphemeralEvent::TakenOver { by } = next(&mut events).await else { panic!("not told") };
         assert_eq!((&*by.key, by.ephemeral), ("/a/p", None));
-        // It may be had back, and is looked after again.
+        // It may be taken back, and is looked after again.
         registry.put("/a/e", "mine").ephemeral().await.expect("a put");
         other.put("/a/e", "theirs").await.expect("a take-over");
         assert!(matches!(next(&mut events).await, EphemeralEvent::TakenOver { .. }));

@@ -198,7 +198,7 @@ async fn a_cut_watch_goes_on_after_a_compaction() {
     let (watching, writing) =
         (behind(&proxy).set(namespace).set("registry.etcd.ttl=60s"), etcd(&server).set(namespace));
     let (watching, writing) = (open(watching).await.unwrap(), open(writing).await.unwrap());
-    for key in ["/w/kept", "/w/changed", "/w/deleted", "/w/made-anew"] {
+    for key in ["/w/kept", "/w/changed", "/w/deleted", "/w/recreated"] {
         writing.put(key, "before").await.unwrap();
     }
     let mut mirror = Mirror::of(&watching, "/w").await;
@@ -206,8 +206,8 @@ async fn a_cut_watch_goes_on_after_a_compaction() {
     writing.put("/w/changed", "after").await.unwrap();
     writing.put("/w/added", "after").await.unwrap();
     writing.delete("/w/deleted").await.unwrap();
-    writing.delete("/w/made-anew").await.unwrap();
-    writing.put("/w/made-anew", "after").await.unwrap();
+    writing.delete("/w/recreated").await.unwrap();
+    writing.put("/w/recreated", "after").await.unwrap();
     server.compact().unwrap();
     proxy.reset();
     proxy.heal();
@@ -223,7 +223,7 @@ async fn a_cut_watch_goes_on_after_a_compaction() {
         .collect();
     told.sort_unstable();
     let expected =
-        [("/w/added", "new"), ("/w/changed", "changed"), ("/w/deleted", "deleted"), ("/w/made-anew", "changed")];
+        [("/w/added", "new"), ("/w/changed", "changed"), ("/w/deleted", "deleted"), ("/w/recreated", "changed")];
     assert_eq!(told, expected);
     writing.put("/w/later", "1").await.unwrap();
     mirror.until("it goes on", |mirror| mirror.has("/w/later", "1")).await;

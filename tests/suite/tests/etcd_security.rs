@@ -80,7 +80,7 @@ async fn only_the_right_user_and_password_get_in() {
 }
 
 /// Lets time pass in which no token is used. There is no condition to wait for: the server doesn't tell that a token
-/// has run out, and whoever tries one renews it.
+/// has run out, and each use renews it.
 async fn unused_for(time: Duration) {
     tokio::time::sleep(time).await;
 }

@@ -105,7 +105,7 @@ async fn keys_that_are_none_are_not_shown_but_count() {
     let mirror = Mirror::of(&registry, "/a").await;
     assert_eq!(mirror.state.keys().collect::<Vec<_>>(), ["/a", "/a/good"]);
     for name in names(&registry, "/a").await {
-        assert!(["good", "x"].contains(&name.as_str()), "{name:?} is no key's name");
+        assert!(["good", "x"].contains(&name.as_str()), "{name:?} is not a key's name");
     }
     assert_eq!(registry.delete("/a/good").await.unwrap(), 1);
     assert_eq!(registry.delete("/a").await.unwrap_err().kind(), ErrorKind::HasChildren);

@@ -49,7 +49,7 @@ fn told(events: &[Event]) -> Vec<(&str, &str)> {
 /// What happens behind the back of a client that is cut off is told as a difference, once, and then that it is all.
 async fn a_cut(watching: SettingsBuilder, writing: SettingsBuilder, way: &Proxy, compact: impl FnOnce()) {
     let (watching, writing) = (open(with_session(watching)).await.unwrap(), open(writing).await.unwrap());
-    for key in ["/w/kept", "/w/changed", "/w/deleted", "/w/made-anew"] {
+    for key in ["/w/kept", "/w/changed", "/w/deleted", "/w/recreated"] {
         writing.put(key, "before").await.unwrap();
     }
     let mut mirrors = [Mirror::of(&watching, "/w").await, Mirror::of(&watching, "/w").await];
@@ -60,10 +60,10 @@ async fn a_cut(watching: SettingsBuilder, writing: SettingsBuilder, way: &Proxy,
     }
     writing.put("/w/added", "after").await.unwrap();
     writing.put("/w/passing", "").await.unwrap();
-    for key in ["/w/deleted", "/w/made-anew", "/w/passing"] {
+    for key in ["/w/deleted", "/w/recreated", "/w/passing"] {
         writing.delete(key).await.unwrap();
     }
-    writing.put("/w/made-anew", "after").await.unwrap();
+    writing.put("/w/recreated", "after").await.unwrap();
     compact();
     noticed(&watching).await;
     // As a host behind a firewall that has forgotten its connections.
@@ -73,7 +73,7 @@ async fn a_cut(watching: SettingsBuilder, writing: SettingsBuilder, way: &Proxy,
         let synced = mirror.synced;
         let mut events = mirror.until("synced again", |mirror| mirror.synced > synced).await;
         let expected =
-            [("/w/added", "new"), ("/w/changed", "changed"), ("/w/deleted", "deleted"), ("/w/made-anew", "changed")];
+            [("/w/added", "new"), ("/w/changed", "changed"), ("/w/deleted", "deleted"), ("/w/recreated", "changed")];
         assert_eq!(told(&events), expected);
         assert!(matches!(events.pop(), Some(Event::Synced)), "first the difference, then that it is all");
     }

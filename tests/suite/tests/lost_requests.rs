@@ -28,7 +28,7 @@ async fn an_answer_is_lost(behind: SettingsBuilder, direct: SettingsBuilder, way
     // The answer is still under way.
     way.reset();
     way.delay(Duration::ZERO);
-    let guard = within("the lock is had", SOON * 2, asked).await.unwrap().unwrap();
+    let guard = within("the lock is acquired", SOON * 2, asked).await.unwrap().unwrap();
     assert_eq!(other.children(LOCK).await.unwrap().len(), 1, "it was found again, and is there once");
     asking.txn().check_held(&guard).put("/held", "").commit().await.unwrap();
     guard.release().await.unwrap();

@@ -75,7 +75,7 @@ async fn calls_are_counted_and_measured_by_operation_backend_and_result() {
         registry.delete("/b").await.unwrap();
         registry.delete_recursive("/a").await.unwrap();
         registry.server().await.unwrap();
-        // What is refused before it is sent, or dropped, is no call.
+        // What is refused before it is sent, or dropped, is not a call.
         registry.get("no key").await.unwrap_err();
         registry.close().await.unwrap();
         let seen = look(&snapshotter);

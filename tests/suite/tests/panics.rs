@@ -89,7 +89,7 @@ async fn a_panic_in_a_watch_ends_that_watch_alone() {
     let mut watch = registry.watch("/bad/later", Scope::Subtree).await.unwrap();
     let error = eventually("the watch fails", SOON, async || watch.next().await.unwrap().err()).await;
     panicked::<()>(Err(error), "watch panics after an await");
-    assert!(watch.next().await.is_none(), "it is over");
+    assert!(watch.next().await.is_none(), "it has ended");
     assert!(good.next().now_or_never().is_none(), "the other is still open");
     goes_on(&registry).await;
 }

@@ -129,7 +129,7 @@ async fn locks_exclude_each_other_through_all_breaks() {
             let proxy = Arc::clone(&proxy);
             async move { break_often(&proxy).await }
         });
-        // Taken by whoever holds the lock.
+        // Taken by the lock's holder.
         let inside = Arc::new(Mutex::new(()));
         let contenders = [&registry, &registry, &direct].map(|contender| {
             let contender = contender.clone();

@@ -215,7 +215,7 @@ async fn a_long_cut_loses_the_session_and_another_follows() {
     assert!(other.get("/e/mine").await.unwrap().is_some(), "lost before the server ends it");
     let next = within("another gets the lock", SOON, other.lock("/lock").into_future()).await.unwrap();
     assert!(next.token() > guard.token());
-    wait_until("the session is over", SOON, || server.sessions() == [other.session().id()]).await;
+    wait_until("the session has ended", SOON, || server.sessions() == [other.session().id()]).await;
     assert_eq!(other.get("/e/mine").await.unwrap(), None);
     proxy.heal();
     states(&mut told, &[SessionState::Connected]).await;

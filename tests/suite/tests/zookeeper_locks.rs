@@ -45,7 +45,7 @@ async fn an_expired_session_loses_locks_and_queue_places() {
     let why = within("the guard tells", SOON, guard.lost()).await;
     assert_eq!(why.kind(), ErrorKind::SessionLost, "{why}");
     assert!(!next.is_finished(), "lost before another has it");
-    let why = within("the waiter is told", SOON, waiting).await.expect("no panic").expect_err("its session is over");
+    let why = within("the waiter is told", SOON, waiting).await.expect("no panic").expect_err("its session has ended");
     assert_eq!(why.kind(), ErrorKind::SessionLost, "{why}");
     let next = within("another has it", SOON, next).await.expect("no panic").expect("its turn comes");
     assert!(next.token() > guard.token());

@@ -236,7 +236,7 @@ async fn the_server_is_named_with_its_version() {
     let registry = open(zookeeper(server())).await.unwrap();
     let named = format!("ZooKeeper {} at {}", server().version().unwrap(), server().endpoint());
     assert_eq!(registry.server().await.unwrap(), named);
-    // Where the word is forbidden there is no version to be had.
+    // Where the word is forbidden the version is not told.
     let mute = ZooKeeper::builder().setting("4lw.commands.whitelist=ruok,srvr").start().unwrap();
     let registry = open(zookeeper(&mute)).await.unwrap();
     assert!(registry.server().await.unwrap().ends_with(&mute.endpoint()));

@@ -27,7 +27,7 @@ fn plain() -> &'static ZooKeeper {
     ZooKeeper::shared().expect("a ZooKeeper server")
 }
 
-/// Settings on the plain server in one namespace, as whoever has this digest.
+/// Settings on the plain server in one namespace, as the user of this digest.
 fn digest(namespace: &str, digest: &str) -> SettingsBuilder {
     zookeeper(plain()).set_value("registry.namespace", namespace).set_value("registry.zookeeper.digest", digest)
 }

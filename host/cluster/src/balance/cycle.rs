@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Candidate, smooth::forget_others};
 
-/// Turns round the circle: each whom it comes to adds his weight to his credit, and who has as much as all weigh pays
+/// Turns round the circle: each worker in turn adds its weight to its credit, and one with the sum of all weights pays
 /// that and is chosen.
 #[derive(Clone, Debug, Default)]
 pub struct Cycle {

@@ -1,7 +1,7 @@
 //! Choosing one of a group's normal workers.
 //!
 //! Every way is a plain function of the candidates and of what it remembers, by their addresses; none asks for the
-//! time. Who is abnormal, busy or can't be read is no candidate. What a worker doesn't tell of itself never makes it
+//! time. Who is abnormal, busy or can't be read is not a candidate. What a worker doesn't tell of itself never makes it
 //! better than one that does: it counts like the worst figure that another one tells.
 
 mod candidate;

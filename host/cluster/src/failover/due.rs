@@ -1,4 +1,4 @@
-//! For whom it is time to take over.
+//! Which incarnations are due for take-over.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -39,7 +39,7 @@ impl Since {
     }
 }
 
-/// For whom it is time, and when it is for the next.
+/// The incarnations that are due, and when the next one is.
 pub(super) struct Due {
     pub(super) now: Vec<String>,
     pub(super) next: Option<Instant>,

@@ -24,7 +24,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl<T: TakeOver> Shared<T> {
-    /// Takes over for the incarnation of a record, unless its server lives or it is over.
+    /// Takes over for the incarnation of a record, unless its server lives or the incarnation has ended.
     pub(super) async fn take_over(&self, key: &str, guard: &Guard) -> Result<()> {
         let Some((departed, version)) = self.begin(key, guard).await? else { return Ok(()) };
         let Departed { role, address, .. } = &departed;

@@ -15,7 +15,7 @@ use crate::{MembershipState, Role};
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// What may change for whom it is time.
+/// What may change which incarnations are due.
 struct Signs {
     members: watch::Receiver<u64>,
     lives: watch::Receiver<u64>,
@@ -26,7 +26,7 @@ impl Signs {
     /// Waits for one, or for a moment.
     async fn next(&mut self, at: Option<Instant>) {
         tokio::select! {
-            // None of the senders ends before whoever waits here.
+            // None of the senders ends before this waiter.
             _ = self.members.changed() => {}
             _ = self.lives.changed() => {}
             _ = self.standing.changed() => {}
@@ -73,7 +73,7 @@ pub(super) async fn watch<T: TakeOver>(shared: Arc<Shared<T>>, role: Role) {
             Ok(()) => backoff.reset(),
             Err(error) if error.kind() == ErrorKind::Closed => return,
             Err(error) => {
-                tracing::warn!(%role, %error, "can't take over for who has gone, tries again");
+                tracing::warn!(%role, %error, "take-over failed, retrying");
                 sleep(backoff.next_pause()).await;
             }
         }
@@ -97,7 +97,7 @@ impl<T: TakeOver> Shared<T> {
         }
     }
 
-    /// Takes over for all for whom it is time, while the lock is held.
+    /// Takes over for all that are due, while the lock is held.
     async fn take_over_all(&self, role: Role, guard: Guard, missed: &mut Missed) -> Result<()> {
         let mut failed = None;
         for key in self.due(role, missed).now {

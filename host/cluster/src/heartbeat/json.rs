@@ -16,7 +16,7 @@ struct Padded<'a> {
 /// Writes it such that no old release reads it.
 ///
 /// Those split a value at its commas, and if that gives as many parts as their own format has, take it for theirs: the
-/// first part is no number then, and what they fail to do for that is to read all other servers as well.
+/// first part is not a number then, and what they fail to do for that is to read all other servers as well.
 pub(super) fn write(heartbeat: &Heartbeat) -> Vec<u8> {
     let plain = text(heartbeat);
     if !is_mistakable(&plain) {

@@ -86,7 +86,7 @@ pub struct Heartbeat {
     pub has_dates: bool,
 }
 
-/// Why a server's value is no heartbeat.
+/// Why a server's value is not a heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     reason: String,
@@ -101,13 +101,13 @@ impl Heartbeat {
     /// Why it can't be read, in one sentence.
     pub fn read(value: &[u8]) -> Result<Self, Unreadable> {
         let refused = |reason: String| Err(Unreadable { reason, is_absent: false });
-        let Ok(text) = std::str::from_utf8(value) else { return refused("the heartbeat is no text".to_owned()) };
+        let Ok(text) = std::str::from_utf8(value) else { return refused("the heartbeat is not text".to_owned()) };
         let text = text.trim();
         match text.chars().next() {
             None => Err(Unreadable { reason: "no heartbeat yet".to_owned(), is_absent: true }),
             Some('{') => {
                 let read = serde_json::from_str(text);
-                read.or_else(|error| refused(format!("the heartbeat is no JSON that can be read: {error}")))
+                read.or_else(|error| refused(format!("the heartbeat is not JSON that can be read: {error}")))
             }
             Some(_) => dolphinscheduler::read(text).or_else(refused),
         }

@@ -209,7 +209,7 @@ async fn rounds(beats: &mut Beats, signals: &mut Signals) -> Stop {
     let period = beats.options.max_heartbeat_interval;
     let mut clock = interval(period);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first one is over at once, and the entries have just been put.
+    // The first tick comes at once, and the entries have just been put.
     clock.tick().await;
     let mut backoff = backoff(period);
     // When to try again what has failed.
@@ -426,7 +426,7 @@ mod tests {
             for (number, interval) in intervals.into_iter().enumerate() {
                 servers.push(Beating::begin(&registry, &format!("w:{}", number + 1), interval).await);
             }
-            // What is written, as whoever watches is told.
+            // What is written, as a watch tells it.
             let mut written = [0; 3];
             let mut watch = registry.watch("/nodes/worker/a", Scope::Children).await.unwrap();
             while written[1] < 3 {

@@ -310,7 +310,7 @@ fn former(registered: &Registered, incarnation: Incarnation) -> Vec<(String, Ver
     let records = registered.records.iter().filter_map(|entry| {
         // An attempt before this one may have been successful after all.
         let record = Record::of(entry).filter(|record| record.incarnation() != incarnation)?;
-        // One that is taken over for is told by that, and whoever takes over has to find the record as it is.
+        // A take-over tells it itself, and the master that takes over must find the record as it is.
         if record.replaced_by.is_some() || record.taken_over.is_some() {
             return None;
         }

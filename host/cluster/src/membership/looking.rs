@@ -13,7 +13,7 @@ use crate::{
     witness,
 };
 
-/// How long whoever deletes a tree entry by entry may take, before it is judged what is gone and what isn't.
+/// How long a deletion of a tree, entry by entry, may take before it is judged what is gone and what isn't.
 const DELETES_FOR: Duration = Duration::from_secs(1);
 
 /// What came of a look.

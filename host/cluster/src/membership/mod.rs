@@ -226,7 +226,7 @@ impl Membership {
     /// # Behavior
     ///
     /// Its entries are released by then, unless the registry can't be reached: without a session they go by themselves.
-    /// There is one cause only: whoever asks again is told the same.
+    /// There is one cause only: asking again gives the same.
     ///
     /// # Cancellation
     ///
@@ -237,7 +237,7 @@ impl Membership {
             let stopped = standing.wait_for(|standing| matches!(standing, MembershipState::Stopped(_))).await;
             match stopped.as_deref() {
                 Ok(MembershipState::Stopped(stop)) => Arc::clone(stop),
-                // The task that beats has ended without a word: its runtime is over.
+                // The heartbeat task has ended without a word: its runtime has shut down.
                 _ => Arc::new(Stop::Left),
             }
         }

@@ -142,7 +142,7 @@ impl Board {
 impl Mirror for Board {
     fn put(&self, entry: &Entry) {
         let key = entry.key.as_str();
-        // What is no member's any more, say because it was put as persistent, says nothing.
+        // What is not a member's any more, say because it was put as persistent, says nothing.
         let Some(member) = Member::of(entry) else { return self.remove(key) };
         let member = Arc::new(member);
         let mut state = self.lock();

@@ -35,7 +35,7 @@ impl Change {
 }
 
 /// Changes among members: a [`Stream`] that ends with the registry.
-#[must_use = "changes are told to whoever asks"]
+#[must_use = "changes are returned, not stored"]
 pub struct Changes {
     pending: Arc<Pending>,
     /// That a server left is told, and next that another came in its place.

@@ -29,7 +29,7 @@ pub enum GroupChange {
 }
 
 /// Changes among groups: a [`Stream`] that ends with the registry.
-#[must_use = "changes are told to whoever asks"]
+#[must_use = "changes are returned, not stored"]
 pub struct GroupChanges(Pin<Box<dyn Stream<Item = GroupChange> + Send>>);
 
 impl Groups {

@@ -1,4 +1,4 @@
-//! Sections of an application's own file that stand beside `registry`, for whoever knows them by name: `worker`, say.
+//! Sections of an application's own file that stand beside `registry`, for code that knows them by name: `worker`, say.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ struct Known {
 }
 
 impl Settings {
-    /// A section that stands beside `registry` in the file, as far as its keys are known to whoever asks: `worker`,
+    /// A section that stands beside `registry` in the file, as far as the caller knows its keys: `worker`,
     /// with `exec-threads` and `server-load-protection.enabled`.
     ///
     /// # Behavior

@@ -1,6 +1,6 @@
 //! The environment as a layer.
 //!
-//! `REGISTRY_` goes before every name. Then comes a key of the host's (`REGISTRY_SESSION_TIMEOUT`), or the type and a
+//! Every name begins with `REGISTRY_`. Then comes a key of the host's (`REGISTRY_SESSION_TIMEOUT`), or the type and a
 //! key of its section (`REGISTRY_ETCD_RETRY_DELAY`), or a section of the host's and a key of that, or a key of the
 //! plugin's alone (`REGISTRY_ENDPOINTS`). `_` stands for `-`, and `__` goes one level down. Other programs use the
 //! prefix too, so a name that is none of these is refused only if it is a slip, else warned of; what Kubernetes sets

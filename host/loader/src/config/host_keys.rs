@@ -147,9 +147,9 @@ impl<'a> HostKeys<'a> {
         }
         match Key::new(&format!("/{namespace}")) {
             Ok(key) if !key.is_root() => Ok(namespace.to_owned()),
-            Ok(_) => Err(written.refused("is no namespace; accepted: segments joined by '/', or nothing")),
+            Ok(_) => Err(written.refused("is not a namespace; accepted: segments joined by '/', or nothing")),
             Err(invalid) => Err(written.refused(format!(
-                "is no namespace: {}; accepted: segments joined by '/', no slash at either end",
+                "is not a namespace: {}; accepted: segments joined by '/', no slash at either end",
                 invalid.reason()
             ))),
         }
@@ -193,7 +193,7 @@ impl<'a> HostKeys<'a> {
             Some(written) => match written.text {
                 "stop" => Ok(stop),
                 "wait" => Ok(DisconnectStrategy::Wait { at_most }),
-                _ => Err(written.refused("is no strategy; accepted: stop, wait")),
+                _ => Err(written.refused("is not a strategy; accepted: stop, wait")),
             },
         }
     }
@@ -231,7 +231,7 @@ impl<'a> HostKeys<'a> {
         let pin = |(name, tree): (&str, &Tree)| {
             let written = scalar(format!("{key}.{name}"), tree)?;
             let digest = sha256(written.text)
-                .ok_or_else(|| written.refused("is no SHA-256; accepted: 64 hexadecimal digits"))?;
+                .ok_or_else(|| written.refused("is not a SHA-256; accepted: 64 hexadecimal digits"))?;
             Ok((check_type(name, self.sections).map_err(|problem| written.refused(problem))?.to_owned(), digest))
         };
         pins.iter().map(pin).collect()
@@ -284,7 +284,7 @@ fn check_type<'n>(name: &'n str, sections: &[HostSection]) -> std::result::Resul
     if good && name.len() <= LONGEST && !HOST_KEYS.contains(&name) && !host_section::is_one(sections, name) {
         Ok(name)
     } else {
-        Err("is no registry type; accepted: a plugin's name, such as memory or etcd: lower-case letters, digits and -")
+        Err("is not a registry type; accepted: a plugin's name, such as etcd: lower-case letters, digits and -")
     }
 }
 

@@ -6,7 +6,7 @@ use registry_config::{ConfigError, ConfigKey};
 
 use super::{Setting, Settings};
 
-/// A section directly below `registry`, such as `registry.cluster`: registered by whoever reads it, with
+/// A section directly below `registry`, such as `registry.cluster`: registered by its reader, with
 /// [`SettingsBuilder::section`](super::SettingsBuilder::section).
 #[derive(Clone, Copy)]
 pub struct HostSection {

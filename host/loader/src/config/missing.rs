@@ -17,7 +17,7 @@ const DEPTH: usize = 3;
 pub(crate) fn refusal(path: &Path, documents: &[Tree], others: &[Tree], profiles: &[String]) -> ConfigError {
     let all = || documents.iter().chain(others);
     if let Some((name, tree)) = all().find_map(|document| near_miss(document).next()) {
-        return ConfigError::at(name, "is no section; did you mean registry? The file has none")
+        return ConfigError::at(name, "is not a section; did you mean registry? The file has none")
             .written_at(&tree.source);
     }
     if let Some(refused) = all().find_map(|document| dolphinscheduler::check_document(document).err()) {

@@ -5,7 +5,7 @@
 //!
 //! A key reads the same nested or dotted, in kebab-case or camelCase. Keys directly below `registry` that are not the
 //! host's own are handed to the plugin together with the section `registry.<type>`, which takes precedence; sections of
-//! other backends are left alone. In the environment `REGISTRY_` goes before every name, `_` stands for `-`, and `__`
+//! other backends are left alone. In the environment every name begins with `REGISTRY_`, `_` stands for `-`, and `__`
 //! goes one level down.
 //!
 //! `${NAME:default}` in a value stands for what the environment or the configuration says elsewhere.
@@ -164,7 +164,7 @@ impl Settings {
         self.plugin_sha256.iter().find(|(pinned, _)| pinned == registry_type).map(|(_, digest)| digest)
     }
 
-    /// What `stop` means, for whoever has a strategy of another name: [`DisconnectStrategy::Stop`] with
+    /// What `stop` means, for hosts that call the strategy otherwise: [`DisconnectStrategy::Stop`] with
     /// `registry.disconnect-grace`.
     pub fn stop_strategy(&self) -> DisconnectStrategy {
         self.stop_strategy
@@ -185,7 +185,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// `InvalidConfig` if it is no duration, or none that is longer than nothing.
+    /// `InvalidConfig` if it is not a duration, or none that is longer than nothing.
     pub fn session_timeout(&self, keys: &[ConfigKey]) -> registry_api::Result<Duration> {
         let registry = self.registry_of(keys)?;
         Ok(HostKeys { registry: &registry, ..self.host_keys(keys) }.session_timeout()?)
@@ -237,7 +237,7 @@ impl Settings {
     }
 
     /// What is passed over although it may have been meant for the registry, and what is taken by default at a host's
-    /// peril, given the keys that the plugin's metadata names; each is a sentence for whoever runs the host.
+    /// peril, given the keys that the plugin's metadata names; each is a sentence for the operator.
     ///
     /// # Behavior
     ///

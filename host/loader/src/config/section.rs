@@ -15,7 +15,7 @@ use super::placeholder::Placeholders;
 use super::tree::{Map, Shape, Tree};
 use crate::compat::dolphinscheduler;
 
-/// A part of the configuration as whoever it is for is handed it: a backend's plugin, or what stands on the registry.
+/// A part of the configuration as its reader is handed it: a backend's plugin, or what stands on the registry.
 #[derive(Clone, Debug)]
 pub struct Section {
     pub(crate) prefix: String,
@@ -42,7 +42,7 @@ impl Section {
         &self.near_misses
     }
 
-    /// All keys of a section beside `registry` that nobody knows: a sentence each, for whoever has the section to
+    /// All keys of a section beside `registry` that nobody knows: a sentence each, for the section's reader to
     /// itself.
     pub fn unknown(&self) -> &[String] {
         &self.unknown
@@ -236,7 +236,7 @@ fn check_section_name(host: &HostKeys<'_>, name: &str, tree: &Tree) -> Result<()
     // Names of the same length, because `etcd3` beside `etcd` is another backend's.
     let slip = kebab(name).len() == meant.len() && slip_of(name, [meant]).is_some();
     if let Some(meant) = slip_of(name, host.sections.iter().map(|section| section.name)) {
-        let problem = format!("is no section; did you mean registry.{meant}?");
+        let problem = format!("is not a section; did you mean registry.{meant}?");
         return Err(ConfigError::at(format!("registry.{name}"), problem).written_at(&tree.source));
     }
     if slip && host.registry.find(meant).is_none() {

@@ -14,7 +14,7 @@ pub(crate) struct Tree {
 pub(crate) enum Shape {
     /// Written as nothing, which counts as not written.
     Null,
-    /// The text as written: what it means is up to whoever reads it.
+    /// The text as written: what it means is up to its reader.
     Scalar(String),
     List(Vec<Tree>),
     Map(Map),

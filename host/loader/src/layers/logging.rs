@@ -17,7 +17,7 @@ const OWN: &str = "registry_plugin";
 /// The target of what the libraries that a plugin is built with say.
 const DEPENDENCY: &str = "registry_plugin::dependency";
 
-/// Whether a line of this level may be wanted, whoever says it.
+/// Whether a line of this level may be wanted, from any source.
 pub(crate) fn enabled(level: RawLevel) -> bool {
     macro_rules! enabled {
         ($level:ident) => {

@@ -31,7 +31,7 @@ const MACHINES: &[(&str, Machine)] = &[
     ("loongarch64", elf::EM_LOONGARCH),
 ];
 
-const NO_LIBRARY: &str = "it is no shared library (not an ELF file): name a plugin's .so file";
+const NO_LIBRARY: &str = "it is not a shared library (not an ELF file): name a plugin's .so file";
 const TRUNCATED: &str = "it is cut short: copy or build it again";
 const DAMAGED: &str = "its ELF headers are damaged: copy or build it again";
 const NO_PLUGIN: &str = "it is a library, but no registry plugin: a plugin is made with export_plugin!";
@@ -119,7 +119,8 @@ fn check_extent<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(
     Ok(())
 }
 
-/// Looks for the header that every plugin exports, so that a library that is no plugin is refused before its code runs.
+/// Looks for the header that every plugin exports, so that a library that is not a plugin is refused before its code
+/// runs.
 fn check_export<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(
     header: &H,
     endian: Endianness,

@@ -22,7 +22,7 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// Root, the user that this process runs as, and whoever could have changed its executable as well: the owners of
+    /// Root, the user that this process runs as, and those who could have changed its executable as well: the owners of
     /// the executable and of the folders above it, as in a container that has its user's files mounted.
     pub(crate) fn of_this_process() -> Self {
         let mut owners = vec![0, rustix::process::geteuid().as_raw()];
@@ -39,7 +39,7 @@ impl Trust {
     /// # Behavior
     ///
     /// The folder that the path names is held against them as well, also where the file in it is a symbolic link to
-    /// elsewhere: whoever can change the link chooses what is loaded.
+    /// elsewhere: a user who can change the link chooses what is loaded.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Trust {
         }
         let metadata = fs::metadata(&file).map_err(missing)?;
         if !metadata.is_file() {
-            return Err(rejected(path, "it is no regular file: name a plugin's .so file"));
+            return Err(rejected(path, "it is not a regular file: name a plugin's .so file"));
         }
         self.check(path, &file, &metadata, false)?;
         Ok(file)
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_could_change_the_executable_is_trusted() {
+    fn owners_of_the_executable_are_trusted() {
         let trust = Trust::of_this_process();
         let executable = std::env::current_exe().unwrap();
         trust.resolve(&executable).unwrap();
@@ -231,7 +231,7 @@ mod tests {
         let place = place();
         let folder = place.folder.join("libregistry_z.so");
         fs::create_dir(&folder).unwrap();
-        assert!(refusal(&folder).contains("it is no regular file"));
+        assert!(refusal(&folder).contains("it is not a regular file"));
         assert!(refusal(&place.folder.join("missing.so")).contains("it can't be read: No such file"));
     }
 }

@@ -6,7 +6,7 @@ use registry_api::{Error, FencingToken, Held, Key, Result};
 
 use crate::layers::{Layers, Operation, failed};
 
-/// A held lock: a value, owned by whoever holds it. Dropping it, on any thread, releases the lock in the background.
+/// A held lock: a value, owned by its holder. Dropping it, on any thread, releases the lock in the background.
 ///
 /// # Behavior
 ///
@@ -60,7 +60,7 @@ impl Guard {
         async move { failed(lost.await.into(), Operation::Lock, Some(Key::from_checked(&key)), layers.plugin()) }
     }
 
-    /// Releases the lock and waits until that is done; one that was lost is no error.
+    /// Releases the lock and waits until that is done; one that was lost is not an error.
     ///
     /// # Errors
     ///

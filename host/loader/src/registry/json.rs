@@ -15,7 +15,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// As [`get`](Registry::get); `Other` if the value is no JSON, or none of such a type. The value itself is not
+    /// As [`get`](Registry::get); `Other` if the value is not JSON, or none of such a type. The value itself is not
     /// repeated.
     ///
     /// # Examples
@@ -64,6 +64,6 @@ fn unread<T>(error: &serde_json::Error) -> String {
             let (line, column) = (error.line(), error.column());
             format!("the value is JSON, but not of the type {}: line {line}, column {column}", type_name::<T>())
         }
-        _ => format!("the value is no JSON: {error}"),
+        _ => format!("the value is not JSON: {error}"),
     }
 }

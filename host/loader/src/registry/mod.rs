@@ -236,7 +236,7 @@ impl Registry {
     fn entry_key<'a>(&self, operation: Operation, key: &'a str) -> Result<Key<'a>> {
         let key = self.key(operation, key)?;
         if key.is_root() {
-            let error = Error::new(ErrorKind::InvalidKey, "the root '/' is no entry, name one below it");
+            let error = Error::new(ErrorKind::InvalidKey, "the root '/' is not an entry, name one below it");
             return Err(error.or_operation(operation.name()).or_key(key).or_plugin(self.0.plugin.name()));
         }
         Ok(key)

@@ -87,7 +87,7 @@ impl fmt::Debug for Session {
 type Receiving = Pin<Box<dyn Future<Output = (Option<SessionState>, broadcast::Receiver<SessionState>)> + Send + Sync>>;
 
 /// The states of a session: a [`Stream`] that ends with the registry.
-#[must_use = "states are told to whoever asks"]
+#[must_use = "states are told only to those who ask"]
 pub struct States {
     now: Option<SessionState>,
     next: Receiving,
@@ -225,7 +225,7 @@ impl Session {
     ///
     /// It does when the registry was without a session, from `Lost` on, for longer than `registry.disconnect-grace` if
     /// it is to `stop`, or than `registry.disconnect-max-wait` if it is to `wait`; also when it was closed. Once it is
-    /// so it stays so, and whoever asks later is told at once. A host that waits does no work that needs the registry
+    /// so it stays so, and later callers are told at once. A host that waits does no work that needs the registry
     /// while its [state](Session::state) is another than `Connected`.
     ///
     /// # Cancellation

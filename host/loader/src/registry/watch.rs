@@ -110,7 +110,7 @@ impl Stream for Watch {
             let turn = ready!(tokio::task::coop::poll_proceed(cx));
             let polled = cx.with_ffi_context(|cx| raw.poll_next_batch(cx, BATCH)).try_into_poll();
             let Ok(polled) = polled else {
-                return self.end(Error::new(ErrorKind::PluginPanicked, "the plugin panicked, the watch is over"));
+                return self.end(Error::new(ErrorKind::PluginPanicked, "the plugin panicked, the watch has ended"));
             };
             match ready!(polled) {
                 ROk(batch) => {

@@ -1,4 +1,4 @@
-//! Who is answered: browsers that were led here by a name of this machine, and whoever has the token to change
+//! Who is answered: browsers that were led here by a name of this machine, and holders of the token to change
 //! something.
 
 use std::{

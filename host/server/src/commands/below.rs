@@ -8,8 +8,8 @@ const AT_ONCE: usize = 8;
 
 /// The key's own entry and all below it, sorted by the bytes of the whole keys.
 ///
-/// The root is no entry, and a registry does not list it: its children are listed one by one, so that what they show
-/// need not be of one moment.
+/// The root is not an entry, and a registry does not list it: its children are listed one by one, so that what they
+/// show need not be of one moment.
 pub(super) async fn below(registry: &Registry, key: &str) -> Result<Vec<Entry>> {
     if key != "/" {
         return registry.list(key).await;

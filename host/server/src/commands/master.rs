@@ -86,7 +86,7 @@ pub(super) fn stopped(stop: &Stop) -> Error {
 ///
 /// # Errors
 ///
-/// What is no address.
+/// What is not an address.
 pub(super) fn listening(section: &str, address: &str) -> Result<Vec<String>, Failure> {
     if let Ok(socket) = address.parse::<SocketAddr>() {
         let (ip, port) = (socket.ip(), socket.port());
@@ -95,6 +95,6 @@ pub(super) fn listening(section: &str, address: &str) -> Result<Vec<String>, Fai
     let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
     match port {
         Some(Ok(port)) => Ok(vec![format!("{section}.listen-port={port}"), format!("{section}.address={address}")]),
-        _ => Err(Failure::Usage(format!("{address:?} is no address; accepted: host:port, such as 127.0.0.1:1234"))),
+        _ => Err(Failure::Usage(format!("{address:?} is not an address; accepted: host:port, such as 127.0.0.1:1234"))),
     }
 }

@@ -127,7 +127,7 @@ impl Command {
 fn no_such_entry(registry: &Registry, operation: &str, key: &str) -> Error {
     let mut missing = Error::new(ErrorKind::NotFound, "there is no such entry");
     if registry.plugin().name() == "memory" {
-        // The default, and a riddle to whoever has just put the entry.
+        // The default, and a riddle right after putting the entry.
         missing = missing.with_cause_text("registry.type is memory, which ends with each command");
     }
     missing.or_operation(operation).or_key(key).with_key_in_message()
@@ -154,7 +154,7 @@ impl Expected {
     }
 }
 
-/// The version of an entry that failed a condition, or that there is none; nothing if the registry doesn't tell.
+/// The version of an entry that failed a condition, or that there is none; empty if the registry doesn't tell.
 async fn found_version(registry: &Registry, key: &str) -> Option<Option<Version>> {
     registry.get(key).await.ok().map(|entry| entry.map(|entry| entry.version))
 }

@@ -39,7 +39,7 @@ impl Page {
             let page = registry_page::Page::open(client, Some(metrics)).await?;
             let bound = page.bind(self.listen).await?;
             if !bound.address().ip().is_loopback() {
-                tracing::warn!(address = %bound.address(), "whoever reaches this address may read the whole registry");
+                tracing::warn!(address = %bound.address(), "all who reach this address can read the whole registry");
             }
             let url = bound.url();
             output.line(format_args!("the page is at {url}"), json!({"url": url}))?;

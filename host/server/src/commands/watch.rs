@@ -102,7 +102,7 @@ impl Watch {
                 },
             };
             let Some(event) = next else {
-                let over = Error::new(ErrorKind::Closed, "the watch is over, the registry was closed");
+                let over = Error::new(ErrorKind::Closed, "the watch has ended, the registry was closed");
                 return Err(over.or_operation("watch").or_key(&self.key).into());
             };
             let event = match event {

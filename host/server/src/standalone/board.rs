@@ -182,7 +182,7 @@ impl Board {
         self.own.iter().filter_map(|own| Some((&*own.address, &**own.cause()?)))
     }
 
-    /// Everyone whom the first server sees, sorted by address; then those of this process that it doesn't see for a
+    /// All that the first server sees, sorted by address; then those of this process that it doesn't see for a
     /// reason.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row> {
         let sees = self.own.first().into_iter().flat_map(|own| own.sees.values());

@@ -84,7 +84,7 @@ impl Role {
 }
 
 async fn member(registry: &Registry, options: Options) -> Result<(Role, Ready)> {
-    let refused = |error| Error::new(ErrorKind::Other, "no port of 127.0.0.1 can be had").with_cause(&error);
+    let refused = |error| Error::new(ErrorKind::Other, "no port of 127.0.0.1 is free").with_cause(&error);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?.to_string();
     let cluster = Cluster::open(registry.clone(), options).await?;

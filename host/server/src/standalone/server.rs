@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::role::{Kind, Role};
 
-/// What a server tells whoever shows the table.
+/// What a server tells the table.
 pub(super) enum Update {
     /// Its session's state.
     Session(SessionState),

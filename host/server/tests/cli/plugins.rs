@@ -21,7 +21,7 @@ fn every_plugin_is_listed_and_refused_ones_with_their_reason() {
     let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {text}"));
     assert!(row("memory").contains("libregistry_memory.so") && row("memory").ends_with("good"), "{text}");
     assert!(row("etcd").ends_with("good") && row("zookeeper").ends_with("good"), "{text}");
-    assert!(row("broken").contains("refused: it is no shared library"), "{text}");
+    assert!(row("broken").contains("refused: it is not a shared library"), "{text}");
 
     let ran = run(command.args(["--output", "json"]));
     let broken = broken.to_str().unwrap();

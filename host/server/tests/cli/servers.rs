@@ -33,7 +33,7 @@ fn servers_are_shown_with_heartbeats_and_dead_marks() {
         assert_eq!(lines[1], "master - m:1 normal 0% 0% 0.00 ? ? 0");
         assert!(lines[2].starts_with("worker gpu w:1 busy 25% 50% 1.50 ") && lines[2].ends_with(" 7"), "{lines:?}");
         assert!(
-            lines[3].starts_with("worker gpu x:1 unreadable ? ? ? ? ? ? the heartbeat is no JSON and has 1 fields"),
+            lines[3].starts_with("worker gpu x:1 unreadable ? ? ? ? ? ? the heartbeat is not JSON and has 1 fields"),
             "{lines:?}"
         );
         assert!(lines[4].starts_with("worker - old:1 normal 25% 50% 1.00 "), "{lines:?}");

@@ -113,7 +113,7 @@ fn an_abandoned_server_vanishes_with_its_session() {
         assert!(waited >= 1000, "{waited} ms are no session timeout");
         running.signal(Signal::TERM);
         let ended = running.end();
-        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "whoever died has said nothing of it");
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "a killed one has said nothing");
     }
 }
 

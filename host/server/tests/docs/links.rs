@@ -24,7 +24,7 @@ fn every_link_leads_to_a_page_and_anchor() {
             match (anchors.get(&target), anchor) {
                 // The book has pages only, so that a link to anything else would lead nowhere in it.
                 (None, _) if root().join(&target).exists() => {
-                    wrong.push(format!("{}: {link} is no page: write its name as code", page.at(line)));
+                    wrong.push(format!("{}: {link} is not a page: write its name as code", page.at(line)));
                 }
                 (None, _) => wrong.push(format!("{}: there is no {link}", page.at(line))),
                 (Some(anchors), Some(anchor)) if !anchors.contains(anchor) => {

@@ -88,7 +88,7 @@ struct Watcher {
 impl Watcher {
     fn begin(command: Vec<OsString>) -> io::Result<Self> {
         let control = Control::take()?;
-        // For whoever looks at the list of processes.
+        // As it appears in the list of processes.
         let _ = rustix::thread::set_name(c"supervisor");
         set_child_subreaper(Some(getpid()))?;
         // Without it nobody could be found who has to end.

@@ -18,7 +18,7 @@ use crate::store::Stored;
 /// How often it is looked.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// How long a worker that has tasks may be out of sight before it is asked whether it is over.
+/// How long a worker that has tasks may be out of sight before it is asked whether it has ended.
 const OUT_OF_SIGHT: Duration = Duration::from_secs(5);
 
 /// How often a worker is told again that a task is to be cancelled.
@@ -58,7 +58,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         while work.join_next().await.is_some() {}
         if let Err(error) = orphans(&shared, slot, &mut unseen).await {
-            tracing::debug!(%error, "whether workers are over is not known yet");
+            tracing::debug!(%error, "it is not known yet which workers have ended");
         }
     }
 }
@@ -135,7 +135,7 @@ pub(super) async fn stop(shared: &Shared, stored: &Stored) {
     }
 }
 
-/// Takes back what incarnations have that are over for good: such as one that a task was sent to as it left.
+/// Takes back the tasks of incarnations that have ended for good: such as one that a task was sent to as it left.
 async fn orphans(shared: &Shared, slot: Slot, unseen: &mut HashMap<WorkerRef, Instant>) -> Result<()> {
     let holders: HashSet<WorkerRef> = shared.board.seen().holders().cloned().collect();
     unseen.retain(|worker, _| holders.contains(worker));

@@ -95,12 +95,12 @@ impl master_server::Master for Service {
         self.serving()?;
         let CancelRequest { id: name, signal, grace_ms } = request.into_inner();
         if !(1..=64).contains(&signal) {
-            return Err(Status::invalid_argument(format!("{signal} is no signal; accepted: 1 to 64")));
+            return Err(Status::invalid_argument(format!("{signal} is not a signal; accepted: 1 to 64")));
         }
         let cancel = Cancel { signal, grace: grace_ms };
         let stored = self.change(&id(name)?, |record| record.cancelled(cancel, now()).map(Some)).await?;
         if stored.record.state.is_underway() {
-            // At once; whoever has the task's slot tells the worker again until there is a result.
+            // At once; the task that holds the slot tells the worker again until there is a result.
             let _ = timeout(PROMPTLY, keeper::stop(&self.shared, &stored)).await;
         }
         Ok(Response::new(ChangeReply { record: stored.record.write() }))

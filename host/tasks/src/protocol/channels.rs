@@ -74,7 +74,7 @@ impl Channels {
     ///
     /// # Errors
     ///
-    /// `InvalidKey` for what is no address.
+    /// `InvalidKey` for what is not an address.
     pub fn master(&self, address: &str) -> Result<MasterClient> {
         let client = master_client::MasterClient::with_interceptor(self.channel(address)?, self.0.introduced.clone());
         Ok(client.max_decoding_message_size(LARGEST).max_encoding_message_size(LARGEST))
@@ -84,7 +84,7 @@ impl Channels {
     ///
     /// # Errors
     ///
-    /// `InvalidKey` for what is no address.
+    /// `InvalidKey` for what is not an address.
     pub fn worker(&self, address: &str) -> Result<WorkerClient> {
         let client = worker_client::WorkerClient::with_interceptor(self.channel(address)?, self.0.introduced.clone());
         Ok(client.max_decoding_message_size(LARGEST).max_encoding_message_size(LARGEST))

@@ -145,7 +145,7 @@ pub struct Unreadable {
 }
 
 impl Record {
-    /// Reads the value of an entry; `None` for a key that is no task's.
+    /// Reads the value of an entry; `None` for a key that is not a task's.
     ///
     /// # Errors
     ///

@@ -89,7 +89,7 @@ impl Spec {
             ));
         }
         if let Some(name) = self.env.keys().find(|name| name.is_empty() || name.contains('=')) {
-            return refused(format!("{name:?} is no name of a variable; accepted: text without '='"));
+            return refused(format!("{name:?} is not a name of a variable; accepted: text without '='"));
         }
         if !(1..=5).contains(&self.priority) {
             return refused(format!("the priority is {}; accepted: 1 to 5, 1 is sent first", self.priority));

@@ -307,7 +307,7 @@ impl Record {
     }
 }
 
-/// When a pause is over; nothing without one.
+/// When a pause ends; `None` without one.
 fn later(now: i64, pause: Duration) -> Option<i64> {
     (!pause.is_zero()).then(|| now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)))
 }

@@ -24,7 +24,7 @@ impl Folders {
         Ok(Folders(folder))
     }
 
-    /// Makes those of an attempt, anew if they are there.
+    /// Makes those of an attempt, replacing those that are there.
     pub(super) fn make(&self, id: &str, attempt: u32) -> io::Result<AttemptFolders> {
         let folder = self.of(id)?.join(attempt.to_string());
         match fs::remove_dir_all(&folder) {
@@ -102,9 +102,9 @@ impl Folders {
     }
 
     fn of(&self, id: &str) -> io::Result<PathBuf> {
-        // It becomes a segment of a path, whoever has checked it before.
+        // It becomes a segment of a path, so it is checked here again.
         let plain = !id.is_empty() && !id.starts_with('.') && !id.contains(['/', '\0']);
-        let refused = || io::Error::new(io::ErrorKind::InvalidInput, format!("{id:?} is no id of a task"));
+        let refused = || io::Error::new(io::ErrorKind::InvalidInput, format!("{id:?} is not an id of a task"));
         plain.then(|| self.0.join(id)).ok_or_else(refused)
     }
 }

@@ -72,7 +72,7 @@ impl MasterSettings {
     ///
     /// # Errors
     ///
-    /// `InvalidConfig` if that is no address.
+    /// `InvalidConfig` if that is not an address.
     pub fn listening(&self) -> Result<Listening> {
         Listening::of("master", &self.listen_address, self.listen_port, self.address.as_deref(), "master")
     }

@@ -84,7 +84,7 @@ impl ServersSettings {
             return Ok(());
         }
         let message = format!(
-            "{ip} can be reached from elsewhere, and whoever reaches it can run commands; set servers.token or \
+            "{ip} can be reached from elsewhere, and everyone who reaches it can run commands; set servers.token or \
              servers.token-file, or all of servers.tls.ca-file, cert-file and key-file"
         );
         Err(Error::new(ErrorKind::InvalidConfig, message).or_key(format!("{section}.listen-address")))
@@ -105,7 +105,7 @@ impl ServersSettings {
             (Some(token), _) => ("servers.token", token.clone()),
             (None, Some(path)) => {
                 let read = self.file("servers.token-file", path)?;
-                let text = String::from_utf8(read).map_err(|_| wrong("servers.token-file", path, "is no text"))?;
+                let text = String::from_utf8(read).map_err(|_| wrong("servers.token-file", path, "is not text"))?;
                 ("servers.token-file", Secret::from(text.trim()))
             }
             (None, None) => return Ok(None),

@@ -74,7 +74,7 @@ impl WorkerSettings {
     ///
     /// # Errors
     ///
-    /// `InvalidConfig` if that is no address.
+    /// `InvalidConfig` if that is not an address.
     pub fn listening(&self) -> Result<Listening> {
         Listening::of("worker", &self.listen_address, self.listen_port, self.address.as_deref(), "worker")
     }

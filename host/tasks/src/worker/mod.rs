@@ -175,7 +175,7 @@ fn threads(exec_threads: i32) -> Result<usize> {
 }
 
 async fn closing(mut closed: watch::Receiver<bool>) {
-    // Without its sender all is over as well.
+    // Without its sender everything has ended as well.
     let _ = closed.wait_for(|closed| *closed).await;
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn send_all(shared: Arc<Shared>) {
         tokio::select! {
             Some(sent) = sending.join_next() => match sent {
                 Ok(key) => drop(keys.remove(&key)),
-                // It panicked: which one is found by beginning anew with all.
+                // It panicked: which one is found by starting again with all.
                 Err(_) => {
                     sending.shutdown().await;
                     keys.clear();

@@ -44,7 +44,7 @@ async fn flood() {
 
 const FULL_DISK: &str = "--on-a-small-disk";
 
-/// Runs [`on_a_full_disk`] in a mount namespace in which a small disk can be had.
+/// Runs [`on_a_full_disk`] in a mount namespace with a small disk of its own.
 async fn full_disk() {
     let Some(mut namespace) = registry_test_servers::mount_namespace() else {
         eprintln!("this proves nothing here: the system gives no mount namespace");

@@ -152,7 +152,7 @@ impl<'c> Dialer<'c> {
             None => (if self.tls_is_set { "https" } else { "http" }, text),
         };
         let uri = |authority: &str| format!("{scheme}://{authority}").parse::<Uri>();
-        let parsed = uri(address).map_err(|_| refused("is no address"))?;
+        let parsed = uri(address).map_err(|_| refused("is not an address"))?;
         if parsed.authority().map(|authority| authority.as_str()) != Some(address) || address.contains('@') {
             return Err(refused("has more than a host and a port"));
         }
@@ -166,7 +166,7 @@ impl<'c> Dialer<'c> {
             .keep_alive_timeout(PING_EVERY)
             .keep_alive_while_idle(true);
         if let Some(authority) = self.authority {
-            dial = dial.origin(uri(authority).map_err(|_| invalid(self.context, "authority", "is no authority"))?);
+            dial = dial.origin(uri(authority).map_err(|_| invalid(self.context, "authority", "is not an authority"))?);
         }
         if let Some(tls) = self.tls.as_ref().filter(|_| scheme == "https") {
             let tls = tls.clone().timeout(self.connect_timeout);

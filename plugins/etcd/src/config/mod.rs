@@ -52,7 +52,8 @@ config! {
 }
 
 config! {
-    /// TLS: whom to trust and who to be. Paths are relative to the folder of the configuration file.
+    /// TLS: the authorities to trust and the client's own certificate. Paths are relative to the folder of the
+    /// configuration file.
     #[derive(Clone, Debug)]
     pub struct Tls {
         /// The certificates to trust, PEM; the system's without it.

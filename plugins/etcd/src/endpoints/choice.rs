@@ -105,7 +105,7 @@ impl Endpoints {
     }
 }
 
-/// An error as it is told to whoever waits: what it comes of says more than what it is.
+/// An error as waiters are told it: its cause says more than itself.
 fn told(error: &Error) -> &str {
     error.causes().last().map_or(error.message(), String::as_str)
 }

@@ -153,7 +153,7 @@ impl Endpoints {
         &self.addresses
     }
 
-    /// Why the last attempt failed that was tried again, for whoever gives up on the call.
+    /// Why the last attempt failed that was retried, for the error of a call that is given up.
     pub(crate) fn trouble(&self) -> Option<Error> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

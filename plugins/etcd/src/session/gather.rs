@@ -61,7 +61,7 @@ impl Session {
     }
 
     /// Names the owners of entries that were read; what was found on an old lease of this session hangs on the current
-    /// one then. Gives false if that can't be had: they have to be read again.
+    /// one then. Gives false if that is impossible: they have to be read again.
     ///
     /// # Errors
     ///

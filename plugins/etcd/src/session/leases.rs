@@ -12,7 +12,7 @@ use std::{
 use registry_plugin::{Entry, SessionId};
 use tokio::sync::{Notify, watch};
 
-/// How many leases are remembered with the session that they were: entries on them are shown as that session's.
+/// How many leases are remembered with their session: entries on them are shown as that session's.
 const REMEMBERED: usize = 64;
 
 /// The leases of the session that is now, and those of former ones.
@@ -186,7 +186,7 @@ mod tests {
         }
         assert_eq!(leases.session_of(SessionId(5)), SessionId(5), "another client's");
         leases.begin(10, 2);
-        assert_eq!(leases.session_of(SessionId(9)), SessionId(7), "also once that is over");
+        assert_eq!(leases.session_of(SessionId(9)), SessionId(7), "also once that has ended");
         assert_eq!(leases.session_of(SessionId(10)), SessionId(10));
         assert!(!leases.is_former(9), "keys don't follow into the next session");
     }

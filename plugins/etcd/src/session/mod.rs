@@ -183,7 +183,7 @@ impl Session {
         self.reporter.connected(SessionId(lease.id.cast_unsigned()), lease.timeout, Contact::Sent(lease.sent));
     }
 
-    /// Asks the server to end a lease; one that is gone already is no error.
+    /// Asks the server to end a lease; one that is gone already is not an error.
     async fn revoke(&self, id: i64) -> Result<()> {
         let revoked = self.endpoints.call(Effect::Repeatable, |connection| {
             let mut client = connection.lease.clone();

@@ -1,7 +1,7 @@
 //! Moving the session's keys to a fresh lease after a change of leader.
 //!
 //! A leader that stood still for longer than a lease's timeout takes that for time in which nobody renewed it. When it
-//! goes on, it asks its successor to revoke the lease, which the successor does, whoever has renewed it there
+//! goes on, it asks its successor to revoke the lease, which the successor does, even if it was renewed there
 //! meanwhile: every etcd does so that was tried. But a leader only revokes leases that it has known as the leader, and
 //! not before a timeout has passed since it last heard of them. So:
 //!
@@ -126,7 +126,7 @@ impl Session {
         Ok(())
     }
 
-    /// Nothing can come to hang on them then: whoever asks for that is told that they are gone, and asks for the
+    /// Nothing can be attached to them then: a caller that tries is told that they are gone, and asks for the
     /// current one.
     async fn revoke_old(&self) -> Result<()> {
         for old in self.leases.old() {

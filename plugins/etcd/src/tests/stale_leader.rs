@@ -30,7 +30,7 @@ async fn connect_all(server: &Server) -> Arc<Client> {
     Arc::new(connect_with(section, options("ns")).await.expect("a connection"))
 }
 
-/// Waits until a lease is gone, whoever has ended it: its own client, or a leader that stood still.
+/// Waits until a lease is gone, ended by its own client or by a leader that stood still.
 async fn gone(server: &Server, lease: SessionId) {
     until("the lease is gone", async || {
         let told = server.etcdctl(["lease", "timetolive", &lease.to_string()]);

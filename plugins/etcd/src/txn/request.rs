@@ -88,7 +88,7 @@ fn holds(namespace: &Namespace, check: &Check<'_>) -> Vec<Compare> {
     let never = |raw| vec![created(raw, CompareOp::Less, 0)];
     let revision = |number: u64| i64::try_from(number).ok().filter(|revision| *revision > 0);
     match *check {
-        // The root is no entry; a foreign key has its place.
+        // The root is not an entry; a foreign key has its place.
         Check::Absent(_) if key.is_root() => Vec::new(),
         _ if key.is_root() => never(raw),
         Check::Absent(_) => vec![created(raw, CompareOp::Equal, 0)],

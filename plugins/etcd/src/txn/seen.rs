@@ -70,8 +70,8 @@ impl<'a> Places<'a> {
     /// The reads, in the order that [`seen`](Places::seen) takes their answers in.
     pub(super) fn reads(&self, namespace: &Namespace) -> Vec<TxnOp> {
         let keys = self.keys.iter().map(|(key, with_lease)| {
-            // The root is no entry, and an etcd key must not be empty: its own place is that of a foreign key. A newer
-            // etcd (3.7 was seen to) leaves the lease out where the value is not asked for.
+            // The root is not an entry, and an etcd key must not be empty: its own place is that of a foreign key. A
+            // newer etcd (3.7 was seen to) leaves the lease out where the value is not asked for.
             TxnOp::get(namespace.raw(*key), (!with_lease).then(|| GetOptions::new().with_keys_only()))
         });
         let ranges = self.ranges.iter().map(|(key, limit)| {

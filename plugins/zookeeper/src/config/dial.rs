@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     pub(crate) sync_reads: Option<SyncReads>,
 }
 
-/// How to reach the servers, as whom, and who may see what is put.
+/// How to reach the servers, as which user, and who may see what is put.
 pub(crate) struct Dial {
     pub(super) servers: Vec<Server>,
     user: User,
@@ -90,7 +90,7 @@ impl Settings {
             servers.iter().find(|server| trust.is_some() && ServerName::try_from(&*server.host).is_err())
         {
             let what = format_args!(
-                "{:?} is no name that a certificate could have; accepted with TLS: DNS names and addresses",
+                "{:?} is not a name that a certificate could have; accepted with TLS: DNS names and addresses",
                 server.host
             );
             return Err(invalid(context, "connect-string", what));

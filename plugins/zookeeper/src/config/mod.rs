@@ -84,8 +84,8 @@ config! {
 }
 
 config! {
-    /// TLS: whom to trust and who to be. Paths are relative to the folder of the configuration file. A server's
-    /// certificate must have the name that the connect string calls the server by.
+    /// TLS: the authorities to trust and the client's own certificate. Paths are relative to the folder of the
+    /// configuration file. A server's certificate must have the name that the connect string calls the server by.
     #[derive(Clone, Debug)]
     pub struct Tls {
         /// The certificates to trust, PEM; all servers use TLS if it is set.

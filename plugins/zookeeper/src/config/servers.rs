@@ -83,7 +83,7 @@ impl ConnectString {
         // A slash at the end changes nothing.
         let chroot = chroot.trim_end().trim_end_matches('/');
         if !chroot.is_empty() {
-            Key::new(chroot).map_err(|invalid| refused(chroot, &format!("is no chroot: {}", invalid.reason())))?;
+            Key::new(chroot).map_err(|invalid| refused(chroot, &format!("is not a chroot: {}", invalid.reason())))?;
         }
         Ok(ConnectString { servers, chroot: chroot.to_owned() })
     }

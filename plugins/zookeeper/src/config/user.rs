@@ -35,7 +35,7 @@ impl User {
         if let Some(digest) = &digest
             && digest.expose().split_once(':').is_none_or(|(user, password)| user.is_empty() || password.is_empty())
         {
-            return Err(invalid(context, name, "<hidden> is no user with a password; accepted: user:password"));
+            return Err(invalid(context, name, "<hidden> is not a user with a password; accepted: user:password"));
         }
         let user = config.sasl.user.clone().filter(|user| !user.is_empty());
         let sasl = both(context, ("sasl.user", user), ("sasl.password", written(&config.sasl.password)))?;

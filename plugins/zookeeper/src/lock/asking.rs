@@ -91,7 +91,7 @@ impl Asking {
     ///
     /// # Errors
     ///
-    /// `HasChildren` if it is no queue entry for all its name: it would never go by itself.
+    /// `HasChildren` if it is not a queue entry for all its name: it would never go by itself.
     pub(super) async fn made(&self, name: &str) -> Result<Option<Revision>> {
         let path = &*self.path(name);
         let asked = self.ask(|link| async move {
@@ -153,7 +153,7 @@ impl Asking {
         if id(link) == self.request.session() {
             return Ok(());
         }
-        let message = "the session that the lock was asked for in is over";
+        let message = "the session of the lock's request has ended";
         Err(Error::new(ErrorKind::SessionLost, message).set_outcome(Outcome::NotApplied))
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 /// kazoo's locks whose `_NODE_NAME` is `-lock-`.
 const LOCK: &str = "-lock-";
 
-/// The form of the names of queue entries, for whoever shows locks.
+/// The form of the names of queue entries, to show locks by.
 pub(crate) const QUEUE_ENTRIES: &[&str] = &["*-lock-<number>"];
 
 /// The beginning of an entry's name that is one request's alone.
@@ -23,7 +23,7 @@ pub(super) fn longest(unique: &str) -> String {
     format!("{unique}{}", i64::MIN)
 }
 
-/// Where an entry stands in the queue; `None` if the name is no queue entry's.
+/// Where an entry stands in the queue; `None` if the name is not a queue entry's.
 pub(super) fn number(name: &str) -> Option<Number> {
     let (_, digits) = name.rsplit_once(LOCK)?;
     // Parsing would let a plus pass.

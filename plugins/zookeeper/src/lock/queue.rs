@@ -45,7 +45,7 @@ impl Queue {
 
 /// The error for a key that can't be a lock because of what lies below it.
 pub(super) fn stranger(key: Key<'_>, name: &str) -> Error {
-    let message = format!("{} is no entry of a lock's queue, choose a key without children", key.child(name));
+    let message = format!("{} is not an entry of a lock's queue, choose a key without children", key.child(name));
     Error::new(ErrorKind::HasChildren, message).or_key(key)
 }
 

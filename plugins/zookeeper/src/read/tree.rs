@@ -63,7 +63,7 @@ impl Reader<'_> {
     ) -> Result<()> {
         hidden.clear();
         let mut sweep = Sweep::new(self.link, self.paths, self.patience);
-        // The root is no entry.
+        // The root is not an entry.
         if scope != Scope::Children && !key.is_root() {
             sweep.ask(Ask::Entry(key.as_str().to_owned()));
         }

@@ -47,7 +47,7 @@ impl Session {
     }
 }
 
-/// Ends a session; one that is over already is no error.
+/// Ends a session; it is not an error if it has ended already.
 ///
 /// # Behavior
 ///

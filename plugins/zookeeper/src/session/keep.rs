@@ -50,7 +50,7 @@ impl Session {
         broken_off.0 = None;
     }
 
-    /// Keeps the session in contact, over one connection after the other, until the servers say that it is over.
+    /// Keeps the session in contact, over one connection after the other, until the servers say that it has ended.
     async fn live(&self) {
         let mut rest = Duration::ZERO;
         while let Ok(link) = self.client() {
@@ -89,7 +89,7 @@ impl Session {
         !closing
     }
 
-    /// Carries on the session of a link that was cut off; not if the session is over.
+    /// Carries on the session of a link that was cut off, unless the session has ended.
     ///
     /// # Behavior
     ///
@@ -154,7 +154,7 @@ impl Session {
         let mut states = link.state_watcher();
         select! {
             biased;
-            // Whether the session is over, too, is for the next connection to find out: the client calls it expired
+            // Whether the session has ended, too, is for the next connection to find out: the client calls it expired
             // also if only the connection has moved.
             _ = states.changed() => None,
             // Nothing serves the client any more.

@@ -41,7 +41,7 @@ pub(crate) struct Link {
     serving: Serving,
     /// How long an answer may take before the server is looked at.
     short: Duration,
-    /// Counts the answers: the server gives them in the order of the requests, whoever asks.
+    /// Counts the answers: the server gives them in the order of the requests, across all callers.
     answers: AtomicU64,
     silence: Notify,
     retired: AtomicBool,
@@ -52,13 +52,13 @@ pub(crate) struct Link {
 struct Serving {
     task: AbortHandle,
     service: Arc<Service>,
-    /// Closed when the task is over.
+    /// Closed when the task has ended.
     over: watch::Receiver<()>,
 }
 
 /// What the task does.
 struct Service {
-    /// `None` once it is over. While it is locked the task does nothing.
+    /// `None` once it has ended. While it is locked the task does nothing.
     work: Mutex<Option<Work>>,
     cut: AtomicBool,
     ends_session: AtomicBool,
@@ -110,7 +110,7 @@ impl Link {
         self.server
     }
 
-    /// Lets nobody use the client any more, whose connection has broken or whom nothing serves.
+    /// Lets nobody use a client any more whose connection has broken or that no server serves.
     ///
     /// # Behavior
     ///

@@ -61,7 +61,7 @@ async fn a_silent_server_delays_no_session_like_a_slow_one() {
             taken.push(says_nothing.accept().await.expect("a connection"));
         }
     };
-    tokio::time::timeout(LIMIT, silence).await.expect("it tries anew");
+    tokio::time::timeout(LIMIT, silence).await.expect("it tries again");
     proxy.heal();
     client.until_state(SessionState::Connected).await;
     assert_eq!(client.id(), id);

@@ -25,7 +25,7 @@ async fn a_lock_has_curators_layout_and_creation_as_token() {
     );
     let unique = name(&held).strip_prefix("_c_").and_then(|rest| rest.strip_suffix("-lock-0000000000"));
     let unique = unique.unwrap_or_else(|| panic!("{held:?} is not in Curator's layout"));
-    assert_eq!(unique.len(), 36, "{unique} is no uuid");
+    assert_eq!(unique.len(), 36, "{unique} is not a uuid");
     for above in [LOCK, "/locks"] {
         let entry = client.find(above).await.expect("it was made");
         assert_eq!((entry.is_ephemeral(), &entry.value[..]), (false, &b""[..]));

@@ -47,7 +47,7 @@ async fn scopes_cover_what_they_say() {
         writer.set(at, "2").await;
         assert_eq!(root.next().await, format!("{at} 2"));
     }
-    writer.set("", "the root is no entry").await;
+    writer.set("", "the root is not an entry").await;
     writer.set("/a/d", "2").await;
     assert_eq!(node.next().await, "/a/b 2");
     assert_eq!([children.next().await, children.next().await], ["/a/b 2", "/a/d 2"]);

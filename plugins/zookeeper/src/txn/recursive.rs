@@ -78,7 +78,7 @@ impl Deletion<'_, '_> {
         let whole = self.rounds < WHOLE;
         self.rounds += 1;
         let link = writer.session.link().await?;
-        // What is asked after this is not out of date, nor after a refusal: whoever writes below wins by each moment
+        // What is asked after this is not out of date, nor after a refusal: a writer below wins by each moment
         // that is lost between reading and deleting.
         let agreed = (self.refused != Some(id(&link))).then(|| agree(&link));
         let asked = Places::of(&checks, writer.paths).ask(&link);

@@ -1,4 +1,4 @@
-//! Which paths are watched, and by whom.
+//! Which paths are watched, and by which watches.
 
 use std::{
     collections::HashMap,

@@ -12,7 +12,7 @@ use crate::{error::of_read, session::Link};
 enum Break {
     /// Another connection, or another session, has taken the place of the one it was told on.
     Anew,
-    /// The session is over.
+    /// The session has ended.
     Over,
     /// There are no watches on the path any more.
     Unwatched,

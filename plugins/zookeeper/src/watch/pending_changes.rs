@@ -68,7 +68,7 @@ impl PendingChanges {
 
     /// Whether the watch tells of a key.
     pub(super) fn covers(&self, key: Key<'_>) -> bool {
-        // The root is no entry.
+        // The root is not an entry.
         !key.is_root() && self.scope.covers(Key::from_checked(&self.key), key)
     }
 

@@ -73,7 +73,7 @@ async fn a_write_by_a_displaced_holder_is_refused(case: &Case) -> Verdict {
     let held = guard.held().clone();
     closing.close().await?;
     let write = registry.txn().check_held_entry(&held.entry, held.token).put(key, "").commit().await;
-    refused("a write once the holder's session is over", write, ErrorKind::ConditionFailed)?;
+    refused("a write once the holder's session has ended", write, ErrorKind::ConditionFailed)?;
     same("what was written", registry.get(key).await?, None)
 }
 
@@ -95,7 +95,7 @@ async fn a_held_check_needs_entry_and_token(case: &Case) -> Verdict {
         refused(format!("{entry} with {token}"), checked, failed)?;
     }
     registry.txn().check_held(&guard).check_held(&another).commit().await?;
-    // A persistent entry is no lock that is held, whatever its number.
+    // A persistent entry is not a lock that is held, whatever its number.
     let key = &case.key("key");
     registry.put(key, "").await?;
     let created = there("the entry", registry.get(key).await?)?.created;

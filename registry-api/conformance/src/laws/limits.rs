@@ -112,7 +112,7 @@ async fn a_txn_puts_nothing_below_what_it_deletes(case: &Case) -> Verdict {
     refused("a child before", registry.txn().put(below, "").delete(above).commit().await, invalid)?;
     refused("a grandchild", registry.txn().delete(above).put(deep, "").commit().await, invalid)?;
     same("all there is", keys(&registry.list(above).await?), [above])?;
-    // What only begins alike is no child, and what lies above is none either.
+    // What only begins alike is not a child, and what lies above is none either.
     registry.txn().delete(above).put(&case.key("ab"), "").put(case.root(), "").commit().await?;
     same("all there is", keys(&registry.list(case.root()).await?), [case.root(), &case.key("ab")])
 }

@@ -93,7 +93,7 @@ async fn a_key_with_other_descendants_is_no_lock(case: &Case) -> Verdict {
         registry.delete_recursive(key).await?;
         registry.lock(key).await?.release().await?;
     }
-    // A lock below is a descendant that is no queue entry.
+    // A lock below is a descendant that is not a queue entry.
     let (above, nested) = (&case.key("above"), &case.key("above/nested"));
     let guard = registry.lock(nested).await?;
     refused("with a lock below", registry.lock(above).await, refusal)?;

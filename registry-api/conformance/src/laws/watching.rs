@@ -123,7 +123,7 @@ async fn a_watch_misses_nothing_between_its_state_and_its_changes(case: &Case) -
         let (above, over, written) = (case.key(&format!("{number}")), over.clone(), written.clone());
         writers.push(beside(async move {
             let mut count = 0_u64;
-            // Most keys are written once: whoever misses that never learns of it.
+            // Most keys are written once: a watch that misses that never learns of it.
             while !over.load(Ordering::SeqCst) {
                 let once = format!("{above}/once/{count:06}");
                 client.put(&once, "").await?;

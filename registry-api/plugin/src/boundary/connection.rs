@@ -171,7 +171,7 @@ async fn commit<B: Backend>(live: &Live<B>, txn: RawTxn<'_>, timeout: Duration) 
 }
 
 async fn list<B: Backend>(backend: &B, key: Key<'_>) -> Result<RVec<RawEntry>> {
-    'anew: loop {
+    'retry: loop {
         let mut listed: RVec<RawEntry> = RVec::new();
         let mut page = Page::first(PAGE);
         loop {
@@ -183,7 +183,7 @@ async fn list<B: Backend>(backend: &B, key: Key<'_>) -> Result<RVec<RawEntry>> {
                         None => return Ok(listed),
                     }
                 }
-                _ => continue 'anew,
+                _ => continue 'retry,
             }
         }
     }

@@ -19,7 +19,7 @@ pub fn certificates(context: &Context, name: &str, file: &Path) -> Result<Vec<u8
     match certificates {
         Ok(found) if !found.is_empty() => Ok(pem),
         Ok(_) => Err(refused(context, name, file, "holds no certificate; accepted: PEM, -----BEGIN CERTIFICATE-----")),
-        Err(error) => Err(refused(context, name, file, format_args!("is no PEM of certificates: {error}"))),
+        Err(error) => Err(refused(context, name, file, format_args!("is not PEM of certificates: {error}"))),
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct LockGuard {
 }
 
 impl LockGuard {
-    /// Keeps a lock that was had in that session.
+    /// Keeps a lock that was acquired in that session.
     ///
     /// # Errors
     ///

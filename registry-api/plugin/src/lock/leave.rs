@@ -29,7 +29,7 @@ impl Leaving {
     /// # Behavior
     ///
     /// It waits while the session is out of contact and between attempts ever longer, by chance more or less. Once the
-    /// session is over its entries go with it: one more attempt is made in the next session, whatever comes of it,
+    /// session has ended its entries go with it: one more attempt is made in the next session, whatever comes of it,
     /// which frees them sooner.
     pub fn start<T, F>(
         context: &Context,

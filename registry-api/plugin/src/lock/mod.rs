@@ -29,7 +29,7 @@ pub use request::LockRequest;
 /// How many events a watch on one entry is asked for at once.
 const EVENTS: usize = 4;
 
-/// Waits until the lock is had, the request's `limit` passes, or the session is over.
+/// Waits until the lock is acquired, the request's `limit` passes, or the session has ended.
 ///
 /// # Behavior
 ///
@@ -75,7 +75,7 @@ pub(crate) async fn acquire<B: Backend>(
     }
 }
 
-/// Waits until the session of that id is over, or the connection is closed.
+/// Waits until the session of that id has ended, or the connection is closed.
 async fn over(context: &Context, session: SessionId) -> Error {
     let mut states = context.session().subscribe();
     let ended = states.wait_for(|now| ending(*now, session).is_some()).await.map(|now| ending(*now, session));
@@ -96,7 +96,7 @@ fn ending(now: Option<Snapshot>, session: SessionId) -> Option<Error> {
     if now.state == SessionState::Closed {
         Some(closed())
     } else if now.state == SessionState::Lost || now.id != session {
-        let message = format!("session {session} is over, and its locks and places in queues with it");
+        let message = format!("session {session} has ended, and its locks and queue entries with it");
         Some(Error::new(ErrorKind::SessionLost, message).set_outcome(Outcome::NotApplied))
     } else {
         None

@@ -57,7 +57,7 @@ impl Queue {
         if entry.is_ephemeral() && entry.key().parent() == Some(lock) && is_queue_entry(entry.key().name()) {
             self.0.push(QueuedRequest { created: entry.created, entry: entry.key, owner: entry.ephemeral });
         } else if strict {
-            let message = format!("{} is no entry of a lock's queue, choose a key without children", entry.key);
+            let message = format!("{} is not an entry of a lock's queue, choose a key without children", entry.key);
             return Err(Error::new(ErrorKind::HasChildren, message).or_key(lock));
         }
         Ok(())

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{Backend, watch::watch_buffer};
 
-/// Waits in the queue until the lock is had or the request's limit passes.
+/// Waits in the queue until the lock is acquired or the request's limit passes.
 ///
 /// # Behavior
 ///

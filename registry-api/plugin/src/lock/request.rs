@@ -44,7 +44,7 @@ impl LockRequest {
         &self.value
     }
 
-    /// Whether to wait in the queue; else the lock is had at once or not at all.
+    /// Whether to wait in the queue; else the lock is acquired at once or not at all.
     pub fn waits(&self) -> bool {
         self.wait
     }
@@ -54,7 +54,7 @@ impl LockRequest {
         self.number
     }
 
-    /// The session that shall own the queue entry; the future of the request is dropped when it is over.
+    /// The session that shall own the queue entry; the future of the request is dropped when that ends.
     pub fn session(&self) -> SessionId {
         self.session
     }

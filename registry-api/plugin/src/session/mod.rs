@@ -121,7 +121,7 @@ impl SessionReporter {
         });
     }
 
-    /// The server says that the session is over.
+    /// The server says that the session has ended.
     pub fn lost(&self) {
         self.lose(&"the server says that it has ended");
     }

@@ -26,7 +26,7 @@ pub fn failed_checks(checks: &[Check<'_>], find: impl Fn(Key<'_>) -> Option<Foun
 
 /// Whether a check holds, by what is found of its key.
 pub fn holds(check: &Check<'_>, found: Option<Found>) -> bool {
-    // The root always exists, and is no entry.
+    // The root always exists, and is not an entry.
     let found = found.filter(|_| !check.key().is_root());
     match *check {
         Check::Absent(_) => found.is_none(),

@@ -19,7 +19,7 @@ pub(super) struct Buffer {
     queue: VecDeque<Arc<str>>,
     /// How many keys in the queue have nothing pending any more.
     holes: usize,
-    /// How many keys of the queue go before the pending `Synced`; `None` if none is pending.
+    /// How many keys of the queue precede the pending `Synced`; `None` if none is pending.
     synced: Option<usize>,
     /// The number of the latest resync.
     round: u64,

@@ -136,7 +136,7 @@ impl Resync<'_> {
                 return;
             }
             self.sink.0.shared.feed(|state| turn.drain(..).for_each(|entry| state.buffer.resync(entry)));
-            // Nothing was taken from it if the watch is over.
+            // Nothing was taken from it if the watch has ended.
             turn.clear();
         }
     }

@@ -85,7 +85,7 @@ impl Log {
             Ok(value) => calling.end(answer(value)),
             Err(error) => {
                 if !can_be(error) {
-                    self.wrong(format!("{} is no answer to what was asked: {error:?}", error.kind()));
+                    self.wrong(format!("{} is not an answer to what was asked: {error:?}", error.kind()));
                 }
                 calling.end(failed(error));
             }

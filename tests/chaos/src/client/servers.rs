@@ -1,4 +1,4 @@
-//! The client's host servers, a master and a worker: they register, beat, and the masters take over for whoever goes.
+//! The client's host servers, a master and a worker: they register, beat, and the masters take over for those that go.
 
 mod seat;
 mod taking;
@@ -36,7 +36,7 @@ impl Servers {
         Servers { log: log.clone(), cluster, leaving, living }
     }
 
-    /// Tells whom this client sees, once nothing happens any more.
+    /// Tells which servers this client sees, once nothing happens any more.
     pub(crate) async fn tell_seen(&self) {
         let mut cluster = self.cluster.clone();
         let seen = pace::timeout(QUIET, cluster.wait_for(Option::is_some)).await;

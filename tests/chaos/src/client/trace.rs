@@ -1,4 +1,4 @@
-//! What the registry logs, for whoever looks for the cause of a finding.
+//! What the registry logs, to find the cause of a finding.
 
 use std::{fmt, io};
 

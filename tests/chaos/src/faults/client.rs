@@ -37,7 +37,7 @@ pub(crate) async fn play(stage: Arc<Stage>, mut player: Player, plan: Vec<Planne
             Kind::KillClient => player = killed(&stage, &fault, player).await,
             Kind::PauseClient => paused(&stage, &fault, &player).await,
             Kind::ClockJump => jumped(&stage, &fault, &player).await,
-            other => unreachable!("{other} is no fault of a client"),
+            other => unreachable!("{other} is not a fault of a client"),
         }
     }
     player

@@ -47,7 +47,7 @@ pub(crate) async fn play(stage: &Stage, plan: Vec<Planned>) {
                 let member = fault.pick % stage.cluster.members().len();
                 down(stage, &fault, member, Member::fill_disk, started_with_room).await;
             }
-            other => unreachable!("{other} is no fault of members"),
+            other => unreachable!("{other} is not a fault of members"),
         }
     }
 }
@@ -98,7 +98,7 @@ async fn apart(stage: &Stage, fault: &Planned, members: Vec<usize>, part: impl F
 /// What is done to a member.
 type Act = fn(&Member) -> Result<()>;
 
-/// It may have ended, or live on and serve nobody: whoever makes room starts it again.
+/// It may have ended, or run on and serve nobody: making room starts it again.
 fn started_with_room(member: &Member) -> Result<()> {
     member.make_room()?;
     member.restart()

@@ -48,7 +48,8 @@ impl Stage {
         self.history.tell(Event::Undone { fault: number });
     }
 
-    /// Waits for the next fault of a plan to be due; it isn't if what came before took so long that the time is over.
+    /// Waits for the next fault of a plan to be due; it isn't if what came before took so long that the time has run
+    /// out.
     pub(crate) async fn due(&self, fault: &Planned) -> bool {
         sleep(fault.after).await;
         Instant::now() < self.end

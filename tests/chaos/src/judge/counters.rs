@@ -17,7 +17,7 @@ struct Counter<'c, 'h> {
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let mut counters: BTreeMap<&str, Counter<'_, '_>> = BTreeMap::new();
-    // What is also written in another way is no counter.
+    // What is also written in another way is not a counter.
     let mut others = BTreeSet::new();
     for call in &facts.calls {
         match call.action {

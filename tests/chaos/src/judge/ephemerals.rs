@@ -1,4 +1,4 @@
-//! An ephemeral entry is gone soon after its session is over (4.2), and none goes while its session lives (4.1).
+//! An ephemeral entry is gone soon after its session has ended (4.2), and none goes while its session lives (4.1).
 
 use std::collections::{HashMap, HashSet};
 
@@ -82,7 +82,7 @@ fn read_at(facts: &Facts<'_>, record: &Record) -> Nanos {
     facts.call(record.who, call).map_or(record.at, Call::began)
 }
 
-/// When nothing of a session may be there any more; nothing if it did not end.
+/// When nothing of a session may be there any more; `None` if it did not end.
 pub(super) fn over(facts: &Facts<'_>, who: Who, life: &Life<'_>, session: &Session<'_>) -> Option<Nanos> {
     let grace = if facts.backend == "zookeeper" { GRACE + TICK } else { GRACE };
     let timeout = session.timeout;

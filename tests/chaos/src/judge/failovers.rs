@@ -1,4 +1,4 @@
-//! Host servers that stand on the registry: whoever goes is taken over for once, by one master at a time, and never
+//! Host servers that stand on the registry: each that goes is taken over once, by one master at a time, and never
 //! while it serves.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -78,7 +78,7 @@ fn two_at_once(take_overs: &[TakeOver<'_>]) -> Vec<Finding> {
 fn once(facts: &Facts<'_>, take_overs: &[TakeOver<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut crossed_out: HashMap<&str, &Record> = HashMap::new();
-    // Of those whom nobody has told of it is not known whether they have left.
+    // Whether those have left that nobody reported is not known.
     let mut served: HashSet<&str> = HashSet::new();
     let mut left: HashSet<&str> = HashSet::new();
     for &record in &facts.records {

@@ -96,7 +96,7 @@ fn by_clock(facts: &Facts<'_>) -> Vec<Finding> {
         let lines = || holder.records().chain(call.records());
         if matches!(call.action, Action::Lock { .. }) {
             if newest >= token {
-                let what = format!("{lock} was had with token {token}, after token {newest} had been given");
+                let what = format!("{lock} was acquired with token {token}, after token {newest} had been given");
                 findings.push(Finding::new("6.3", what, lines()));
             }
         } else if newest > token {

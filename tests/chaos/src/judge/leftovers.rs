@@ -1,4 +1,4 @@
-//! After all is over nothing is left: no session, watch or entry at the servers (4.2, 4.5), no thread, descriptor or
+//! After the end nothing is left: no session, watch or entry at the servers (4.2, 4.5), no thread, descriptor or
 //! memory in a client.
 
 use std::collections::HashMap;

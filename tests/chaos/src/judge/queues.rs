@@ -1,4 +1,4 @@
-//! A lock that nobody holds is given to whoever waits for it (6.1): those before him who were dropped, or died, have
+//! A lock that nobody holds is given to the next waiter (6.1): those before him who were dropped, or died, have
 //! left the queue soon (4.5).
 
 use std::collections::HashMap;

@@ -14,7 +14,7 @@ use crate::history::{Action, Answer, Leaf, Nanos, Who};
 /// What was known of a key before a call began: its newest version, and the call that told it.
 type Known = (u64, usize);
 
-/// By whom (everybody, where reads are linearizable) and what is known.
+/// By which reader (everybody, where reads are linearizable) and what is known.
 type Newest<'h> = BTreeMap<(Option<Who>, &'h str), Known>;
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {

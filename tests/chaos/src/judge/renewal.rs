@@ -63,7 +63,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Until when a call may have an effect: an ephemeral put has none once its session is over.
+/// Until when a call may have an effect: an ephemeral put has none once its session has ended.
 fn effect(facts: &Facts<'_>, call: &Call<'_>) -> Nanos {
     let Some(life) = facts.lives.get(&call.who).filter(|_| call.put().is_some_and(|put| put.ephemeral)) else {
         return call.until();

@@ -39,7 +39,7 @@ impl Disturbances {
         Disturbances(times)
     }
 
-    /// When a client's session of that timeout, which sent nothing after `sent`, is over at the latest, with `grace`
+    /// When a client's session of that timeout, which sent nothing after `sent`, has ended at the latest, with `grace`
     /// for the servers to notice. What its network holds back arrives as soon as it can.
     pub(crate) fn over(&self, who: Who, sent: Nanos, timeout: Nanos, grace: Nanos) -> Nanos {
         let mut over = sent.saturating_add(timeout + grace);

@@ -9,15 +9,15 @@ use crate::history::{Nanos, Record, Who};
 #[derive(Clone, Copy)]
 pub(crate) struct Span<'h> {
     pub(crate) from: &'h Record,
-    /// When it was over, or its process could not know any more.
+    /// When it ended, or its process could not know any more.
     pub(crate) until: Nanos,
-    /// The line that says that it is over.
+    /// The line that says that it has ended.
     pub(super) end: Option<&'h Record>,
 }
 
 impl<'h> Span<'h> {
     /// From that line to the first of those that may end it, or the process's death; the process may have stood still
-    /// since a moment before, and not have learned yet that it was over.
+    /// since a moment before, and not have learned yet that it had ended.
     pub(super) fn new(
         facts: &Facts<'h>,
         since: Nanos,

@@ -1,4 +1,4 @@
-//! What should never happen, whatever is done to the servers: a panic, and what a client or whoever makes the faults
+//! What should never happen, whatever is done to the servers: a panic, and what a client or the maker of faults
 //! could not explain.
 
 use super::{Finding, calls::plain, facts::Facts};

@@ -24,7 +24,7 @@ impl Tree {
     /// The copy of the tree at `root`, which is not made yet.
     pub(super) fn beside(root: &Path) -> Result<Self, Failure> {
         if !root.join("Cargo.lock").is_file() {
-            return Err(format!("{} is no workspace: name its folder with --root", root.display()).into());
+            return Err(format!("{} is not a workspace: name its folder with --root", root.display()).into());
         }
         Ok(Tree { root: root.to_owned(), folder: root.join("target/mutants") })
     }

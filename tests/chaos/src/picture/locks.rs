@@ -1,4 +1,4 @@
-//! A row for each lock: who held it, and with what token; and for each role: who took over for whom.
+//! A row for each lock: who held it, and with what token; and for each role: which master took over for which server.
 
 use std::collections::BTreeMap;
 

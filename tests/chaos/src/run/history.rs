@@ -116,7 +116,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("history.jsonl");
         std::fs::write(&path, "{}\n").expect("a file");
-        let error = read(&path).expect_err("it is no record").to_string();
+        let error = read(&path).expect_err("it is not a record").to_string();
         assert!(error.contains("history.jsonl:1: "), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Who looks on without any fault: at ephemeral entries that go, at servers that are over, and at who leads.
+//! Who looks on without any fault: at ephemeral entries that go, at servers that have ended, and at who leads.
 
 use std::{
     collections::HashMap,

@@ -108,7 +108,7 @@ impl Player {
             self.running.may_end.store(true, Ordering::Relaxed);
         }
         let line = format!("{}\n", reached.asked());
-        // One that is gone is told of by whoever waits for it.
+        // One that is gone is reported by the task that waits for it.
         let _ = self.running.asking.write_all(line.as_bytes()).await;
     }
 

@@ -90,7 +90,7 @@ pub(super) async fn live(kind: Kind, plugin_dir: &Path, hours: u64, every: u64) 
     Ok(Lived { samples, done })
 }
 
-/// Takes the lock, again until it is had: the network may break.
+/// Acquires the lock, retrying: the network may break.
 async fn take(registry: Registry) -> Result<Guard, Failure> {
     let taking = async {
         loop {

@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(grown(&threads), ["threads grew from 12 to 13"]);
         let sessions = day(|number| Sample { sessions: Some(4 + later(number)), ..level() });
         assert_eq!(grown(&sessions), ["sessions at the server grew from 4 to 5"]);
-        // Before the warm-up is over it is what the rest is held to.
+        // Before the warm-up has ended it is what the rest is held to.
         let early = more(12);
         assert!(grown(&day(|number| Sample { threads: 12 + early(number), ..level() })).is_empty());
     }

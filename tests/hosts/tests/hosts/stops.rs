@@ -22,7 +22,7 @@ async fn a_master_stopped_for_too_long_no_longer_acts() {
 
         stops.stop();
         waits.stop();
-        // It finds this when it goes on, and may be quicker than whoever is to tell it that it is too late.
+        // It finds this when it goes on, and may be quicker than the message that it is too late.
         stops.ask(&Request::GoOn).await;
         for gone in [&first, &second, &gone] {
             site.log.taken_over(&gone.own).await;
@@ -46,7 +46,7 @@ async fn a_master_stopped_for_too_long_no_longer_acts() {
 
         site.sees(&observer, &[&third]).await;
         site.has_nothing_left(&observer, &["master_m:1", "master_m:2", "worker_w:1"]).await;
-        wait_until("all sessions of who stopped are over", SOON, || site.has_ended(first.session)).await;
+        wait_until("all sessions of the stopped have ended", SOON, || site.has_ended(first.session)).await;
         site.log.judge_with_once_each(&[&first.own, &second.own, &gone.own]);
     })
     .await;

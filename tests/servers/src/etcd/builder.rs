@@ -46,7 +46,7 @@ impl Builder {
         self.flag("--bcrypt-cost=4")
     }
 
-    /// A login that is not used for so long, in whole seconds, is over. etcd's default is 300 s.
+    /// A login that is not used for so long, in whole seconds, expires. etcd's default is 300 s.
     pub fn token_timeout(self, timeout: Duration) -> Self {
         self.flag(format!("--auth-token-ttl={}", timeout.as_secs().max(1)))
     }

@@ -29,7 +29,7 @@ fn inode(address: SocketAddr, table: &str) -> Option<&str> {
     let local = format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port());
     table.lines().find_map(|line| {
         let mut columns = line.split_whitespace();
-        // Among those bound to the same address may be some that are over, without an inode.
+        // Among those bound to the same address may be some that have ended, without an inode.
         let inode = (columns.nth(1)? == local).then(|| columns.nth(7)).flatten()?;
         (inode != "0").then_some(inode)
     })

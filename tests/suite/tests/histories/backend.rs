@@ -7,7 +7,7 @@ use registry_test_servers::{Etcd, ZooKeeper};
 /// A backend's name, and what reaches it.
 type Reached = (&'static str, fn() -> SettingsBuilder);
 
-/// Every backend. Their servers have one member each, so that whoever reads sees what anybody has completed.
+/// Every backend. Their servers have one member each, so that each reader sees what anybody has completed.
 pub(crate) const BACKENDS: &[Reached] = &[
     ("memory", memory),
     ("etcd", || etcd(Etcd::shared().expect("an etcd runs"))),

@@ -47,7 +47,7 @@ faults! {
     CrossesBoundaries = "crosses-boundaries",
     /// A listing ends after a thousand.
     CutsLists = "cuts-lists",
-    /// A value ends at the first byte that is no text.
+    /// A value ends at the first byte that is not text.
     CutsValues = "cuts-values",
     /// Every descendant is a child.
     NamesEveryone = "names-everyone",
@@ -79,7 +79,7 @@ faults! {
     WatchesNothingLater = "watches-nothing-later",
     /// A watch begins without what is there.
     WatchesNothingFirst = "watches-nothing-first",
-    /// A lock is had by whoever asks.
+    /// A lock is given to every caller.
     LocksForAll = "locks-for-all",
     /// Tokens shrink.
     CountsTokensDown = "counts-tokens-down",

@@ -28,7 +28,7 @@ fn a_truncated_library_is_refused_without_being_loaded() {
     }
 }
 
-/// A small generator of its own, so that a failure can be had again.
+/// A small generator of its own, so that a failure can be reproduced.
 struct Random(u64);
 
 impl Random {

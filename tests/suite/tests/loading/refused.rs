@@ -18,7 +18,7 @@ fn a_folder_is_refused() {
     let folder = Folder::new();
     let file = folder.path().join("libregistry_x.so");
     fs::create_dir(&file).unwrap();
-    assert_eq!(refusal(&file), "it is no regular file: name a plugin's .so file");
+    assert_eq!(refusal(&file), "it is not a regular file: name a plugin's .so file");
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_pipe_is_refused_and_not_waited_for() {
     let folder = Folder::new();
     let file = folder.path().join("libregistry_x.so");
     rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
-    assert_eq!(refusal(&file), "it is no regular file: name a plugin's .so file");
+    assert_eq!(refusal(&file), "it is not a regular file: name a plugin's .so file");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_text_file_is_refused() {
     let folder = Folder::new();
     for text in ["x", "GROUP ( libc.so.6 )\n", "#!/bin/sh\nexit 0\n"] {
         let text = refusal(&folder.file("libregistry_x.so", text));
-        assert_eq!(text, "it is no shared library (not an ELF file): name a plugin's .so file");
+        assert_eq!(text, "it is not a shared library (not an ELF file): name a plugin's .so file");
     }
 }
 

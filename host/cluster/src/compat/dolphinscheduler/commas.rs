@@ -36,7 +36,7 @@ pub(crate) fn read(text: &str) -> Result<Heartbeat, String> {
     let fields = Fields(fields.split(',').map(str::trim).collect());
     let count = fields.0.len();
     let Some(format) = HeartbeatFormat::ALL.into_iter().find(|format| format.fields() == Some(count)) else {
-        return Err(format!("the heartbeat is no JSON and has {count} fields; accepted: 10, 13 or 14"));
+        return Err(format!("the heartbeat is not JSON and has {count} fields; accepted: 10, 13 or 14"));
     };
     let (started, reported) = (fields.moment(6)?, fields.moment(7)?);
     let mut heartbeat = Heartbeat {

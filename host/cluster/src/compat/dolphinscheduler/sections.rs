@@ -208,7 +208,7 @@ impl Written {
         if let Some(memory) = self.reserved_memory.filter(|memory| *memory < 0.0) {
             return refused(
                 "reserved-memory",
-                format!("\"{memory}\" is no amount of memory; accepted: GB, 0 and more"),
+                format!("\"{memory}\" is not an amount of memory; accepted: GB, 0 and more"),
             );
         }
         for (name, number) in [("host-weight", self.host_weight), ("exec-threads", self.exec_threads)] {
@@ -229,7 +229,7 @@ impl Written {
                 if !(0.0..=1.0).contains(&share) {
                     return refused(
                         &format!("server-load-protection.{name}"),
-                        format!("\"{share}\" is no share; accepted: 0 to 1"),
+                        format!("\"{share}\" is not a share; accepted: 0 to 1"),
                     );
                 }
             }

@@ -131,10 +131,10 @@ fn the_section_of_another_backend_can_be_read() {
     let section = zookeeper.section(&[key("digest"), key("sync-reads")]).unwrap();
     assert_eq!(section.json(), &serde_json::json!({"digest": "me:pw", "sync-reads": "sync"}));
     let refused =
-        section.locate(Error::new(ErrorKind::InvalidConfig, "is no user").or_key("registry.zookeeper.digest"));
+        section.locate(Error::new(ErrorKind::InvalidConfig, "is not a user").or_key("registry.zookeeper.digest"));
     assert_says(
         &refused.to_string(),
-        &["registry.zookeeper.digest: is no user", &file.line(5), "${D} from environment"],
+        &["registry.zookeeper.digest: is not a user", &file.line(5), "${D} from environment"],
     );
     let without = file.builder().plugin_dir(folder.path()).build().unwrap();
     assert_says(&without.of_backend("zookeeper").unwrap_err().to_string(), &["needs ${D}"]);

@@ -69,7 +69,7 @@ impl Upkeep {
                 return Ok(Some(Checked::Right));
             }
             None if known.session == session && !known.recreates => {
-                // It may have gone with a session of which it is not known here yet that it is over.
+                // It may have gone with a session that has ended, which is not known here yet.
                 if missed != Some(session) {
                     return Ok(Some(Checked::Missing(session)));
                 }
@@ -98,7 +98,7 @@ impl Upkeep {
     /// Deletes what was put of an entry that nobody knows of any more, again until there is an answer or no registry.
     async fn take_back(&self, key: &str, version: Version) {
         let key = Key::from_checked(key);
-        // One that is another by now is left to whoever has put it.
+        // An entry that was replaced is left to its new owner.
         let (check, delete) = (Check::Version(key, version), Write::Delete(key));
         let mut backoff = backoff();
         while let Some(registry) = self.registry() {

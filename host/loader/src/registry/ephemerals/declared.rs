@@ -90,7 +90,7 @@ impl DeclaredEntries {
         Some(Known { value: value.clone(), version: *version, session: *session, recreates: *recreates })
     }
 
-    /// The turn of whoever looks after an entry; `None` if it was given up.
+    /// The turn of the task that looks after an entry; `None` if it was given up.
     pub(super) fn turn(&self, key: &str) -> Option<Arc<Turn>> {
         self.lock().get(key).map(|declared| Arc::clone(&declared.turn))
     }

@@ -50,7 +50,7 @@ pub enum EphemeralEvent {
 /// # Behavior
 ///
 /// Nothing is skipped, unless the reader falls 1,024 behind: then it is told of the newest ones.
-#[must_use = "events are told to whoever asks"]
+#[must_use = "events are told only to those who ask"]
 pub struct Ephemerals(Receiving);
 
 type Receiving =

@@ -96,7 +96,7 @@ fn line(text: &str) -> Result<Option<Line>, String> {
     let written: Written = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let key = Key::new(&written.key).map_err(|invalid| Error::from(invalid).message().to_owned())?;
     if key.is_root() {
-        return Err("the root '/' is no entry".to_owned());
+        return Err("the root '/' is not an entry".to_owned());
     }
     let value = match (written.value, written.value_base64) {
         (Some(value), None) => value.into_bytes(),

@@ -145,9 +145,9 @@ fn code_of(ended: Ended) -> u8 {
     code.or(ended.signal.map(of_signal)).unwrap_or(u8::MAX)
 }
 
-/// How long after the lock was last known to be held all has to be over. It may be another's a tenth of the session's
-/// timeout after that at the earliest, as the session is given up that much early; a quarter of this is for the
-/// killing.
+/// How long after the lock was last known to be held everything has to have ended. It may be another's a tenth of the
+/// session's timeout after that at the earliest, as the session is given up that much early; a quarter of this is for
+/// the killing.
 fn patience(session_timeout: Duration) -> Duration {
     const LEAST: Duration = Duration::from_millis(50);
     const MOST: Duration = Duration::from_secs(10);

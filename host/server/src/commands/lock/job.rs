@@ -64,7 +64,7 @@ impl Job {
         job.supervised.tell(&Order::Start(Start {
             group: shared,
             patience: Some(Patience { pause_after: patience, kill_after: None }),
-            // It is killed when the patience is over.
+            // It is killed when the patience has run out.
             orphan_grace: Duration::MAX,
             ..Start::default()
         }));

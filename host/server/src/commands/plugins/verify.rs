@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::exit::{Done, OK};
 
-/// What the child's command line begins with. It is no command: it stands in neither help nor completions.
+/// What the child's command line begins with. It is not a command: it stands in neither help nor completions.
 const CHILD: &str = "--verify-in-this-process";
 
 /// How long loading may take.

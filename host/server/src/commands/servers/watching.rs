@@ -70,7 +70,7 @@ struct Board {
 }
 
 impl Board {
-    /// The next change, and whom it is about.
+    /// The next change, and the server that it is about.
     async fn next(&mut self) -> Result<(&'static str, Row), Failure> {
         loop {
             tokio::select! {
@@ -126,5 +126,5 @@ fn or_unseen<T>(marks: Result<T, Error>) -> Result<Option<T>, Error> {
 }
 
 fn over() -> Failure {
-    Error::new(ErrorKind::Closed, "the watch is over, the registry was closed").into()
+    Error::new(ErrorKind::Closed, "the watch has ended, the registry was closed").into()
 }

@@ -164,11 +164,9 @@ impl WrittenCheck {
                 held: Some(entry),
                 token: Some(token),
             } => Ok(Check::Held { entry: checked(entry)?, token: token.into() }),
-            _ => {
-                Err("is no check; accepted: \"key\" with one of \"absent\": true, \"present\": true and \"version\", \
-                      or \"held\" with \"token\""
-                    .to_owned())
-            }
+            _ => Err("is not a check; accepted: \"key\" with one of \"absent\": true, \"present\": true and \
+                      \"version\", or \"held\" with \"token\""
+                .to_owned()),
         }
     }
 }
@@ -181,7 +179,7 @@ impl WrittenOperation {
                     (Some(_), Some(_)) => return Err("has both \"value\" and \"value_base64\"".to_owned()),
                     (Some(text), None) => text.into_bytes(),
                     (None, Some(text)) => {
-                        STANDARD.decode(text).map_err(|error| format!("\"value_base64\" is no base64: {error}"))?
+                        STANDARD.decode(text).map_err(|error| format!("\"value_base64\" is not base64: {error}"))?
                     }
                     (None, None) => Vec::new(),
                 };
@@ -190,9 +188,11 @@ impl WrittenOperation {
             WrittenOperation { put: None, value: None, value_base64: None, ephemeral: None, delete: Some(key) } => {
                 Ok(Operation::Delete(checked(key)?))
             }
-            _ => Err("is no operation; accepted: \"put\" with \"value\" or \"value_base64\" and \"ephemeral\", or \
+            _ => {
+                Err("is not an operation; accepted: \"put\" with \"value\" or \"value_base64\" and \"ephemeral\", or \
                       \"delete\""
-                .to_owned()),
+                    .to_owned())
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ async fn a_request_dropped_at_any_await_leaves_nothing() {
         done = cancelled_after(polls, lock(&tree)).await;
         servers.push(server);
     }
-    assert!(done, "the lock is had within 60 polls, so that every await was tried");
+    assert!(done, "the lock is acquired within 60 polls, so that every await was tried");
     for server in servers {
         nothing_is_left(&server).await;
     }
@@ -122,7 +122,7 @@ async fn a_release_completes_when_nobody_waits_for_it() {
     assert!(guard.is_lost());
     let lost = within(guard.lost()).await;
     assert_eq!(lost.kind(), ErrorKind::LockLost);
-    within(guard.release(LONG)).await.expect("releasing twice is no error");
+    within(guard.release(LONG)).await.expect("releasing twice is not an error");
     nothing_is_left(&server).await;
 }
 

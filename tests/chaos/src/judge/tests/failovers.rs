@@ -26,7 +26,7 @@ fn serving() -> Story {
 }
 
 #[test]
-fn whoever_has_gone_is_taken_over_for_once() {
+fn each_server_that_went_is_taken_over_once() {
     let story = takes(serving().process(C1, 2_000, Change::Kill), C2, (8_000, 8_100), W, 5, true);
     crossed_out(story, 8_110, W).keeps_everything();
     // Not if the first to try has failed.

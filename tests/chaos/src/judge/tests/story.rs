@@ -108,7 +108,7 @@ impl Story {
 
     /// A client's process is stopped, goes on, or is killed, which takes ten milliseconds.
     pub(super) fn process(self, who: Who, at: u64, change: Change) -> Self {
-        let Who::Client(client, life) = who else { panic!("{who:?} is no client") };
+        let Who::Client(client, life) = who else { panic!("{who:?} is not a client") };
         let event = |done| Event::Process { client, life, change, done };
         self.line(at, Who::Chaos, event(false)).line(at + 10, Who::Chaos, event(true))
     }

@@ -79,14 +79,14 @@ impl Host {
         self.log.wait_for(mark, &self.name, format!("{address} is registered"), registered).await
     }
 
-    /// Asks whom it sees.
+    /// Asks which servers it sees.
     pub(crate) async fn view(&mut self) -> Vec<(String, ServerId)> {
         let asked = self.ask(&Request::View).await;
         let view = |line: &Line| match &line.event {
             Event::View(view) => Some(view.clone()),
             _ => None,
         };
-        self.log.wait_for(asked, &self.name, "it tells whom it sees", view).await
+        self.log.wait_for(asked, &self.name, "it tells which servers it sees", view).await
     }
 
     /// Waits until the host has told something.

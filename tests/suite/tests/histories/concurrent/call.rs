@@ -55,7 +55,7 @@ pub(crate) enum Answer {
     Invalid,
     Entry(Option<Entry>),
     Entries(Vec<Entry>),
-    /// The lock was had, with that token.
+    /// The lock was acquired, with that token.
     Token(u64),
     /// The lock was not acquired, so it was held.
     NotAcquired,

@@ -38,7 +38,7 @@ impl Locks {
         held.cloned().unwrap_or_else(|| Held::new(format!("{}/1-0", self.key(lock)), 1.into()))
     }
 
-    /// Asks for a lock; tells whether it was had.
+    /// Asks for a lock; tells whether it was acquired.
     pub(crate) async fn ask(
         &mut self,
         client: usize,
@@ -47,7 +47,7 @@ impl Locks {
         wait: bool,
     ) -> Result<bool, String> {
         let key = self.key(lock);
-        // One that is free is had within any limit, unless the machine is slow.
+        // A free one is acquired within any limit, unless the machine is slow.
         let limit = if self.guards.contains_key(&lock) { MOMENT } else { SOON };
         let asked = if wait { registry.lock(&key).within(limit).await } else { registry.try_lock(&key).await };
         let guard = match asked {
@@ -62,11 +62,11 @@ impl Locks {
         held.push(guard.held().clone());
         match self.guards.insert(lock, (client, guard)) {
             None => Ok(true),
-            Some(before) => Err(format!("the lock was had while {before:?} held it")),
+            Some(before) => Err(format!("the lock was acquired while {before:?} held it")),
         }
     }
 
-    /// Lets whoever holds a lock leave it, and waits until that is done only with `release`.
+    /// Has the holder leave a lock, and waits until that is done only with `release`.
     pub(crate) async fn leave(&mut self, lock: usize, release: bool) -> Result<(), Error> {
         match self.guards.remove(&lock) {
             Some((_, guard)) if release => guard.release().await,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::history::Check;
 use crate::model::{Condition, Model};
 
-/// Every version and creation that a key has had, the newest last, and how often each lock was had.
+/// Every version and creation that a key has had, the newest last, and how often each lock was acquired.
 #[derive(Default)]
 pub(crate) struct Past {
     entries: BTreeMap<String, Vec<(u64, u64)>>,
@@ -25,7 +25,7 @@ impl Past {
         self.holders.get(&lock).copied().unwrap_or(0)
     }
 
-    /// Keeps that a lock was had.
+    /// Records that a lock was acquired.
     pub(crate) fn held(&mut self, lock: usize) {
         *self.holders.entry(lock).or_default() += 1;
     }

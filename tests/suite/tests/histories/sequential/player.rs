@@ -181,7 +181,7 @@ impl Play<'_> {
         let had = self.locks.ask(client, &self.player.clients[client], lock, wait).await?;
         let holder = Holder { owner: self.owner(client), token: self.past.next_holder(lock) };
         if had != self.model.lock(&lock_name(lock), holder) {
-            differs!("{} was had: {had}, expected of {:?}", lock_name(lock), self.model.holders);
+            differs!("{} was acquired: {had}, expected of {:?}", lock_name(lock), self.model.holders);
         }
         if had {
             self.past.held(lock);
@@ -243,7 +243,7 @@ impl Play<'_> {
         (client, self.player.sessions[client])
     }
 
-    /// The id of an owner's session; `None` if it is over, as then it owns nothing.
+    /// The id of an owner's session; `None` if it has ended, as then it owns nothing.
     fn id(&self, (client, session): Owner) -> Option<SessionId> {
         (self.player.sessions[client] == session).then(|| self.player.clients[client].session().id())
     }
