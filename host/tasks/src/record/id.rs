@@ -30,8 +30,8 @@ impl TaskId {
             return Ok(TaskId(id));
         }
         let message = format!(
-            "{id:?} is not an id of a task; accepted: letters, digits, '.', '_' and '-', {LONGEST} at most, without a '.' \
-             at the beginning"
+            "{id:?} is not an id of a task; accepted: letters, digits, '.', '_' and '-', {LONGEST} at most, without a \
+             '.' at the beginning"
         );
         Err(Error::new(ErrorKind::InvalidKey, message))
     }
