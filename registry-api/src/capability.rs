@@ -77,7 +77,7 @@ impl Capabilities {
         self.instead_of(capability).is_none()
     }
 
-    /// The weaker promise kept in place of a capability; nothing when it is there.
+    /// The weaker promise kept in place of a capability; `None` when it is there.
     pub fn instead_of(&self, capability: Capability) -> Option<&str> {
         self.lacking.iter().find(|(lacking, _)| *lacking == capability).map(|(_, promise)| promise.as_str())
     }

@@ -234,7 +234,7 @@ pub enum Applied {
         /// The version.
         version: Version,
     },
-    /// A delete, and how many entries went.
+    /// A delete, and the number of deleted entries.
     Deleted {
         /// How many.
         count: u64,

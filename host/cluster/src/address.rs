@@ -34,7 +34,7 @@ impl Registered {
         records.retain(|entry| entry.key.rsplit_once('/').is_some_and(|(above, _)| above == folder));
         records.sort_unstable_by_key(|entry| Reverse(entry.created));
         let Some(newest) = records.first() else {
-            // Whoever was the last to go has it go, or could not.
+            // The last one to go removes it, or could not.
             remove_if_empty(registry, &folder).await?;
             return Ok(nobody(folder));
         };

@@ -21,7 +21,7 @@ pub(crate) const CLUSTER: &str = "/cluster";
 
 /// What the records of all incarnations at an address stand below.
 ///
-/// Whoever puts one there puts this, too: whose version is still the same has seen all who have registered at the
+/// Each registration puts this, too: if its version is still the same, all have been seen who have registered at the
 /// address, in whichever groups, as long as one of them is still there. It goes with the last of them.
 pub(crate) fn folder(role: Role, address: &str) -> String {
     format!("{RECORDS}/{}", mark_name(role, address))

@@ -3,7 +3,7 @@
 use registry_host::supervised;
 use tokio_util::task::AbortOnDropHandle;
 
-/// A task that ends, at its next await, when this is dropped. If it panics, that is logged and it is begun again.
+/// A task that ends, at its next await, when this is dropped. If it panics, that is logged and it is restarted.
 pub(crate) type Task = AbortOnDropHandle<()>;
 
 /// Spawns such a task.

@@ -13,7 +13,7 @@ use registry_suite::{SOON, etcd, eventually, open, unique, wait_until, zookeeper
 use registry_test_servers::{Etcd, ZooKeeper};
 use support::*;
 
-/// Whom a master has taken over for.
+/// The servers that a master has taken over for.
 #[derive(Clone, Default)]
 struct Taken(Arc<Mutex<Vec<String>>>);
 

@@ -193,7 +193,7 @@ async fn a_server_declared_dead_ends_work_before_releasing_entries() {
         stopped(&member).await;
         let (there, stop) = told.try_recv().expect("the work is ended before the host is told");
         assert!(there && stop.contains("declared dead"), "{stop}");
-        // Whoever registers in its place writes that down first.
+        // A server that registers in its place writes that down first.
         let latter = register(&other, &worker("w:1", &["a"])).await;
         let late = one.registry().txn().check_version(&key, version).put("/late", "").commit().await;
         assert_eq!(late.expect_err("it is no longer who it was").kind(), ErrorKind::ConditionFailed);

@@ -56,7 +56,7 @@ async fn the_first_host_with_a_digest_hides_nobody() {
     // A mark that can't be read is one.
     changed.mark_dead(w3.server()).await.expect("a mark");
     assert!(matches!(*stopped(&w3).await, Stop::DeclaredDead));
-    // Whoever made the folder of the marks keeps it to himself.
+    // The creator of the folder of the marks keeps it to itself.
     assert_eq!(changed.marked_dead().await.expect("the marks").len(), 1);
     assert_eq!(former.marked_dead().await.expect("an answer"), []);
     for membership in [&master, &w1, &w2] {

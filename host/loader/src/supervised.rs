@@ -6,13 +6,13 @@ use futures_util::FutureExt as _;
 use registry_api::{Backoff, panic_message};
 use tokio::time::{Instant, sleep};
 
-/// The first pause before work that panicked is begun again.
+/// The first pause before work that panicked is restarted.
 const FIRST: Duration = Duration::from_millis(100);
 
 /// The longest pause. Work that went on for longer than this before it panicked begins with the first pause again.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Runs work to its end. If it panics that is logged as an error, and the work is begun again after a pause.
+/// Runs work to its end. If it panics that is logged as an error, and the work is restarted after a pause.
 ///
 /// # Behavior
 ///
@@ -34,7 +34,7 @@ pub async fn supervised<F: Future>(work: &str, mut begin: impl FnMut() -> F) -> 
             backoff.reset();
         }
         let (message, pause) = (panic_message(&*panic), backoff.next_pause());
-        tracing::error!(target: "registry", work, panic = message, ?pause, "background work panicked, it is begun again");
+        tracing::error!(target: "registry", work, panic = message, ?pause, "background work panicked, it is restarted");
         sleep(pause).await;
     }
 }

@@ -25,7 +25,7 @@
 //!
 //! # Who may do what
 //!
-//! Whoever reaches the page may read it, so that it is bound to this machine unless told otherwise. What changes
+//! Everyone who reaches the page can read it, so it is bound to this machine unless told otherwise. What changes
 //! something needs the [token](Bound::url), which the address holds once and a cookie from then on. Requests that name
 //! another host, or come from another site, are refused.
 

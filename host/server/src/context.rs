@@ -173,7 +173,7 @@ impl Context {
         let answers = !matches!(&done, Err(failure) if [UNAVAILABLE, LOST].contains(&failure.code()));
         let closed = tokio::select! {
             closed = registry.close() => closed,
-            // Whoever asks a second time does not want to wait.
+            // A second signal means: don't wait.
             _ = signals.next() => Ok(()),
             () = tokio::time::sleep(PATIENCE), if !answers => Ok(()),
             () = at(late) => Ok(()),

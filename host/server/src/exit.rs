@@ -53,7 +53,7 @@ impl Failure {
             Failure::Registry(error) => code(error.kind()),
             Failure::Coded(code, _) => *code,
             Failure::Usage(_) => USAGE,
-            // Whoever read it has had enough.
+            // Its reader has had enough.
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
             Failure::Output(_) => OUTPUT,
         }

@@ -154,7 +154,7 @@ fn path(folder: &Path, start: u64) -> PathBuf {
 pub struct Part {
     /// The position of its first byte. It is beyond the one that was asked for where something was dropped.
     pub start: u64,
-    /// The bytes; none if there is nothing there yet.
+    /// The bytes; empty if there is nothing there yet.
     pub bytes: Vec<u8>,
 }
 

@@ -49,7 +49,7 @@ impl Supervised {
     /// The supervisor ends, too.
     pub async fn spawn(supervisor: Command, stdin: impl AsFd) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        // Whoever is left if the supervisor is killed comes to this process.
+        // Processes that are left if the supervisor is killed become this one's children.
         set_child_subreaper(Some(getpid()))?;
         let mut supervisor = tokio::process::Command::from(supervisor);
         let child = supervisor.stdin(OwnedFd::from(theirs)).spawn()?;

@@ -13,7 +13,7 @@ pub struct Terminal(File);
 impl Terminal {
     /// The terminal, if there is one.
     pub fn open() -> Option<Self> {
-        // Whoever opens this one by name can't make it its own by that.
+        // A process that opens this one by name can't make it its own by that.
         OpenOptions::new().read(true).write(true).open("/dev/tty").ok().map(Terminal)
     }
 
@@ -23,7 +23,7 @@ impl Terminal {
     pub fn give_to(&self, group: Pid) {
         let Ok(this) = Process::this() else { return };
         if tcgetpgrp(&self.0).is_ok_and(|foreground| foreground.as_raw_nonzero().get() == this.group) {
-            // Who has gone needs no terminal.
+            // A process that has ended needs no terminal.
             let _ = tcsetpgrp(&self.0, group);
         }
     }

@@ -95,7 +95,7 @@ pub trait RawConnection: Send + Sync {
     #[sabi(last_prefix_field)]
     fn abandon(&self);
 
-    /// Reads one entry if the answer is at hand; its key is left empty. Nothing if `get` has to be asked, as of any
+    /// Reads one entry if the answer is at hand; its key is left empty. `None` if `get` has to be asked, as of any
     /// plugin older than 1.1.
     fn get_at_hand<'a>(&'a self, _key: RStr<'a>) -> ROption<RResult<ROption<RawEntry>, RawError>> {
         ROption::RNone

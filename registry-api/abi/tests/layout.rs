@@ -1,6 +1,6 @@
 //! The layout of the ABI is the one that was written down for its version.
 //!
-//! A plugin that is out there was built with the layout of its version. Whoever changes the layout gives it another
+//! A plugin that is out there was built with the layout of its version. A change of the layout gives it another
 //! version first, and then `UPDATE_ABI=1` writes it down again.
 
 #![cfg(target_pointer_width = "64")]

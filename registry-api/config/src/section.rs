@@ -42,7 +42,7 @@ impl Section for () {
 /// }
 ///
 /// config! {
-///     /// Whom to trust.
+///     /// The authorities to trust.
 ///     #[derive(Debug)]
 ///     pub struct Tls {
 ///         /// The certificates to trust, PEM.

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::guarded::InRuntime;
 
-/// The pauses before work that panicked is begun again.
+/// The pauses before work that panicked is restarted.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -39,7 +39,7 @@ impl Tasks {
         Some(set.spawn_on(task, &self.runtime))
     }
 
-    /// Starts a task that goes on for as long as the connection: if it panics it is begun again after a pause.
+    /// Starts a task that goes on for as long as the connection: if it panics it is restarted after a pause.
     pub(crate) fn keep<F>(&self, work: &'static str, mut begin: impl FnMut() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -54,7 +54,7 @@ impl Tasks {
                 InRuntime::new(Handle::current(), running).await
             };
             while let Err(error) = run().await {
-                tracing::error!(work, %error, "background work of the plugin panicked, it is begun again");
+                tracing::error!(work, %error, "background work of the plugin panicked, it is restarted");
                 sleep(backoff.next_pause()).await;
             }
         });

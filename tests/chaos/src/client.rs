@@ -159,7 +159,7 @@ fn listen() -> Asked {
 }
 
 async fn until(asked: &Asked, reached: Reached) {
-    // Whoever asks lives as long as the process.
+    // The caller lives as long as the process.
     let _ = asked.clone().wait_for(|asked| *asked >= reached).await;
 }
 

@@ -36,7 +36,7 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
-    /// Whoever makes the faults.
+    /// The maker of the faults.
     Chaos,
     /// The client of that number, a process; the second number counts its lives.
     Client(u32, u32),
@@ -109,7 +109,7 @@ pub enum Event {
     /// How a host server of this client stands. Its name is that of the record of its life,
     /// `master_c-1:1/1700000000000-42`.
     Server { server: String, standing: ServerState },
-    /// A master of this client begins to take over for a server that has gone.
+    /// A master of this client begins to take over for a server that is gone.
     TakesOver { server: String, token: u64 },
     /// It does so no longer; `done` if its work was written.
     TookOver { server: String, token: u64, done: bool },

@@ -89,7 +89,7 @@ impl Arguments {
         kind.applies(self.backend, self.members as usize, self.disks)
     }
 
-    /// Whoever names a fault wants to see it.
+    /// A fault that is named is wanted.
     fn check(&self) -> Result<(), Failure> {
         let named = self.faults.as_deref().unwrap_or_default();
         let Some(missing) = named.iter().find(|kind| !self.has(**kind)) else { return Ok(()) };

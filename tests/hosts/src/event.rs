@@ -82,7 +82,7 @@ pub enum Event {
     Came(ServerId),
     /// A server has gone out of view.
     Went(ServerId),
-    /// A master of its own begins to take over for a server that has gone.
+    /// A master of its own begins to take over for a server that is gone.
     Begins {
         /// The master.
         by: ServerId,

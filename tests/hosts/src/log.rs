@@ -14,7 +14,7 @@ pub(crate) fn tell(event: Event) {
     let written = serde_json::to_string(&told).map_err(io::Error::other);
     let written = written.and_then(|line| out.write_all((line + "\n").as_bytes())).and_then(|()| out.flush());
     if written.is_err() {
-        // Whoever reads is gone, and nobody would hear of a reason.
+        // The reader is gone, and nobody would see a reason.
         process::exit(1);
     }
 }

@@ -65,7 +65,7 @@ impl Seat {
 
     async fn end(self, asked: Option<Asked>) {
         let membership = self.membership();
-        // Whoever leaves takes over for nobody any more.
+        // A leaving server takes over for nobody any more.
         drop(self.failover);
         if let (Some(Asked::Leave), Some(membership)) = (asked, membership) {
             match membership.leave().await {

@@ -1,4 +1,4 @@
-//! Whoever contends for a lock.
+//! Contenders for a lock.
 
 use registry_host::Registry;
 

@@ -54,7 +54,7 @@ pub(crate) async fn release_1_3(backend: Backend) {
 
     locks_exclude(&mut master, ours.registry()).await;
 
-    // Whoever leaves in order is marked all the same.
+    // A server that leaves in order is marked all the same.
     unread.leave().await.expect("it leaves");
     let marked =
         async || ours.cluster.marked_dead().await.expect("the marks").contains(&(Role::Worker, IN_JSON.into()));

@@ -1,4 +1,4 @@
-//! Whoever meets on a server, with what all of them can do.
+//! The clients that meet on a server, with what all of them can do.
 
 use std::collections::BTreeMap;
 

@@ -145,7 +145,7 @@ fn spawn(command: Command) -> io::Result<Child> {
         let (sender, requests) = mpsc::channel::<Request>();
         thread::spawn(move || {
             for (mut command, answer) in requests {
-                // Whoever asked waits below, so there is no one to miss the answer.
+                // The caller waits below, so the answer is always received.
                 let _ = answer.send(command.spawn());
             }
         });

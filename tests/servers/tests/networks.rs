@@ -86,7 +86,7 @@ impl Cluster for ZooKeeper {
     }
 }
 
-/// What `etcdctl` printed; none if it failed.
+/// What `etcdctl` printed; `None` if it failed.
 fn etcdctl(member: &Member, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("etcdctl");
     command.env("ETCDCTL_API", "3").args(["--endpoints", &member.endpoint(), "--command-timeout=3s"]);

@@ -18,7 +18,7 @@ static LOGS: LazyLock<Logs> = LazyLock::new(Logs::install);
 static USERS: LazyLock<Etcd> =
     LazyLock::new(|| Etcd::builder().auth("keeper", PASSWORD).start().expect("an etcd server"));
 
-/// Whoever owns what others may not read.
+/// The owner of what others may not read.
 enum Owner {
     /// A client with a digest, at this path.
     ZooKeeper(Client, String),
@@ -273,7 +273,7 @@ async fn on_zookeeper_it_is_a_child_and_deleted_with_ancestors() {
     assert!(error.to_string().contains("0 entries were"), "{error}");
     denied(Err::<(), _>(error), "/t/x");
     assert!(registry.get("/t/a").await.unwrap().is_some() && registry.get("/t/x/below").await.unwrap().is_some());
-    // Whoever may read it deletes it.
+    // A user who may read it deletes it.
     site.forbid("/t/x", false).await;
     assert_eq!(registry.delete_recursive("/t").await.unwrap(), 4);
 }

@@ -51,7 +51,7 @@ async fn impostor(answer: &'static [u8], closes: bool) -> (SocketAddr, JoinHandl
     let serving = tokio::spawn(async move {
         let mut kept = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
-            // Whoever has gone already hears nothing.
+            // Those who have left already hear nothing.
             let _ = stream.write_all(answer).await;
             if !closes {
                 kept.push(stream);

@@ -82,6 +82,6 @@ impl Mirror for Lives {
         mirrored.records.keys().chain(mirrored.witnesses.keys()).cloned().collect()
     }
 
-    // Whoever looks at it hears that the registry is closed.
+    // Its readers see that the registry is closed.
     fn end(&self) {}
 }

@@ -19,7 +19,7 @@ use crate::{
     view,
 };
 
-/// A server that has gone without leaving in order.
+/// A server that is gone without having left in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Departed {
@@ -33,7 +33,7 @@ pub struct Departed {
     pub restarted: bool,
 }
 
-/// What a host does for a server that has gone.
+/// What a host does for a server that is gone.
 pub trait TakeOver: Send + Sync + 'static {
     /// Takes over what the server has left.
     ///

@@ -28,7 +28,7 @@ impl<T: TakeOver> Shared<T> {
     pub(super) async fn take_over(&self, key: &str, guard: &Guard) -> Result<()> {
         let Some((departed, version)) = self.begin(key, guard).await? else { return Ok(()) };
         let Departed { role, address, .. } = &departed;
-        tracing::info!(%role, address, token = guard.token().get(), "takes over for a server that has gone");
+        tracing::info!(%role, address, token = guard.token().get(), "takes over for a server that is gone");
         let mut standing = self.standing.clone();
         let taken = tokio::select! {
             biased;
@@ -54,7 +54,7 @@ impl<T: TakeOver> Shared<T> {
         if let Err(error) = remove_if_empty(self.cluster.registry(), &folder(*role, address)).await {
             tracing::debug!(%role, address, %error, "an empty folder is left behind");
         }
-        tracing::info!(%role, address, token = guard.token().get(), "has taken over for a server that has gone");
+        tracing::info!(%role, address, token = guard.token().get(), "has taken over for a server that is gone");
         Ok(())
     }
 
@@ -123,7 +123,8 @@ impl<T: TakeOver> Shared<T> {
                 Err(error) if error.kind() == ErrorKind::ConditionFailed && !guard.is_lost() => {
                     for own in [&own_record, &own_node] {
                         if registry.get(own).await?.is_none() {
-                            let message = "this master's own entries are gone, so it can't be told who else has gone";
+                            let message =
+                                "this master's own entries are gone, so it is not known which others are gone";
                             return Err(Error::new(ErrorKind::ConditionFailed, message)
                                 .or_key(own)
                                 .set_retryable(true));

@@ -121,7 +121,7 @@ impl Heartbeat {
         }
     }
 
-    /// When the server started, by its own clock; none if it doesn't say.
+    /// When the server started, by its own clock; `None` if it doesn't say.
     pub fn started(&self) -> Option<SystemTime> {
         self.moment(self.startup_time)
     }

@@ -175,7 +175,7 @@ pub(super) async fn beat(mut beats: Beats, mut signals: Signals) {
         never = wait_when_lost(session.states(), &standing) => match never {},
         stop = rounds(&mut beats, &mut signals) => stop,
     };
-    // Whoever asks to leave from now on is told that it is to stop: releasing the entries may take until there is
+    // A request to leave is answered from now on with the order to stop: releasing the entries may take until there is
     // contact again.
     let Signals { leaving, before_release, .. } = signals;
     drop(leaving);
@@ -329,10 +329,10 @@ async fn leave(beats: &mut Beats, answer: oneshot::Sender<Result<()>>) -> Option
             let error = Error::new(ErrorKind::SessionLost, format!("{} could not leave: {stop}", beats.server));
             (Some(stop), Err(error))
         }
-        // Whoever leaves has nothing more to say, and must not look alive.
+        // A leaving server writes nothing more, and must not look alive.
         Err(error) => (Some(Stop::Left), Err(error)),
     };
-    // Whoever doesn't wait any more need not know.
+    // The caller may have stopped waiting.
     let _ = answer.send(left);
     stop
 }

@@ -255,7 +255,7 @@ impl Entries {
     }
 
     async fn remove(&self) -> Result<()> {
-        // Whoever has registered since has changed the record, so that what tells of the session is this incarnation's
+        // A later registration has changed the record, so that what tells of the session is this incarnation's
         // own.
         let mut txn = self.registry.txn();
         self.check_record(&mut txn);

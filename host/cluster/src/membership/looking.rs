@@ -47,7 +47,7 @@ impl Entries {
     pub(super) async fn look(&mut self) -> Result<Ownership> {
         let mut seen = self.see().await?;
         if matches!(seen, Seen::Missing(_)) {
-            // Whoever deletes all may have begun with these.
+            // A deletion of everything may have begun with these.
             sleep(DELETES_FOR).await;
             seen = self.see().await?;
         }
@@ -172,7 +172,7 @@ impl Entries {
         self.check_record(&mut txn);
         match txn.check_absent(&self.witness).put(&self.witness, &value).ephemeral().commit().await {
             Err(error) if error.kind() != ErrorKind::ConditionFailed => Err(error),
-            // Whoever was faster is seen with the next beat.
+            // A faster one is seen with the next beat.
             _ => Ok(()),
         }
     }

@@ -106,7 +106,8 @@ impl Membership {
         let stop_wanted = beats::stop_wanted(&session, cluster.options().said_of(server.role()));
         let (beats, figures) = tokio::select! {
             biased;
-            // Whoever registers nevertheless is told to stop at once, and only leaves others something to take over.
+            // A server that registers nevertheless is told to stop at once, and only leaves others something to take
+            // over.
             error = stop_wanted => return Err(error),
             registered = registering::register(&cluster, &server) => registered?,
         };

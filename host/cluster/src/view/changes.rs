@@ -26,7 +26,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// Whom it is about.
+    /// The member that it is about.
     pub fn member(&self) -> &Arc<Member> {
         match self {
             Change::Joined(member) | Change::Changed(member) | Change::Left(member) => member,

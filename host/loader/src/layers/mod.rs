@@ -65,7 +65,7 @@ impl Layers {
         key: Key<'_>,
         call: impl FnOnce() -> ROption<RResult<T, RawError>>,
     ) -> Option<Result<T>> {
-        // Whoever looks at spans is to see every call in one.
+        // A reader of spans is to see every call in one.
         if tracing::enabled!(target: "registry", tracing::Level::DEBUG) {
             return None;
         }

@@ -106,7 +106,7 @@ pub fn verify_in_child(
     }
 }
 
-/// Waits for the child until then, and kills it if it has not ended; none if it had to be killed.
+/// Waits for the child until then, and kills it if it has not ended; `None` if it had to be killed.
 fn end(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {

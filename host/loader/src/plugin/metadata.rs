@@ -27,7 +27,7 @@ pub struct Metadata {
     pub lacking: Vec<(String, String)>,
     /// Its configuration keys.
     pub keys: Vec<ConfigKey>,
-    /// Which of its keys lists the servers; none if it has none, or was built before plugins told it.
+    /// Which of its keys lists the servers; `None` without such a key, or if it was built before plugins told it.
     pub servers_key: Option<String>,
     /// The forms that the names of a lock's queue entries have.
     pub queue_entries: Vec<String>,

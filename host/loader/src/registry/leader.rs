@@ -27,7 +27,7 @@ impl Leader {
 }
 
 impl Registry {
-    /// Reads who leads a key; nothing when nobody does.
+    /// Reads who leads a key; `None` when nobody does.
     ///
     /// # Errors
     ///
@@ -61,12 +61,12 @@ pub struct Observer {
     watch: Watch,
     queue: BTreeMap<String, Entry>,
     synced: bool,
-    /// The token told last; nothing before the first, `Some(None)` for nobody.
+    /// The token told last; `None` before the first, `Some(None)` for nobody.
     told: Option<Option<FencingToken>>,
 }
 
 impl Observer {
-    /// The next leader, or `None` inside for nobody; nothing at the end of the watch.
+    /// The next leader, or `None` inside for nobody; `None` outside at the end of the watch.
     ///
     /// # Cancellation
     ///

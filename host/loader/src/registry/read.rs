@@ -6,7 +6,7 @@ use super::{Registry, is_reserved};
 use crate::layers::Operation;
 
 impl Registry {
-    /// Reads one entry; nothing when there is none.
+    /// Reads one entry; `None` when there is none.
     ///
     /// # Errors
     ///
@@ -17,7 +17,7 @@ impl Registry {
         let at_hand = || inner.connection.get_at_hand(key.as_str().into());
         let found = match inner.layers.at_hand(Operation::Get, key, at_hand) {
             Some(found) => {
-                // Whoever always gets an answer at once would else starve the tasks beside this one.
+                // A loop that always gets an answer at once would else starve the tasks beside this one.
                 tokio::task::coop::consume_budget().await;
                 found?
             }

@@ -75,7 +75,7 @@ impl Drop for Watch {
 }
 
 impl Watch {
-    /// The next event; nothing at the end.
+    /// The next event; `None` at the end.
     ///
     /// # Cancellation
     ///

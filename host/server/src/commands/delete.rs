@@ -10,8 +10,8 @@ use crate::exit::{Done, OK};
 
 /// Deletes an entry and prints the number of deleted entries
 ///
-/// A missing entry is no failure: 0 went. An entry with children is deleted only with --recursive, else the command
-/// exits with 1.
+/// A missing entry is no failure: 0 are deleted. An entry with children is deleted only with --recursive, else the
+/// command exits with 1.
 #[derive(Args)]
 #[command(after_help = "Example:\n  registry delete /config --recursive")]
 pub(crate) struct Delete {

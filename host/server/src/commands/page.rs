@@ -14,8 +14,8 @@ use crate::measuring;
 /// Serves a page on which to watch the cluster
 ///
 /// Open the address that is printed in a browser. The page shows servers, groups, tasks, locks with their queues,
-/// sessions, the last events and the registry's tree, and follows all of them. Whoever reaches it may read; to submit,
-/// cancel or retry tasks takes the token in the address. It stays until Ctrl-C or SIGTERM.
+/// sessions, the last events and the registry's tree, and follows all of them. Everyone who reaches it may read; to
+/// submit, cancel or retry tasks takes the token in the address. It stays until Ctrl-C or SIGTERM.
 ///
 /// Below the same address machines find /metrics in Prometheus' format, /healthz, and /readyz, which is 503 while the
 /// registry can't be worked with.

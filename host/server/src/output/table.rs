@@ -15,7 +15,7 @@ const NARROWEST: usize = 24;
 
 /// The lines of a table, the heading bold where somebody sees it.
 pub(crate) fn lines(heading: &[&str], rows: Vec<Vec<String>>, output: &Output) -> Vec<String> {
-    // Whoever reads it line by line, through a pipe, gets each row whole.
+    // A program that reads it line by line, through a pipe, gets each row whole.
     let columns = output.is_terminal().then(|| live::size().0);
     let mut blocks = blocks(heading, rows, columns).into_iter();
     let heading = blocks.next().unwrap_or_default().into_iter().map(|line| output.bold(line));

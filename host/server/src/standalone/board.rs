@@ -109,7 +109,7 @@ impl Board {
         };
         let what = what.filter(|_| number == 0)?;
         let change = self.change(what, member.address.clone());
-        // Whoever has come or gone says the rest by itself.
+        // Servers that came or went say the rest themselves.
         let cause = reason(&member).filter(|_| !["joined", "left"].contains(&what));
         Some(Change { cause, member: Some(member), ..change })
     }

@@ -124,7 +124,7 @@ impl Standalone {
         };
         let closed = tokio::select! {
             closed = close(&mut servers) => closed,
-            // Whoever asks a second time does not want to wait.
+            // A second signal means: don't wait.
             _ = signals.next() => return done,
         };
         done?;

@@ -29,7 +29,7 @@ fn joined(running: &Running, count: usize) -> BTreeSet<String> {
     joined
 }
 
-/// Whom another program sees.
+/// The servers that another program sees.
 fn shown(on: &On) -> (Vec<Value>, BTreeSet<String>) {
     let workers = on.objects(&["servers"]);
     let addresses = workers.iter().map(|worker| worker["address"].as_str().unwrap().to_owned()).collect();

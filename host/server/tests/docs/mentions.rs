@@ -52,7 +52,7 @@ fn problem(arguments: &str, helps: &mut HashMap<String, String>) -> Option<Strin
     options.filter(|option| !help.contains(option)).map(|option| format!("there is no {option}")).next()
 }
 
-/// Nothing if there is no such command.
+/// `None` if there is no such command.
 fn help(words: &[&str]) -> String {
     let ran = Command::new(env!("CARGO_BIN_EXE_registry")).args(words).arg("--help").output().unwrap();
     if ran.status.success() { String::from_utf8(ran.stdout).unwrap() } else { String::new() }

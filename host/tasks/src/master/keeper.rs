@@ -98,7 +98,7 @@ async fn settle(shared: &Shared, due: Due) {
             let Ok(alerted) = stored.record.alerted() else { return };
             let written = shared.store.replace(alerted, stored.version).await;
             if let Ok(Some(stored)) = &written {
-                // Whoever has written it alerts, and nobody else does.
+                // The master that has written it alerts, and no other does.
                 shared.alerts.task(&stored.record);
             }
             (stored.record.id.clone(), written.map(drop))

@@ -36,7 +36,7 @@ impl Resting {
     }
 }
 
-/// The incarnation of a worker that a member is; none if it is not a worker that runs tasks.
+/// The incarnation of a worker that a member is; `None` if it is not a worker that runs tasks.
 pub(super) fn worker_of(member: &Member) -> Option<WorkerRef> {
     // A server of DolphinScheduler speaks another language.
     let runs_tasks = member.role == Role::Worker && member.heartbeat.as_ref().is_ok_and(|beat| beat.keeps_record);

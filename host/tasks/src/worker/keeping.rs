@@ -56,8 +56,8 @@ pub(super) async fn hold(shared: Arc<Shared>) {
         // Another session may have another timeout.
         set_patience(&shared);
         let moment = now();
-        // Whoever has stood still may not have heard of its session's end; a call that is answered proves that all has
-        // been told by then.
+        // A process that stood still may not have heard of its session's end; a call that is answered proves that all
+        // has been told by then.
         let stood_still = moment.saturating_sub(last) > timeout / STILL;
         if stood_still && registry.get(registry_cluster::DEAD_SERVERS).await.is_err() {
             sleep(pause).await;

@@ -143,7 +143,7 @@ pub async fn serve(
     let _background = shared.background();
     let (close, closed) = watch::channel(false);
     let serving = bound.serve(WorkerServer::new(Service(Arc::clone(&shared))), closing(closed));
-    // Whoever doesn't wait for it need not know.
+    // The caller may have stopped waiting.
     let _ = ready.send(told);
     let work = async {
         let ended = leaving::until_the_end(&shared, asked).await;
@@ -180,7 +180,7 @@ async fn closing(mut closed: watch::Receiver<bool>) {
 }
 
 impl Shared {
-    /// What goes on as long as the worker serves; each begins again after a panic.
+    /// What goes on as long as the worker serves; each is restarted after a panic.
     fn background(self: &Arc<Self>) -> [AbortOnDropHandle<()>; 5] {
         [
             self.supervised("holding the tasks", keeping::hold),

@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 enum Answer {
     /// A member of that id, which is in the present term.
     Present(u64),
-    /// Nobody is at home at this address.
+    /// Nothing listens at this address.
     Refused(String),
     /// Nothing that can be relied on.
     Nothing,

@@ -15,7 +15,7 @@ use zookeeper_client::TlsOptions;
 
 use super::Tls;
 
-/// Whom to trust and who to be, for the client and for finding out why a server can't be reached.
+/// The trusted authorities and the own certificate, for the client and for finding out why a server can't be reached.
 pub(crate) struct Trust {
     pub(crate) options: TlsOptions,
     pub(crate) config: Arc<ClientConfig>,

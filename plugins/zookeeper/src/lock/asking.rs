@@ -91,7 +91,7 @@ impl Asking {
     ///
     /// # Errors
     ///
-    /// `HasChildren` if it is not a queue entry for all its name: it would never go by itself.
+    /// `HasChildren` if it is not a queue entry in spite of its name: it would never go by itself.
     pub(super) async fn made(&self, name: &str) -> Result<Option<Revision>> {
         let path = &*self.path(name);
         let asked = self.ask(|link| async move {

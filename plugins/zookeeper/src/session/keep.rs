@@ -255,7 +255,7 @@ struct BreakOff<'a>(Option<&'a Session>);
 
 impl Drop for BreakOff<'_> {
     fn drop(&mut self) {
-        // One that panics is begun again, and goes on with the client that is there.
+        // One that panics is restarted, and goes on with the client that is there.
         if let Some(session) = self.0
             && !std::thread::panicking()
         {

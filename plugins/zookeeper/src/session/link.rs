@@ -249,7 +249,7 @@ impl Deref for Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // Whoever waits for an answer holds the link.
+        // A call that waits for an answer holds the link.
         let work = self.serving.service.lock();
         // The client that is dropped next has its task end the session, and then nothing is left for the task to do.
         let ends = self.serving.service.ends_session.load(Ordering::SeqCst) && connected(self.client.state());
@@ -307,7 +307,7 @@ impl Service {
         self.cut.store(true, Ordering::SeqCst);
         let ended = work.take();
         drop(work);
-        // Whoever it wakes by that may look at what is left of it.
+        // The tasks that this wakes may look at what is left of it.
         drop(ended);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Session {
     reporter: SessionReporter,
     /// How long one request may take in the background.
     patience: Duration,
-    /// Nothing once it is closed.
+    /// `None` once it is closed.
     current: RwLock<Option<Arc<Link>>>,
     /// Counts the connections to servers: what was watched on one is watched no longer on the next.
     connections: watch::Sender<u64>,

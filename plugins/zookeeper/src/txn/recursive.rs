@@ -63,7 +63,7 @@ struct Deletion<'w, 'c> {
     checks: Txn<'c>,
     top: String,
     rounds: u32,
-    /// Whether the checks have held, with the first that went.
+    /// Whether the checks have held, with the first deletion.
     checked: bool,
     /// The session in which the server has refused something last.
     refused: Option<SessionId>,

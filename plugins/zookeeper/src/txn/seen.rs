@@ -41,7 +41,7 @@ impl Facts {
     }
 }
 
-/// What was seen: nothing for what is missing.
+/// What was seen: `None` for what is missing.
 #[derive(Default, Debug)]
 pub(super) struct Seen(HashMap<String, Facts>);
 

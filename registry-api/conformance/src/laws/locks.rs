@@ -108,7 +108,7 @@ async fn try_lock_fails_if_anyone_waits(case: &Case) -> Verdict {
     let guard = registry.lock(key).await?;
     let waiting = queue(&other, key, 2).await?;
     refused("while one holds and one waits", registry.try_lock(key).await, ErrorKind::NotAcquired)?;
-    // Whoever waits goes first when the holder leaves.
+    // A waiter goes first when the holder leaves.
     let (released, tried) = tokio::join!(guard.release(), async { registry.try_lock(key).await });
     released?;
     refused("while it passes on", tried, ErrorKind::NotAcquired)?;

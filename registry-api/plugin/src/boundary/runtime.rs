@@ -40,7 +40,7 @@ impl PluginRuntime {
 impl Drop for PluginRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Whoever drops the last share may be a host's thread, which must not wait.
+            // The last share may be dropped by a host's thread, which must not wait.
             runtime.shutdown_background();
         }
     }

@@ -19,7 +19,7 @@ impl WatchStream {
         WatchStream(shared)
     }
 
-    /// Takes the events that are pending, `max` at most and at least one; nothing at the end.
+    /// Takes the events that are pending, `max` at most and at least one; `None` at the end.
     pub(crate) fn poll_next_batch(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Option<Result<Vec<Event>>>> {
         let mut state = self.0.lock();
         if state.buffer.has_news() {
@@ -34,7 +34,7 @@ impl WatchStream {
         wait(state, cx)
     }
 
-    /// Waits for events, `max` at most and at least one; nothing at the end.
+    /// Waits for events, `max` at most and at least one; `None` at the end.
     pub async fn next_batch(&mut self, max: usize) -> Option<Result<Vec<Event>>> {
         poll_fn(|cx| self.poll_next_batch(cx, max)).await
     }

@@ -164,7 +164,7 @@ fn write(told: &Message) {
         out.flush()
     });
     if written.is_err() {
-        // Whoever reads is gone, and nobody would hear of a reason.
+        // The reader is gone, and nobody would see a reason.
         process::exit(1);
     }
 }

@@ -53,7 +53,7 @@ impl Worker {
     fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut asked = self.asked.clone();
         async move {
-            // Whoever asks lives as long as the process.
+            // The caller lives as long as the process.
             let _ = asked.wait_for(|asked| *asked >= Reached::Stopped).await;
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whoever has given a lock back holds it no longer, whether anybody else does or not.
+/// A released lock is held no longer, whether anybody else holds it or not.
 fn after_release(facts: &Facts<'_>) -> Vec<Finding> {
     let mut released: HashMap<(&str, u64), &Call<'_>> = HashMap::new();
     for call in &facts.calls {
@@ -64,7 +64,7 @@ fn by_versions(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whoever asks for a lock gets a token above all that were had by then, and no write is accepted that began when a
+/// A new holder gets a token above all earlier ones, and no write is accepted that began when a
 /// later holder had it.
 fn by_clock(facts: &Facts<'_>) -> Vec<Finding> {
     // Each end of a lock call, and each beginning of a call that must be above it.

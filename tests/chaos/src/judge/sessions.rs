@@ -7,7 +7,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for life in facts.lives.values() {
         let Some(first) = life.sessions.first() else { continue };
-        // Whoever asks for the states is told the present one first.
+        // A new reader of the states is told the present one first.
         let mut before = None;
         let mut id = first.id;
         for (record, state, told) in &life.states {

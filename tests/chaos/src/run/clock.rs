@@ -34,7 +34,7 @@ impl Clock {
 
     /// Puts it so many seconds ahead.
     pub(crate) fn set(&self, seconds: i64) -> io::Result<()> {
-        // Whoever reads it meanwhile must not find half of it.
+        // A reader must not find half of it meanwhile.
         let whole = self.file.with_extension("new");
         fs::write(&whole, format!("{seconds:+}\n"))?;
         fs::rename(whole, &self.file)

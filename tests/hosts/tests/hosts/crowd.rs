@@ -46,7 +46,7 @@ struct Crowd<'a> {
     there: BTreeMap<usize, (usize, Registered, Vec<String>)>,
     /// Who has left in order, and nobody is to take over for.
     left: Vec<ServerId>,
-    /// Who has gone in another way.
+    /// Those that are gone in another way.
     gone: Vec<ServerId>,
 }
 

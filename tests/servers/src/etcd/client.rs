@@ -114,7 +114,7 @@ impl Status {
         })
     }
 
-    /// The term that the member leads in, by its own word; none if it doesn't lead.
+    /// The term that the member leads in, by its own word; `None` if it doesn't lead.
     pub(super) fn led_term(&self) -> Option<u64> {
         (self.member == self.leader).then_some(self.term)
     }

@@ -17,7 +17,7 @@ pub(crate) struct Wiring {
 /// Where connections to one member come in.
 struct End {
     listener: TcpListener,
-    /// The only member that is told of this end; none if all are.
+    /// The only member that is told of this end; `None` if all are.
     from: Option<usize>,
     to: usize,
     server: SocketAddr,

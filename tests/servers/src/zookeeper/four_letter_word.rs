@@ -32,7 +32,7 @@ pub(super) fn mode(server: SocketAddr, limit: Duration) -> Option<String> {
     field(&ask(server, "srvr", limit).ok()?, "Mode: ").map(str::to_owned)
 }
 
-/// The epoch that the server leads in, by its own word; none if it doesn't lead.
+/// The epoch that the server leads in, by its own word; `None` if it doesn't lead.
 pub(super) fn led_epoch(server: SocketAddr, limit: Duration) -> Option<u64> {
     let answer = ask(server, "srvr", limit).ok()?;
     field(&answer, "Mode: ").filter(|mode| ["leader", "standalone"].contains(mode))?;

@@ -41,7 +41,7 @@ pub(crate) fn mark_key(role: Role, address: &str) -> String {
     format!("{DEAD_SERVERS}/{}", mark_name(role, address))
 }
 
-/// Whom a dead mark of this name, such as `worker_10.0.0.7:1234`, is about.
+/// The server of the dead mark of this name, such as `worker_10.0.0.7:1234`.
 pub fn marked(name: &str) -> Option<(Role, String)> {
     let (role, address) = name.split_once('_')?;
     let role = Role::ALL.into_iter().find(|known| known.name() == role)?;

@@ -28,7 +28,7 @@ pub(super) struct Declared {
     pub(super) session: SessionId,
     /// Whether it is recreated when somebody deletes it.
     pub(super) recreates: bool,
-    /// Whoever looks after it has this meanwhile.
+    /// The task that looks after it has this meanwhile.
     turn: Arc<Turn>,
     /// Who watches it, if anybody wants to hear of it; ends when the entry is given up.
     watch: Option<Watching>,
@@ -148,7 +148,7 @@ impl Writing<'_> {
         watch: impl Fn(String) -> Watching,
     ) {
         let mut entries = self.declared.lock();
-        // Whoever asks says so first, and then has all watched that are here.
+        // The caller says so first, and then has all watched that are here.
         let asked = asked.load(Ordering::SeqCst);
         for (number, operation) in operations.iter().enumerate() {
             let (Write::Put { key, value, mode: Mode::Ephemeral }, Some(version)) =

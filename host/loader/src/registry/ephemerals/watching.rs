@@ -100,7 +100,7 @@ impl Upkeep {
         let (upkeep, key) = (Arc::clone(self), key.to_owned());
         match self.runtime.spawn(async move { upkeep.check(&key, missed).await }).await {
             Ok(found) => found,
-            // Whoever supervises this begins again.
+            // The supervisor of this starts again.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // The runtime is going.
             Err(_) => None,

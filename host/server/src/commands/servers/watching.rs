@@ -64,7 +64,7 @@ async fn draw(cluster: &Cluster, mut board: Board, output: &mut Output) -> Done 
 /// Who is there and who is marked as dead, as it changes.
 struct Board {
     changes: Changes,
-    /// None if this user may not see them.
+    /// `None` if this user may not see them.
     marks: Option<Watch>,
     marked: Marked,
 }

@@ -66,7 +66,7 @@ impl<'a> Exec<'a> {
                 }
                 tokio::select! {
                     _ = through => {}
-                    // Whoever asks a second time does not want to wait.
+                    // A second signal means: don't wait.
                     _ = signals.next() => {}
                 }
                 return Ok(Ran::Ended);

@@ -59,7 +59,7 @@ impl Seat {
         };
         let mut leaves = self.leaves.clone();
         let mut asked = pin!(async move {
-            // Whoever asks lives as long as the client.
+            // The caller lives as long as the client.
             let _ = leaves.wait_for(|leaves| *leaves).await;
         });
         loop {

@@ -1,4 +1,4 @@
-//! What a master does for a server that has gone.
+//! What a master does for a server that is gone.
 
 use std::error;
 

@@ -90,7 +90,7 @@ fn a_free_lock_that_is_not_given_is_found() {
     waits(21_500).fault("cut", &["client 2", "member 1"], 9_000, 12_000).keeps_everything();
     waits(21_500).fault("reset", &["client 1", "member 1"], 9_000, 12_000).breaks("6.1", "during 19 s");
     waits(21_500).process(C2, 9_000, Change::Stop).process(C2, 9_500, Change::Continue).keeps_everything();
-    // Whoever is never answered waits, too.
+    // A request that is never answered waits, too.
     let lock = || crate::history::Action::Lock { lock: "/lock".to_owned() };
     let never = |story: Story| story.line(1_000, C2, Event::Called { call: 99, action: lock(), deadline_ms: None });
     never(etcd()).lives_until(C2, 19_000).keeps_everything();

@@ -131,7 +131,7 @@ impl EventLog {
     /// What must hold whatever has happened.
     ///
     /// - Tokens grow with time.
-    /// - A life that has gone and is taken over for does nothing: its master had its slot last before anyone took over
+    /// - An incarnation that is gone and taken over does nothing: its master had its slot last before anyone took over
     ///   for it, takes over for nobody after that, and is told to serve no more.
     /// - Nothing failed that was asked for.
     pub(crate) fn judge(&self) {

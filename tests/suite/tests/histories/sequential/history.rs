@@ -34,7 +34,7 @@ pub(crate) enum Step {
     Reopen { client: usize },
     /// A request for a lock, at once or within a moment.
     Lock { client: usize, lock: usize, wait: bool },
-    /// Whoever holds the lock releases it or drops its guard.
+    /// The holder of the lock releases it or drops its guard.
     Unlock { lock: usize, release: bool },
     /// A key of the tree is locked and released at once.
     LockEntry { client: usize, key: String },
