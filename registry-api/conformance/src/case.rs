@@ -12,9 +12,9 @@ use crate::{
 
 /// One law on its way through the court: a root of its own, and the clients that it opened.
 #[derive(Clone)]
-pub(crate) struct Case(Arc<Parts>);
+pub(crate) struct Case(Arc<CaseState>);
 
-struct Parts {
+struct CaseState {
     court: Court,
     root: String,
     opened: Mutex<Vec<Registry>>,
@@ -23,7 +23,7 @@ struct Parts {
 impl Case {
     pub(crate) fn new(court: &Court, law: &str) -> Self {
         let root = format!("{ROOT}/{law}-{:08x}", draw() as u32);
-        Case(Arc::new(Parts { court: court.clone(), root, opened: Mutex::default() }))
+        Case(Arc::new(CaseState { court: court.clone(), root, opened: Mutex::default() }))
     }
 
     /// The law's own root, which does not exist yet.

@@ -14,9 +14,9 @@ pub(crate) const ROOT: &str = "/laws";
 
 /// A backend that laws are tried on: it opens clients of it, each with a session of its own.
 #[derive(Clone)]
-pub struct Court(Arc<Parts>);
+pub struct Court(Arc<CourtState>);
 
-struct Parts {
+struct CourtState {
     plugin: Plugin,
     settings: SettingsBuilder,
     base: Settings,
@@ -56,7 +56,7 @@ impl Court {
     }
 
     fn new(plugin: Plugin, settings: SettingsBuilder, base: Settings, usher: Registry) -> Self {
-        Court(Arc::new(Parts { plugin, settings, base, usher }))
+        Court(Arc::new(CourtState { plugin, settings, base, usher }))
     }
 
     /// What the backend can do, and what it promises in place of what it can't.

@@ -6,7 +6,7 @@ use registry_config::{ConfigKey, HIDDEN, Source, kebab, redacted};
 
 use super::host_keys::{DEFAULTS, HOST_KEYS, HostKeys, NAMESPACE, PLUGIN_DIRS, SESSION_TIMEOUT};
 use super::host_section;
-use super::section::Parts;
+use super::section::SectionKeys;
 use super::tree::{Map, Shape, Tree};
 
 /// A key of the merged configuration as it may be shown.
@@ -22,7 +22,12 @@ pub struct Setting {
 }
 
 /// Every key that counts: the host's, defaults included, then the plugin's.
-pub(crate) fn settings(host: &HostKeys<'_>, usual_dirs: &[PathBuf], parts: &Parts, keys: &[ConfigKey]) -> Vec<Setting> {
+pub(crate) fn settings(
+    host: &HostKeys<'_>,
+    usual_dirs: &[PathBuf],
+    parts: &SectionKeys,
+    keys: &[ConfigKey],
+) -> Vec<Setting> {
     let registry_type = host.registry_type;
     let default = |name: &str, value: &str| Setting {
         key: format!("registry.{name}"),

@@ -247,7 +247,7 @@ impl Settings {
         warnings::all(self, keys)
     }
 
-    fn parts(&self, host: &HostKeys<'_>) -> Result<section::Parts> {
+    fn parts(&self, host: &HostKeys<'_>) -> Result<section::SectionKeys> {
         section::parts(host, &self.variables, &self.placeholders, host.keys)
     }
 

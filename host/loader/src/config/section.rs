@@ -118,7 +118,7 @@ impl Section {
 }
 
 /// The parts a section is made of, the second before the first.
-pub(crate) struct Parts {
+pub(crate) struct SectionKeys {
     /// Keys directly below `registry`.
     pub(crate) flat: Map,
     /// Keys below `registry.<type>`.
@@ -131,7 +131,7 @@ pub(crate) fn parts(
     variables: &[Variable],
     placeholders: &Placeholders,
     keys: &[ConfigKey],
-) -> Result<Parts> {
+) -> Result<SectionKeys> {
     let mut nested = host.section()?.cloned().unwrap_or_default();
     nested.retain(|name| !host.is_consumed(name));
     let mut flat = flat_keys(host, placeholders, keys)?;
@@ -152,7 +152,7 @@ pub(crate) fn parts(
             check_variable_name(host.registry_type, variable, keys)?;
         }
     }
-    Ok(Parts { flat, nested })
+    Ok(SectionKeys { flat, nested })
 }
 
 /// What stands directly below `registry`, but the host's own keys and the sections.
@@ -189,7 +189,7 @@ fn flat_keys(host: &HostKeys<'_>, placeholders: &Placeholders, keys: &[ConfigKey
     Ok(flat)
 }
 
-pub(crate) fn section(host: &HostKeys<'_>, parts: Parts) -> Section {
+pub(crate) fn section(host: &HostKeys<'_>, parts: SectionKeys) -> Section {
     let prefix = format!("registry.{}", host.registry_type);
     let mut origins = BTreeMap::new();
     for (above, map) in [("registry", &parts.flat), (prefix.as_str(), &parts.nested)] {

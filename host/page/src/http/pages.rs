@@ -49,13 +49,13 @@ pub(super) async fn task(State(site): State<Site>, Path(id): Path<String>, heade
 }
 
 #[derive(Deserialize)]
-pub(super) struct Place {
+pub(super) struct TreeQuery {
     key: String,
     part: Option<String>,
 }
 
 /// An entry and what is directly below it, read at this moment.
-pub(super) async fn tree(State(site): State<Site>, Query(place): Query<Place>) -> Response {
+pub(super) async fn tree(State(site): State<Site>, Query(place): Query<TreeQuery>) -> Response {
     let registry = site.page.0.client.cluster().registry();
     let read = async || -> Result<(Option<Entry>, Vec<String>)> {
         let entry = if place.key == "/" { None } else { registry.get(&place.key).await? };

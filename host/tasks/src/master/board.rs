@@ -26,7 +26,7 @@ pub(super) struct Board {
 pub(super) struct Seen {
     tasks: HashMap<String, Task>,
     /// What is queued, by group: the highest priority first, then the oldest.
-    queues: BTreeMap<String, BTreeSet<Place>>,
+    queues: BTreeMap<String, BTreeSet<QueuePosition>>,
     /// What is not due yet, by when it is.
     delayed: BTreeSet<(Instant, String)>,
     /// What was sent to a worker and is not known to be accepted.
@@ -39,7 +39,7 @@ pub(super) struct Seen {
 
 /// A task's place in its group's queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct QueuePosition {
     pub(super) priority: u8,
     submitted: i64,
     pub(super) id: String,
@@ -76,9 +76,9 @@ impl Task {
         self.age + self.seen.elapsed()
     }
 
-    fn place(&self, id: &str) -> Place {
+    fn place(&self, id: &str) -> QueuePosition {
         let record = self.record();
-        Place { priority: record.spec.priority, submitted: record.submitted, id: id.to_owned() }
+        QueuePosition { priority: record.spec.priority, submitted: record.submitted, id: id.to_owned() }
     }
 }
 
@@ -146,7 +146,7 @@ impl Seen {
         self.delayed.range((Instant::now(), String::new())..).next().map(|(due, _)| *due)
     }
 
-    pub(super) fn queues(&self) -> &BTreeMap<String, BTreeSet<Place>> {
+    pub(super) fn queues(&self) -> &BTreeMap<String, BTreeSet<QueuePosition>> {
         &self.queues
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use registry_cluster::Slot;
 use tokio::time::Instant;
 
-use super::board::{Place, Seen, Task};
+use super::board::{QueuePosition, Seen, Task};
 
 /// The queues of all groups, merged; groups that turn out to have no worker with room are left out.
 pub(super) struct Next<'a> {
@@ -13,20 +13,21 @@ pub(super) struct Next<'a> {
     slot: Slot,
     now: Instant,
     /// Each group's rest.
-    heads: Vec<(&'a str, std::iter::Peekable<std::collections::btree_set::Iter<'a, Place>>)>,
+    heads: Vec<(&'a str, std::iter::Peekable<std::collections::btree_set::Iter<'a, QueuePosition>>)>,
 }
 
 impl<'a> Next<'a> {
     pub(super) fn new(seen: &'a Seen, slot: Slot) -> Self {
         let heads = seen.queues().iter();
-        let heads = heads.map(|(group, queue): (&String, &BTreeSet<Place>)| (group.as_str(), queue.iter().peekable()));
+        let heads =
+            heads.map(|(group, queue): (&String, &BTreeSet<QueuePosition>)| (group.as_str(), queue.iter().peekable()));
         Next { seen, slot, now: Instant::now(), heads: heads.collect() }
     }
 
     /// The next task that is due, in this slot and free, with its group.
     pub(super) fn next(&mut self, is_free: impl Fn(&Task) -> bool) -> Option<(&'a str, &'a Task)> {
         let (seen, slot, now) = (self.seen, self.slot, self.now);
-        let may = |place: &Place| {
+        let may = |place: &QueuePosition| {
             let task = seen.task(&place.id)?;
             let may = slot.covers(task.record().id.number()) && task.due <= now && is_free(task);
             may.then_some(task)

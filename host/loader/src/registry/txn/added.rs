@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::{Place, Txn};
+use super::{OperationId, Txn};
 
 /// An operation that was just added to a [`Txn`], which goes on from here: it has all of the Txn's methods.
 #[derive(Debug)]
@@ -13,11 +13,11 @@ pub struct Added<'t, H> {
 
 /// Names a put of a Txn, and of its clones, for [`Committed::version_of`](super::Committed::version_of).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct PutHandle(pub(super) Place);
+pub struct PutHandle(pub(super) OperationId);
 
 /// Names a delete of a Txn, and of its clones, for [`Committed::deleted_by`](super::Committed::deleted_by).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct DeleteHandle(pub(super) Place);
+pub struct DeleteHandle(pub(super) OperationId);
 
 impl<'t, H: Copy> Added<'t, H> {
     pub(super) fn new(txn: &'t mut Txn, handle: H) -> Self {
@@ -59,14 +59,14 @@ impl<H> DerefMut for Added<'_, H> {
     }
 }
 
-impl From<Place> for PutHandle {
-    fn from(place: Place) -> Self {
+impl From<OperationId> for PutHandle {
+    fn from(place: OperationId) -> Self {
         PutHandle(place)
     }
 }
 
-impl From<Place> for DeleteHandle {
-    fn from(place: Place) -> Self {
+impl From<OperationId> for DeleteHandle {
+    fn from(place: OperationId) -> Self {
         DeleteHandle(place)
     }
 }

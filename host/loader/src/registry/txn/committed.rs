@@ -2,7 +2,7 @@
 
 use registry_api::{Applied, Version};
 
-use super::{DeleteHandle, Place, PutHandle};
+use super::{DeleteHandle, OperationId, PutHandle};
 
 /// What a Txn did.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Committed {
         &self.applied
     }
 
-    fn answer(&self, place: Place) -> Option<Applied> {
+    fn answer(&self, place: OperationId) -> Option<Applied> {
         self.applied.get(place.at).copied().filter(|_| place.txn == self.txn)
     }
 }

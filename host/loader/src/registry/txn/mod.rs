@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use registry_api::{FencingToken, Mode, Result, Version};
 
-use self::parts::{OwnedCheck, OwnedWrite, Parts};
+use self::parts::{OwnedCheck, OwnedWrite, TxnParts};
 pub use self::{
     added::{Added, DeleteHandle, PutHandle},
     committed::Committed,
@@ -71,7 +71,7 @@ pub struct Txn {
     registry: Registry,
     /// The same for clones, whose handles are the same.
     number: u64,
-    parts: Arc<Parts>,
+    parts: Arc<TxnParts>,
 }
 
 impl Txn {
@@ -152,21 +152,21 @@ impl Txn {
         self
     }
 
-    fn write<H: From<Place> + Copy>(&mut self, write: OwnedWrite) -> Added<'_, H> {
-        let place = Place { txn: self.number, at: self.parts.operations.len() };
+    fn write<H: From<OperationId> + Copy>(&mut self, write: OwnedWrite) -> Added<'_, H> {
+        let place = OperationId { txn: self.number, at: self.parts.operations.len() };
         self.parts().operations.push(write);
         Added::new(self, place.into())
     }
 
     /// The parts, for this Txn alone.
-    fn parts(&mut self) -> &mut Parts {
+    fn parts(&mut self) -> &mut TxnParts {
         Arc::make_mut(&mut self.parts)
     }
 }
 
 /// Which operation of which Txn.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Place {
+struct OperationId {
     txn: u64,
     at: usize,
 }

@@ -9,7 +9,7 @@ use crate::{layers::Operation, registry::Registry};
 
 /// The checks and operations, as they were added.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Parts {
+pub(super) struct TxnParts {
     pub(super) checks: Vec<OwnedCheck>,
     pub(super) operations: Vec<OwnedWrite>,
     pub(super) timeout: Option<Duration>,
@@ -32,7 +32,7 @@ pub(super) enum OwnedWrite {
     DeleteRecursive(String),
 }
 
-impl Parts {
+impl TxnParts {
     pub(super) fn make_ephemeral(&mut self, at: usize) {
         if let Some(OwnedWrite::Put { mode, .. }) = self.operations.get_mut(at) {
             *mode = Mode::Ephemeral;
