@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
@@ -107,14 +106,7 @@ impl Invocation {
     pub(crate) fn parse() -> Result<Self, Refused> {
         let read = || {
             let matches = definition().try_get_matches()?;
-            let mut options = Options::gather(&matches)?;
-            let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-            if options.config.is_none() {
-                options.config = variable("REGISTRY_CONFIG").map(PathBuf::from);
-            }
-            if options.target.is_none() {
-                options.target = variable("REGISTRY_TARGET").map(|name| name.to_string_lossy().into_owned());
-            }
+            let options = Options::gather(&matches)?.or_environment();
             Ok(Invocation { options, command: Cli::from_arg_matches(&matches)?.command })
         };
         let refused = |error| {
@@ -133,7 +125,7 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    /// Prints what was asked for, or `None` if the command line is wrong.
+    /// Prints what was asked for; `None` if the command line is wrong.
     pub(crate) fn answer(&self) -> Option<ExitCode> {
         let code = match self.error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,

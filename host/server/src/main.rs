@@ -4,6 +4,7 @@
 
 mod cli;
 mod commands;
+mod completing;
 mod context;
 mod exit;
 mod logging;
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
     }
     if let Some(file) = commands::plugins::child_to_verify() {
         return registry_host::plugin::verify_child_main(file);
+    }
+    if let Some(code) = completing::answer() {
+        return code;
     }
     let (format, done) = match Invocation::parse() {
         Ok(invocation) => (invocation.options.output.unwrap_or_default(), run(invocation)),

@@ -66,6 +66,18 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// The same, with what the environment says where the command line is silent.
+    pub(crate) fn or_environment(mut self) -> Self {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        if self.config.is_none() {
+            self.config = variable("REGISTRY_CONFIG").map(PathBuf::from);
+        }
+        if self.target.is_none() {
+            self.target = variable("REGISTRY_TARGET").map(|name| name.to_string_lossy().into_owned());
+        }
+        self
+    }
 }
 
 /// A duration of the command line, written as in the configuration.

@@ -31,15 +31,15 @@ fn what_is_installed_finds_its_plugins_by_itself() {
         });
         assert!(good, "{plugin}: {}", listed.text());
     }
-    for file in [
-        "share/man/man1/registry.1",
-        "share/man/man1/registry-elect.1",
-        "share/bash-completion/completions/registry",
-        "share/zsh/site-functions/_registry",
-        "share/fish/vendor_completions.d/registry.fish",
+    for (file, part) in [
+        ("share/man/man1/registry.1", "namespace"),
+        ("share/man/man1/registry-elect.1", "namespace"),
+        ("share/bash-completion/completions/registry", "_REGISTRY_COMPLETE"),
+        ("share/zsh/site-functions/_registry", "_REGISTRY_COMPLETE"),
+        ("share/fish/vendor_completions.d/registry.fish", "_REGISTRY_COMPLETE"),
     ] {
         let text = std::fs::read_to_string(prefix.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert!(text.contains("namespace"), "{file} has no options");
+        assert!(text.contains(part), "{file} lacks {part}");
     }
     let title = std::fs::read_to_string(prefix.join("share/man/man1/registry.1")).unwrap();
     let title = title.lines().find(|line| line.starts_with(".TH ")).unwrap().to_owned();
