@@ -182,9 +182,9 @@
 //! | `/lock/failover/startup-masters` | lock | held by a master while it registers |
 //! | `/lock/failover/masters`, `/lock/failover/workers` | locks | held while a master takes over |
 //!
-//! The record of a server's incarnation is put together with its entries, and is removed when it leaves in order, or
-//! when somebody has taken over for it; with the last one of an address goes what they stood below. Each beat checks
-//! that it is still untouched. What a cluster that takes over for nobody leaves there stays.
+//! The record of a server's incarnation is put together with its entries. It is removed when the server leaves in
+//! order, or when a master has taken over for it. With the last record of an address its parent goes, too. Each beat
+//! checks that it is still untouched. Without failover these records are never removed.
 //!
 //! # When data are deleted
 //!

@@ -14,10 +14,9 @@ use tokio::sync::watch;
 ///
 /// # Behavior
 ///
-/// An answer of another cluster, or from before what had been answered already, means that another history has taken
-/// the place of this one: somebody gave the address to another cluster, or wiped or restored the data. Nothing that
-/// rests on the old one can be relied on, so that the session is lost at once, and every call that was under way fails.
-/// From then on the new history counts.
+/// An answer of another cluster, or with an older revision than one already seen, means another history: somebody gave
+/// the address to another cluster, or wiped or restored the data. Nothing that rests on the old one can be relied on,
+/// so that the session is lost at once, and every call that was under way fails. From then on the new history counts.
 pub(crate) struct History {
     seen: Mutex<Seen>,
     /// The number of the present history.

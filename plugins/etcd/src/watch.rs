@@ -49,8 +49,8 @@ impl Watch<'_> {
     ///
     /// # Behavior
     ///
-    /// After a break the state is read again and told as such: the consumer must learn when it is up to date again,
-    /// which the server does not tell of a stream that is taken up at an old revision.
+    /// After a break the state is read again and told as such. The consumer must learn when it is up to date again,
+    /// which the server does not tell of a stream that is resumed at an old revision.
     ///
     /// # Errors
     ///

@@ -26,8 +26,8 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// What part of its timeout before the server could expire it a session without contact is given up (4.3): a tenth.
     const MARGIN: u32 = 10;
 
-    /// The crates whose log lines are told at the level of `debug` at most: they call out at what is no more than a
-    /// step of this backend's own, which says itself what its host has to know.
+    /// The crates whose log lines are forwarded at the level of `debug` at most. They warn of what is an ordinary step
+    /// of this backend, which logs itself what its host has to know.
     const QUIETED: &'static [&'static str] = &[];
 
     /// What the session timeout is called in the backend's section, beside `session-timeout`; the host reads both, and

@@ -15,8 +15,8 @@ struct Padded<'a> {
 
 /// Writes it such that no old release reads it.
 ///
-/// Those split a value at its commas, and if that gives as many parts as their own format has, take it for theirs: the
-/// first part is not a number then, and what they fail to do for that is to read all other servers as well.
+/// Those split a value at its commas, and take it for theirs if that gives as many parts as their own format has. The
+/// first part is not a number then, for which they fail to read all other servers as well.
 pub(super) fn write(heartbeat: &Heartbeat) -> Vec<u8> {
     let plain = text(heartbeat);
     if !is_mistakable(&plain) {

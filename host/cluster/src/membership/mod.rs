@@ -33,9 +33,9 @@ pub const RELEASE_WITHIN: Duration = Duration::from_secs(10);
 ///
 /// # Behavior
 ///
-/// Every `max-heartbeat-interval`, and at once when the server's status changes or another session has followed a lost
-/// one, its heartbeat is written, if its entries are still its own and nobody has declared it dead: both are checked in
-/// the same Txn. If they aren't, its entries are released and it is told to stop, once and for good.
+/// The heartbeat is written every `max-heartbeat-interval`, and at once when the server's status changes or another
+/// session has followed a lost one. The same Txn checks that its entries are still its own and that nobody has declared
+/// it dead. If they aren't, its entries are released and it is told to stop, once and for good.
 ///
 /// Dropping it releases the entries in the background, as if the server had died: others take over for it. One that has
 /// nothing left to be taken over [leaves](Membership::leave).
@@ -83,7 +83,7 @@ impl Cluster {
     /// # Behavior
     ///
     /// A master holds `/lock/failover/startup-masters` meanwhile. The server's own dead mark is cleared and its entries
-    /// are put at once, all or none; the entries of a former process at the same address are taken over: if that still
+    /// are put at once, all or none. The entries of a former process at the same address are taken over: if that still
     /// runs, it is told to stop. Ready when the server's own view shows it.
     ///
     /// # Errors

@@ -236,8 +236,8 @@ impl Settings {
         Ok(merged::settings(&host, &self.usual_dirs, &self.parts(&host)?, keys))
     }
 
-    /// What is passed over although it may have been meant for the registry, and what is taken by default at a host's
-    /// peril, given the keys that the plugin's metadata names; each is a sentence for the operator.
+    /// Keys that are ignored although they may have been meant for the registry, and defaults that are dangerous for a
+    /// host. Each is a sentence for the operator. `keys` are those that the plugin's metadata names.
     ///
     /// # Behavior
     ///

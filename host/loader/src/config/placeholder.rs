@@ -1,9 +1,9 @@
 //! Spring's placeholders: `${name}` and `${name:default}` within a value.
 //!
 //! A name is looked for among the environment's variables, then among the keys below `registry` as all layers leave
-//! them (`--set`, environment, file), then in the environment as Spring spells a key there (`my.key` is `MY_KEY`),
-//! then in the same file. What is found, the default, and the name itself may have placeholders in them. `\${` is
-//! `${` itself.
+//! them (`--set`, environment, file). Then comes the environment as Spring spells a key there (`my.key` is `MY_KEY`),
+//! and last the same file. What is found, the default, and the name itself may have placeholders in them. `\${` is `${`
+//! itself.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

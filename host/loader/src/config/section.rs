@@ -66,8 +66,8 @@ impl Section {
     ///
     /// # Behavior
     ///
-    /// Where the error is about who the user is, or about a key, the environment's variables that count as a key of the
-    /// section without bearing its name are named as a cause: a `REGISTRY_USER` may be there for something else.
+    /// If the error is about the user or about a key, variables of the environment that set a key of the section
+    /// without naming the section are named as a cause: a `REGISTRY_USER` may be there for something else.
     pub fn locate(&self, error: Error) -> Error {
         let variables = self.flat_variables(&error);
         let located = self.locate_key(error);

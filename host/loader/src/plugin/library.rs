@@ -1,7 +1,7 @@
 //! Loading a checked file into this process, once and for ever.
 //!
-//! The library is opened by its path rather than through the descriptor that was checked: a library named
-//! `/proc/self/fd/7` finds nothing beside itself (`$ORIGIN`), debuggers can't find it, and the next file on descriptor
+//! The library is opened by its path rather than through the descriptor that was checked. A library named
+//! `/proc/self/fd/7` finds nothing beside itself (`$ORIGIN`), and debuggers can't find it. The next file on descriptor
 //! 7 would be taken for it. Instead the path must lead to the checked file, unchanged, before and after; and nobody but
 //! the trusted owners can change it in between.
 

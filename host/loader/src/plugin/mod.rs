@@ -1,11 +1,10 @@
 //! Finding, verifying and loading plugin libraries.
 //!
-//! A library runs code of its own while it is loaded, before anything can be asked of it. What is checked therefore
-//! comes in this order: who could have written the file, whether it is a whole plugin library of this machine, its
-//! digest if the configuration names one; then it is loaded; then its header, the version of the plugin interface, the
-//! layout of every type that crosses, what it says of itself, and whether its panics can be caught. Whatever fails is
-//! one line that names the file, what is wrong and what to do, of kind
-//! [`PluginRejected`](registry_api::ErrorKind::PluginRejected).
+//! A library runs code of its own while it is loaded, before anything can be asked of it. So the checks come in this
+//! order. First who could have written the file, whether it is a whole plugin library of this machine, and its digest
+//! if the configuration names one. Then it is loaded. Then its header, the version of the plugin interface, the layout
+//! of every type that crosses, its metadata, and whether its panics can be caught. Whatever fails is one line that
+//! names the file, what is wrong and what to do, of kind [`PluginRejected`](registry_api::ErrorKind::PluginRejected).
 //!
 //! A file that is damaged where no check looks can end the process that loads it: [`verify_in_child`] finds out in
 //! another.

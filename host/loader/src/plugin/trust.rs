@@ -22,8 +22,8 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// Root, the user that this process runs as, and those who could have changed its executable as well: the owners of
-    /// the executable and of the folders above it, as in a container that has its user's files mounted.
+    /// Root, the user that this process runs as, and those who could have changed its executable as well. These are the
+    /// owners of the executable and of the folders above it, as in a container that has its user's files mounted.
     pub(crate) fn of_this_process() -> Self {
         let mut owners = vec![0, rustix::process::geteuid().as_raw()];
         owners.extend(fs::metadata("/proc/self/exe").map(|executable| executable.uid()));

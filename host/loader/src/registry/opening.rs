@@ -63,8 +63,8 @@ type Tell = Box<dyn FnMut(&Progress) + Send>;
 /// # Behavior
 ///
 /// If it takes longer than a second, what is tried and why it failed so far is told to
-/// [`on_progress`](Opening::on_progress), or else as a warning of the target `registry`; and again after twice the
-/// time, and so on, if there is news.
+/// [`on_progress`](Opening::on_progress), or else as a warning of the target `registry`. If there is news, that is
+/// repeated after twice the time, and so on.
 ///
 /// # Errors
 ///

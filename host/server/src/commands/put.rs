@@ -20,7 +20,7 @@ use crate::signals::Signals;
 /// Missing ancestors are created, with empty values. Without a value standard input is read, unless it is a terminal.
 ///
 /// With --ephemeral the entry lives as long as the command, which holds the session until Ctrl-C or SIGTERM and then
-/// closes it. If the session is lost it ends with code 3, as registry.disconnect-strategy is stop by default; with
+/// closes it. If the session is lost it ends with code 3, as registry.disconnect-strategy is stop by default. With
 /// 'wait' it stays, puts the entry again in the next session and prints the new version (unless there is none within
 /// registry.disconnect-max-wait). If somebody else deletes the entry or puts another in its place, the command says so
 /// and ends with code 76.

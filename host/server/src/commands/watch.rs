@@ -17,7 +17,7 @@ use crate::signals::Signals;
 /// Prints what is there, then 'synced', then every change, until Ctrl-C or SIGTERM
 ///
 /// A line each, written at once: what happened (put, delete, synced), the key, the version and the value with tabs
-/// between, the value escaped so that it stays on its line; of a deleted entry its last version and value. The JSON
+/// between. The value is escaped so that it stays on its line. A deleted entry has its last version and value. The JSON
 /// output also says whether an entry is new. The key need not exist yet. After a break the watch goes on by itself, and
 /// says 'synced' again.
 ///

@@ -50,10 +50,10 @@ const UNHEARD: usize = 256;
 /// are more than 100 servers. On a terminal a live table shows who is there, whichever process they run in; else a line
 /// is printed for every change.
 ///
-/// A server that is told to stop, because it was declared dead, say, or its session was lost for longer than
-/// registry.disconnect-strategy allows, is shown as stopped with the cause, and only watches from then on; when all
-/// are, the program ends with 3. Ctrl-C or SIGTERM drains the workers, lets all servers leave and closes the sessions,
-/// and the entries are gone.
+/// A server may be told to stop, because it was declared dead, say, or its session was lost for longer than
+/// registry.disconnect-strategy allows. It is then shown as stopped with the cause, and only watches. When all are, the
+/// program ends with 3. Ctrl-C or SIGTERM drains the workers, lets all servers leave and closes the sessions, and the
+/// entries are gone.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

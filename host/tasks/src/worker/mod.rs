@@ -1,9 +1,9 @@
 //! The server that runs tasks.
 //!
 //! It registers, takes tasks from masters over its port, and runs each below a supervisor. Before a command starts the
-//! worker writes `accepted` into the task's record itself, conditional on what the master has written and on the
-//! worker's own record being untouched: a worker that others have taken over for accepts nothing. Results are on its
-//! disk until a master says that they are recorded.
+//! worker itself writes `accepted` into the task's record. The write is conditional on what the master has written and
+//! on the worker's own record being untouched: a worker that was taken over accepts nothing. Results are on its disk
+//! until a master says that they are recorded.
 //!
 //! | what happens | what becomes of the commands |
 //! |---|---|

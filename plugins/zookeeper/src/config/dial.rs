@@ -23,8 +23,8 @@ const SHORTEST_SESSION: Duration = Duration::from_secs(1);
 /// this.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The longest pause while a session is out of contact, which jitter may double; how long the first attempts to carry
-/// it on wait for a server, and how long a call waits for an answer before the server is looked at.
+/// The longest pause while a session is out of contact, which jitter may double. It is also how long the first attempts
+/// to carry it on wait for a server, and how long a call waits for an answer before the server is looked at.
 const SHORT: Duration = Duration::from_millis(500);
 
 /// A configuration that was checked.
@@ -259,8 +259,8 @@ impl Dial {
         Backoff::new(self.pauses.0, self.pauses.1)
     }
 
-    /// How long attempts to carry on a session wait for a server: briefly at first, as one that has just lost its
-    /// leader may say nothing while another has the next, and longer after each silence, as a server may be slow.
+    /// How long attempts to carry on a session wait for a server. Briefly at first, as one that has just lost its
+    /// leader may be silent while another has the next. Longer after each silence, as a server may be slow.
     pub(crate) fn patience(&self) -> impl Iterator<Item = Duration> + Send + use<> {
         self.patience.build()
     }

@@ -249,8 +249,8 @@ struct Elsewhere {
     within: Duration,
 }
 
-/// Drops the client when the task that keeps its session is ended, as when the connection is abandoned: for as long as
-/// it is held, by a guard perhaps, it would keep the session alive by itself.
+/// Drops the client when the task that keeps its session is ended, as when the connection is abandoned. Otherwise it
+/// would keep the session alive by itself as long as it is held, by a guard perhaps.
 struct BreakOff<'a>(Option<&'a Session>);
 
 impl Drop for BreakOff<'_> {

@@ -227,8 +227,8 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// How often what is made in place of an entry is written, so that it counts differently from that: somebody who has
-/// just looked at the former one, and compares its count, must not take this one for it.
+/// How often an entry that replaces another is written, so that its count differs. Somebody who has just read the
+/// former one, and compares its count, must not take this one for it.
 fn sets_after(former: Option<i32>) -> usize {
     match former {
         Some(0) => 1,

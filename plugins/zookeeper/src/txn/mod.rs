@@ -1,8 +1,8 @@
 //! Txns: each is one `multi`, in which all that the judgement rests on is said (contract 3).
 //!
 //! What a Txn rests on is read, it is judged on that, and the server applies it if that still holds; otherwise it is
-//! read again. A refusal never rests on what may be out of date, as a follower's answers may be: the server that leads
-//! has refused the Txn in this very call, or what was read was read behind a write.
+//! read again. A refusal never rests on stale data, as a follower's answers may be. Either the leader has refused the
+//! Txn in this very call, or the reads came behind a write.
 //!
 //! An entry that is written again and again is not looked at first. One that may well be new is made at once, and what
 //! is read in the same flight tells what to do if it is not new.

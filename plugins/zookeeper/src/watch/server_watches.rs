@@ -11,11 +11,10 @@ use crate::session::Link;
 ///
 /// # Behavior
 ///
-/// A client answers an event that it has no watcher for with a removal of any watch on the event's path, so that what
-/// is still told of a watch that was removed can end another one that is being added below it. And it mixes up two
-/// removals of a path that is being added. So a removal is made only while nothing is being added, and nothing is added
-/// before the server has answered what was asked after the removal: then it has told all that it had to tell of that
-/// watch.
+/// A client answers an event that it has no watcher for by removing any watch on the event's path. So a late event of a
+/// removed watch can end another one that is being added below it. And it mixes up two removals of a path that is being
+/// added. So a removal is made only while nothing is being added. Nothing is added before the server has answered a
+/// request made after the removal: by then it has sent all events of that watch.
 #[derive(Default)]
 pub(super) struct ServerWatches {
     order: RwLock<()>,

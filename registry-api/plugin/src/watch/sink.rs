@@ -42,8 +42,8 @@ impl WatchSink {
     ///
     /// # Behavior
     ///
-    /// An entry outside the scope is passed over, and so is one whose version is not above the latest that this watch
-    /// has heard of its key: what a listing held may safely be told again by events that overlap with it.
+    /// An entry outside the scope is passed over. So is one whose version is not above the latest that this watch has
+    /// heard of its key: what a listing held may safely be repeated by events that overlap with it.
     pub fn put(&self, entry: Entry) {
         if self.covers(&entry) {
             self.0.shared.feed(|state| state.buffer.put(entry));

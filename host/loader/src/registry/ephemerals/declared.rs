@@ -53,8 +53,8 @@ pub(super) type Turn = tokio::sync::Mutex<()>;
 ///
 /// # Behavior
 ///
-/// What it deletes, or makes persistent, is given up as soon as it may be sent, and taken back only if it was certainly
-/// not applied: an entry that its host may have deleted must not come back.
+/// An entry that it deletes, or makes persistent, is given up as soon as the request may be sent. It is taken back only
+/// if that was certainly not applied: an entry that its host may have deleted must not come back.
 #[must_use = "what comes of the Txn has to be told"]
 pub(in crate::registry) struct Writing<'b> {
     declared: &'b DeclaredEntries,

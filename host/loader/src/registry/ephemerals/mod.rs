@@ -108,13 +108,13 @@ impl Registry {
     /// # Behavior
     ///
     /// When a session was lost and another has followed, every ephemeral entry whose put had succeeded is recreated,
-    /// unless this registry has deleted it since, or put it as persistent; whether this stream is asked for or not. It
-    /// is written only if there is no such entry, or one that an earlier session of this registry still owns. A put
-    /// that failed, was dropped or timed out is not recreated.
+    /// unless this registry has deleted it since, or put it as persistent. That happens whether this stream is asked
+    /// for or not. It is written only if there is no such entry, or one that an earlier session of this registry still
+    /// owns. A put that failed, was dropped or timed out is not recreated.
     ///
-    /// From the first time that it is asked for, each of the entries is watched: one that somebody else has taken over
-    /// is reported at once, one that somebody has deleted as soon as it is certain that it hasn't gone with its
-    /// session; both are then given up. [`recreate_if_deleted`](super::Put::recreate_if_deleted) has an entry recreated
+    /// From the first time that it is asked for, each of the entries is watched. One that somebody else has taken over
+    /// is reported at once. One that was deleted is reported as soon as it is certain that it wasn't deleted with its
+    /// session. Both are then given up. [`recreate_if_deleted`](super::Put::recreate_if_deleted) has an entry recreated
     /// after a deletion, too. The work is done on the runtime that the registry was opened on.
     pub fn ephemerals(&self) -> Ephemerals {
         let upkeep = &self.0.upkeep;

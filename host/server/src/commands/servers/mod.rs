@@ -16,10 +16,10 @@ use crate::output::{Format, table};
 
 /// Shows the masters and workers that are registered, and who is marked as dead
 ///
-/// For every server its group, its status, what it uses of processors and memory, its load average, how long ago it has
-/// beaten and started by its own clock (ahead, if that clock is ahead of ours), and whether it is marked as dead. What
-/// a server could not measure is '-'. A heartbeat that can't be read shows why. Servers of DolphinScheduler are shown
-/// as well, whichever version has registered them; those that have not beaten yet are starting. See
+/// For every server its group, its status, what it uses of processors and memory, and its load average. Then how long
+/// ago it has beaten and started by its own clock (ahead, if that clock is ahead of ours), and whether it is marked as
+/// dead. What a server could not measure is '-'. A heartbeat that can't be read shows why. Servers of DolphinScheduler
+/// are shown as well, whichever version has registered them; those that have not beaten yet are starting. See
 /// docs/compatibility.md.
 #[derive(Args)]
 #[command(

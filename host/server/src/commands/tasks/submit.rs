@@ -20,8 +20,8 @@ use crate::output::Output;
 /// REGISTRY_TASK_ATTEMPT and what --env gives, in a directory of its own. It is run at least once: if its worker is
 /// gone, it is run again elsewhere, unless --at-most-once is given. Prints the task's id.
 ///
-/// With --wait the exit code is the command's own, 128 + n if signal n ended it, 126 or 127 if it can't be run; 1 if
-/// the task was cancelled, has timed out or is unknown. If this command is ended, the task goes on.
+/// With --wait the exit code is the command's own, 128 + n if signal n ended it, 126 or 127 if it can't be run. It is 1
+/// if the task was cancelled, has timed out or is unknown. If this command is ended, the task goes on.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
