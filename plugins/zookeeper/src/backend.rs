@@ -51,7 +51,7 @@ impl Zookeeper {
 impl Backend for Zookeeper {
     const NAME: &'static str = "zookeeper";
     /// A follower tells the leader of its sessions late, by up to half a tick.
-    const MARGIN: u32 = 4;
+    const MARGIN_DIVISOR: u32 = 4;
     /// It warns of each attempt to connect that fails, of which there are many until a server is back.
     const QUIETED: &'static [&'static str] = &["zookeeper_client"];
     const SERVERS: Option<&'static str> = Some("connect-string");

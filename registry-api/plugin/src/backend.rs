@@ -23,8 +23,8 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// The name that `registry.type` selects the backend by: lower-case letters, digits and `-`.
     const NAME: &'static str;
 
-    /// What part of its timeout before the server could expire it a session without contact is given up (4.3): a tenth.
-    const MARGIN: u32 = 10;
+    /// A session without contact is declared lost `timeout / MARGIN_DIVISOR` before the server could expire it (4.3).
+    const MARGIN_DIVISOR: u32 = 10;
 
     /// The crates whose log lines are forwarded at the level of `debug` at most. They warn of what is an ordinary step
     /// of this backend, which logs itself what its host has to know.

@@ -65,7 +65,7 @@ impl Context {
     /// The tasks end when the last clone of the context is dropped; a test keeps one for as long as its connection is
     /// open.
     pub fn detached<B: Backend>(options: Options, runtime: Handle) -> Self {
-        let session = SessionReporter::new(Box::new(|_, _| ()), B::MARGIN);
+        let session = SessionReporter::new(Box::new(|_, _| ()), B::MARGIN_DIVISOR);
         Context::new(options, session, Opening::unheard(), Tasks::new(runtime))
     }
 

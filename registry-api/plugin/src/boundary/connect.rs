@@ -67,14 +67,14 @@ async fn open<B: Backend>(
         base: PathBuf::from(options.base.as_str()),
         prefix: options.prefix.into(),
     };
-    const { assert!(B::MARGIN > 1, "a margin of the whole timeout leaves no session") };
+    const { assert!(B::MARGIN_DIVISOR > 1, "a margin of the whole timeout leaves no session") };
     let hears = move |now: Snapshot, cause: Option<&dyn Display>| {
         if let Some(cause) = cause {
             host.session_cause(cause.to_string().as_str().into());
         }
         host.session(RawSession::new(now.state, now.id, now.timeout));
     };
-    let session = SessionReporter::new(Box::new(hears), B::MARGIN);
+    let session = SessionReporter::new(Box::new(hears), B::MARGIN_DIVISOR);
     let tasks = Tasks::new(runtime.handle().clone());
     // Until there is a connection to own them, whatever was started ends with this call.
     let mut owned = EndOnDrop(Some(tasks.clone()));

@@ -41,8 +41,9 @@ pub(crate) type Listener = Box<dyn Fn(Snapshot, Option<&dyn Display>) + Send + S
 /// # Behavior
 ///
 /// A report that says nothing new changes nothing, so that no state is told twice in a row. Without an answered request
-/// the session is [`Lost`](SessionState::Lost) a [margin](crate::Backend::MARGIN) before the server could expire it,
-/// counted from the sending of the last one that was answered; [`ended`](SessionReporter::ended) tells the backend.
+/// the session is [`Lost`](SessionState::Lost) a [margin](crate::Backend::MARGIN_DIVISOR) before the server could
+/// expire it, counted from the sending of the last one that was answered; [`ended`](SessionReporter::ended) tells the
+/// backend.
 #[derive(Clone)]
 pub struct SessionReporter(Arc<Shared>);
 
@@ -53,7 +54,7 @@ struct Shared {
     /// The same, also while it is suspended.
     lost_at: AtomicU64,
     /// What part of the timeout the session is given up early.
-    margin: u32,
+    margin_divisor: u32,
     current: watch::Sender<Option<Snapshot>>,
     /// Held while a transition is made and told, so that listeners hear them in order.
     telling: Mutex<Listener>,
@@ -62,11 +63,11 @@ struct Shared {
 const NEVER: u64 = u64::MAX;
 
 impl SessionReporter {
-    pub(crate) fn new(listener: Listener, margin: u32) -> Self {
+    pub(crate) fn new(listener: Listener, margin_divisor: u32) -> Self {
         SessionReporter(Arc::new(Shared {
             good_until: AtomicU64::new(0),
             lost_at: AtomicU64::new(NEVER),
-            margin,
+            margin_divisor,
             current: watch::Sender::new(None),
             telling: Mutex::new(listener),
         }))
@@ -256,7 +257,7 @@ impl SessionReporter {
 
     fn lost_at(&self, timeout: Duration, contact: Contact) -> u64 {
         match contact {
-            Contact::Sent(sent) => (sent + timeout.saturating_sub(timeout / self.0.margin)).as_nanos(),
+            Contact::Sent(sent) => (sent + timeout.saturating_sub(timeout / self.0.margin_divisor)).as_nanos(),
             Contact::Always => NEVER,
         }
     }
