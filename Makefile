@@ -46,9 +46,11 @@ check: install-build install-lint ## Check format and lints, and run the tests t
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	CARGO=$(CARGO) scripts/run-tests --without-servers
 
-test: install-build install-servers install-browser lint ## Run every check and every test, on real servers
+# The tests wait for servers a third of their time: that is enough for lints and documentation.
+test: install-build install-servers install-browser install-lint ## Run every check and every test, on real servers
+	$(CARGO) fmt --all --check
 	$(BUILD)
-	CARGO=$(CARGO) scripts/run-tests
+	CARGO=$(CARGO) BESIDE=$$'make lint\n'"$${BESIDE:-}" scripts/run-tests
 
 chaos: install-build install-servers ## Play random histories, then clients and faults on clusters (SECONDS=3600 says for how long, ARGS='...' adds arguments)
 	$(BUILD)
