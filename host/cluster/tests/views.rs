@@ -113,7 +113,7 @@ async fn servers_of_other_versions_are_shown_with_unreadable_parts() {
         assert_eq!(other.groups().now(), ["default"]);
         let members = other.workers("default").now();
         let reason = members[0].heartbeat.as_ref().expect_err("it is broken").to_string();
-        assert!(reason.contains("no JSON"), "{reason}");
+        assert!(reason.contains("not JSON"), "{reason}");
         assert_eq!(other.choose("default").expect("a worker").address, "old:1");
         let ungrouped = other.members(MemberFilter::Workers).now()[2].clone();
         assert_eq!((ungrouped.group.as_deref(), ungrouped.is_normal()), (None, false));

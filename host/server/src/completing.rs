@@ -117,6 +117,7 @@ fn servers(_: &str) -> Vec<String> {
 fn types(_: &str) -> Vec<String> {
     let Some(settings) = context().and_then(|context| context.settings().ok()) else { return Vec::new() };
     let mut names: Vec<_> = plugin::installed(settings.plugin_dirs()).into_iter().map(|file| file.name).collect();
+    names.sort();
     names.dedup();
     names
 }

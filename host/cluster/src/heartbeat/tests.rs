@@ -157,7 +157,7 @@ fn what_was_not_measured_is_written_so() {
 #[test]
 fn what_can_not_be_read_says_why() {
     for (value, says) in [
-        ("{", "no JSON"),
+        ("{", "not JSON"),
         ("{\"cpuUsage\":\"much\"}", "much"),
         ("{\"serverStatus\":7}", "0, 1, 2"),
         ("{\"cpuUsage\":1e999}", "out of range"),
@@ -168,7 +168,7 @@ fn what_can_not_be_read_says_why() {
     ] {
         assert!(reason(value).contains(says), "{value}: {}", reason(value));
     }
-    assert!(Heartbeat::read(b"\xff\xfe").unwrap_err().to_string().contains("no text"));
+    assert!(Heartbeat::read(b"\xff\xfe").unwrap_err().to_string().contains("not text"));
     assert!(reason(&"x".repeat(100_000)).len() < 300);
 }
 

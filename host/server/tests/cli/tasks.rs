@@ -266,7 +266,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_done() {
     for (arguments, code, says) in [
         (&["submit"][..], 2, "COMMAND"),
         (&["submit", "--", ""], 2, "the command is empty"),
-        (&["submit", "--id", "a/b", "--", "true"], 2, "no id of a task"),
+        (&["submit", "--id", "a/b", "--", "true"], 2, "not an id of a task"),
         (&["submit", "--priority", "6", "--", "true"], 2, "highest, high, medium, low, lowest"),
         (&["submit", "--retries", "1", "--at-most-once", "--", "true"], 2, "cannot be used with"),
         (&["submit", "--env", "=x", "--", "true"], 2, "NAME=VALUE"),

@@ -249,7 +249,7 @@ fn nonsense_is_told_apart_and_names_what_is_wrong() {
     for (name, with, says) in [
         ("v", 2.into(), "v is 2"),
         ("id", "b".into(), "of the task \"b\""),
-        ("id", "../b".into(), "no id"),
+        ("id", "../b".into(), "not an id"),
         ("state", "happy".into(), "happy"),
         ("state", "running".into(), "names no worker"),
         ("attempt", 0.into(), "attempt is 0"),
@@ -278,7 +278,7 @@ fn too_large_parts_are_refused_and_history_is_bounded() {
 #[test]
 fn ids_are_one_segment_and_spread() {
     for wrong in ["", "a/b", ".", "..", ".a", "a b", "é", &"a".repeat(129)] {
-        assert!(TaskId::new(wrong).unwrap_err().message().contains("no id"), "{wrong}");
+        assert!(TaskId::new(wrong).unwrap_err().message().contains("not an id"), "{wrong}");
     }
     let id = TaskId::random();
     assert_eq!(id.as_str().len(), 16);

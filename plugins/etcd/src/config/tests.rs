@@ -82,7 +82,7 @@ async fn files_that_are_missing_or_wrong_are_named() {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("empty.pem"), "").expect("a file");
     fs::write(folder.path().join("text.pem"), "-----BEGIN CERTIFICATE-----\nnot base64!\n").expect("a file");
-    for (file, what) in [("no.pem", "can't be read"), ("empty.pem", "no certificate"), ("text.pem", "no PEM")] {
+    for (file, what) in [("no.pem", "can't be read"), ("empty.pem", "no certificate"), ("text.pem", "not PEM")] {
         let mut options = options();
         options.base = folder.path().to_path_buf();
         let Err(error) = check(&json!({ "tls": { "ca-file": file } }), options) else { panic!("{file} was accepted") };

@@ -52,7 +52,7 @@ fn bad_values_of_the_hosts_keys_are_refused() {
         ("registry.type", "Etcd", "lower-case"),
         ("registry.type", "../evil", "lower-case"),
         ("registry.type", "", "memory or etcd"),
-        ("registry.type", "namespace", "no registry type"),
+        ("registry.type", "namespace", "not a registry type"),
         ("registry.disconnect-strategy", "panic", "stop, wait"),
         ("registry.disconnect-grace", "5", "has no unit"),
         ("registry.disconnect-max-wait", "0s", "longer than nothing"),
