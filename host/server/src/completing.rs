@@ -138,7 +138,13 @@ fn settings(_: &str) -> Vec<String> {
 
 /// What the line that is completed says of the registry.
 fn context() -> Option<Context> {
-    let line = std::env::args_os().skip_while(|argument| argument != "--").skip(1);
+    let mut line: Vec<_> = std::env::args_os().skip_while(|argument| argument != "--").skip(1).collect();
+    // The word that is completed says nothing yet. Shells that don't tell which it is put it last.
+    let index = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|index| index.parse().ok());
+    let index = index.unwrap_or(line.len().checked_sub(1)?);
+    if index < line.len() {
+        line.remove(index);
+    }
     let matches = cli::definition().ignore_errors(true).try_get_matches_from(line).ok()?;
     let options = Options::gather(&matches).ok()?.or_environment();
     let output = Output::new(Format::Text);

@@ -36,7 +36,8 @@ fn commands_types_and_keys_of_the_configuration_are_completed() {
     assert_eq!(words(&["lo"]), ["lock", "locks", "logs"]);
     assert_eq!(words(&["ve"]), Vec::<String>::new(), "what is no command of a user's is not offered");
     assert_eq!(words(&["--type", "et"]), ["etcd"]);
-    assert_eq!(words(&["--type", "etcd", "--set", "registry.etcd.user"]), ["registry.etcd.user="]);
+    assert!(words(&["--type", ""]).contains(&"zookeeper".to_owned()), "an empty word is any");
+    assert_eq!(words(&["--type", "etcd", "--set", "registry.etcd.us"]), ["registry.etcd.user="]);
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(&mut args(memory(), ["completions", shell])).text().contains("_REGISTRY_COMPLETE"), "{shell}");
     }
