@@ -46,7 +46,7 @@
 //!
 //! # Watches
 //!
-//! An [`Event`] is told by a watch of some [`Scope`] (5.1).
+//! A watch of some [`Scope`] gives [`Event`]s (5.1).
 //!
 //! ```
 //! use registry_api::{Key, Scope};

@@ -1,4 +1,4 @@
-//! The numbers of the contract, each a type of its own, so that none can be taken for another (contract 1.3, 6.3).
+//! The numbers of the contract, each a type of its own, so that none can be mistaken for another (contract 1.3, 6.3).
 
 use std::{fmt, num::ParseIntError, str::FromStr};
 

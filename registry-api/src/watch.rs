@@ -16,7 +16,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Whether a watch of this scope on `key` tells of `other`.
+    /// Whether a watch of this scope on `key` covers `other`.
     pub fn covers(self, key: Key<'_>, other: Key<'_>) -> bool {
         match self {
             Scope::Node => key == other,
@@ -36,7 +36,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What a watch tells. `new` and `last` are relative to what this same watch told before (contract 5.2).
+/// An event of a watch. `new` and `last` are relative to the earlier events of this same watch (contract 5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -44,15 +44,15 @@ pub enum Event {
     Put {
         /// The entry as it is now.
         entry: Entry,
-        /// Whether this watch tells of the key for the first time, or for the first time since it told of its deletion.
+        /// Whether this is the watch's first event of the key, or its first since the key's deletion.
         new: bool,
     },
     /// An entry is gone.
     Delete {
-        /// The entry as this watch told of it last.
+        /// The entry as it was in this watch's last event of it.
         last: Entry,
     },
-    /// All that was there, when the watch began or went on after a break, has been told.
+    /// The whole state has been given, as it was when the watch began or went on after a break.
     Synced,
 }
 

@@ -22,8 +22,8 @@ use crate::{
 ///
 /// # Behavior
 ///
-/// What is told here is what the registry last told: while contact is lost, that is the past. After a reconnect what
-/// changed meanwhile is told by itself. The watch ends with the last clone.
+/// It shows what the registry last reported: while contact is lost, that is the past. After a reconnect what
+/// changed meanwhile is reported by itself. The watch ends with the last clone.
 #[derive(Clone, Debug)]
 pub struct Cluster(Arc<Inner>);
 

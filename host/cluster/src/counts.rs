@@ -1,4 +1,4 @@
-//! What the `metrics` crate is told of the cluster.
+//! The cluster's metrics.
 
 use crate::Role;
 

@@ -1,4 +1,4 @@
-//! Which data the registry holds, so that data which were deleted are told from data that somebody has changed.
+//! Which data the registry holds, so that deleted data can be distinguished from changed data.
 
 use registry_host::{ErrorKind, Registry, Result, Version};
 

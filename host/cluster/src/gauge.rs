@@ -33,7 +33,7 @@ pub struct Figures {
 }
 
 impl Gauge {
-    /// A gauge whose first measurement tells of the processors' use since now.
+    /// A gauge whose first measurement covers the processors' use since now.
     ///
     /// # Errors
     ///

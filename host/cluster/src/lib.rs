@@ -211,7 +211,7 @@
 //! - **No two of one address.** Who registers takes the entries over in one Txn, and writes into its predecessor's
 //!   record that it is replaced. No beat of that succeeds any more; if it runs, it is told to stop, which takes as long
 //!   as an event of the registry, or as a beat if the two have no group in common.
-//! - **Who is cut off** is told so before its session ends at the server, and from then on has no
+//! - **A server that is cut off** is told so before its session ends at the server, and from then on has no
 //!   [slot](Membership::slot). Neither has one whose process was stopped for long, as soon as it goes on. By
 //!   `registry.disconnect-strategy` it stops or [waits](MembershipState::Waiting). Others take over once its session
 //!   has ended, and `registry.cluster.failover-grace` later.

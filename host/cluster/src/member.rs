@@ -34,7 +34,7 @@ pub struct Incarnation {
 }
 
 impl Member {
-    /// The member that an entry tells of; `None` for one that is not a member's.
+    /// The member that an entry describes; `None` for one that is not a member's.
     ///
     /// An entry that is not ephemeral says nothing of who is there.
     pub fn of(entry: &Entry) -> Option<Self> {

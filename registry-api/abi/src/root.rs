@@ -30,7 +30,7 @@ pub struct RawConfigKey {
     pub secret: bool,
 }
 
-/// What a plugin says of itself.
+/// A plugin's description of itself.
 #[repr(C)]
 #[derive(StableAbi, Clone)]
 pub struct RawAbout {

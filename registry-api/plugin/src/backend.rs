@@ -16,7 +16,7 @@ use crate::{
 ///
 /// Keys and Txns that arrive have been held against the contract's limits. Every call is given a deadline from outside:
 /// its future is dropped when the deadline passes, so that a dropped future must leave nothing behind that a session
-/// would not clean up. While the session is suspended no call is begun. Futures are polled with the plugin's own
+/// would not clean up. While the session is suspended no call is started. Futures are polled with the plugin's own
 /// runtime entered; `block_on` and `block_in_place` must not be used. A panic becomes an error of the call that it
 /// happened in.
 pub trait Backend: Send + Sync + Sized + 'static {

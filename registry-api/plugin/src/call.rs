@@ -1,4 +1,4 @@
-//! Calls: begun only while the session is connected, ended by their deadline (contract 4.5).
+//! Calls: started only while the session is connected, ended by their deadline (contract 4.5).
 
 use std::{
     pin::Pin,

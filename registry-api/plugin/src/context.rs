@@ -58,7 +58,7 @@ impl Context {
         Context { options: Arc::new(options), session, opening, tasks }
     }
 
-    /// A context without a host, for tests of a backend: nobody hears of the session, and no clock is kept.
+    /// A context without a host, for tests of a backend: the session is reported to nobody, and no clock is kept.
     ///
     /// # Behavior
     ///

@@ -133,7 +133,7 @@ impl<T> Drop for Kept<T> {
     }
 }
 
-/// Drops something of the plugin's; nobody is there to be told of a panic but the log.
+/// Drops something of the plugin's; a panic can only be logged.
 fn drop_quietly(what: &str, dropping: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) {
         tracing::error!(panic = panic_message(&*panic), "{what}");

@@ -1,4 +1,4 @@
-//! How opening a connection goes: what the host is told while it takes long, and how long it may take.
+//! The progress of opening a connection, as reported to the host, and how long it may take.
 
 use std::{
     fmt::{self, Display},
@@ -39,7 +39,7 @@ impl Opening {
         Opening(Arc::new(Shared { limit, listener, servers: Mutex::default() }))
     }
 
-    /// One that no host hears of or limits.
+    /// One that is neither reported to a host nor limited.
     pub(crate) fn unheard() -> Self {
         Opening::new(None, Box::new(|_, _| ()))
     }

@@ -13,7 +13,7 @@ const USUAL_WEIGHT: i32 = 100;
 /// The least burden: a worker that has nothing to do at all still has its turns counted.
 const LEAST_BURDEN: f64 = 0.01;
 
-/// A normal worker, and what speaks for or against it.
+/// A normal worker, and its load.
 ///
 /// A figure that the worker doesn't tell is no reason to prefer it: beside others it counts like the worst that one of
 /// them tells.

@@ -8,7 +8,7 @@ use super::Candidate;
 /// # Behavior
 ///
 /// Only those with the fewest waiting tasks take part: those with none, if there are any. A worker that doesn't tell
-/// how many of its tasks wait takes part as well. When anybody of these comes, goes or tells of another burden, all
+/// how many of its tasks wait takes part as well. When anybody of these comes, goes or reports another load, all
 /// begin again with their burden as their debt. Between two such moments, one whose burden is more than 2/n of the sum
 /// of all n is not chosen.
 #[derive(Clone, Debug, Default)]

@@ -86,8 +86,8 @@ impl Membership {
     /// its role, `/lock/failover/masters` or `/lock/failover/workers`. Once `registry.cluster.failover-grace` has
     /// passed it writes down that it takes over, together with the server's dead mark, and only if the server isn't
     /// back: from then on a server that comes back is told to stop. Then it runs the host's [`TakeOver`], and at last
-    /// removes the record of the server's incarnation, if it still holds the lock. Whatever is left unfinished is begun
-    /// again by the next one. A server that was restarted meanwhile gets no dead mark.
+    /// removes the record of the server's incarnation, if it still holds the lock. Whatever is left unfinished is
+    /// started again by the next one. A server that was restarted meanwhile gets no dead mark.
     ///
     /// For a server whose session lives, and whose entries somebody has deleted, nobody takes over until it has
     /// stopped; nor does a master take over for anybody whose own entries are gone.

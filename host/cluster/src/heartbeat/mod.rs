@@ -1,4 +1,4 @@
-//! What a server says of itself: the value of its entry.
+//! A server's report of itself: the value of its entry.
 
 mod json;
 #[cfg(test)]

@@ -17,8 +17,8 @@ use crate::{
 /// How often in a row others may be faster.
 const TRIES: usize = 5;
 
-/// How many former processes of a server are told that they are replaced: each costs an operation of the Txn. Each has
-/// told those before it.
+/// How many former processes of a server are notified that they are replaced: each costs an operation of the Txn. Each
+/// has notified those before it.
 const MAX_FORMER: usize = 4;
 
 /// What a server has put, as it knows it.

@@ -44,7 +44,7 @@ pub(super) async fn register(cluster: &Cluster, server: &Server) -> Result<(Beat
     Ok((beats, reading))
 }
 
-/// Begins an incarnation that no other process at the address has begun.
+/// Starts an incarnation that no other process at the address has started.
 ///
 /// Milliseconds tell two apart. Whole seconds don't if both have the same number of a process, as in containers.
 async fn begin(cluster: &Cluster, server: &Server) -> Result<Incarnation> {

@@ -29,7 +29,7 @@ pub enum MemberFilter {
     Group(String),
 }
 
-/// What one watch has told of who is there.
+/// The members that one watch has reported.
 #[derive(Debug)]
 pub(crate) struct Board {
     state: Mutex<State>,

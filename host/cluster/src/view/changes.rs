@@ -1,4 +1,4 @@
-//! What one reader has not been told yet.
+//! The changes that one reader has not read yet.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -38,7 +38,7 @@ impl Change {
 #[must_use = "changes are returned, not stored"]
 pub struct Changes {
     pending: Arc<Pending>,
-    /// That a server left is told, and next that another came in its place.
+    /// A server's leaving is reported, and next the one that came in its place.
     next: Option<Change>,
 }
 
@@ -52,13 +52,13 @@ pub(super) struct Pending {
 #[derive(Debug, Default)]
 struct State {
     steps: HashMap<Arc<str>, Step>,
-    /// The keys of the steps, in the order in which they are told.
+    /// The keys of the steps, in the order in which they are reported.
     order: VecDeque<Arc<str>>,
     waker: Option<Waker>,
     ended: bool,
 }
 
-/// What was told of a member, and what is to be.
+/// What was reported of a member, and what is to be reported.
 #[derive(Debug)]
 struct Step {
     told: Option<Arc<Member>>,
@@ -107,7 +107,7 @@ impl State {
 }
 
 impl Step {
-    /// What is to be told, one or two changes; `None` for somebody who came and went unseen.
+    /// The changes to be reported, one or two; `None` for somebody who came and went unseen.
     fn changes(self) -> (Option<Change>, Option<Change>) {
         match (self.told, self.now) {
             (None, None) => (None, None),

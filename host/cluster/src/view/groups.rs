@@ -46,7 +46,7 @@ impl Groups {
     ///
     /// # Behavior
     ///
-    /// Of a group that appears and vanishes, or the other way round, before anybody asks nothing is told. The stream
+    /// A group that appears and vanishes between two reads, or the other way round, is not reported. The stream
     /// ends with the registry.
     pub fn changes(&self) -> GroupChanges {
         let told = GroupReader {
@@ -85,7 +85,7 @@ impl fmt::Debug for GroupChanges {
     }
 }
 
-/// What a reader was told.
+/// What was reported to a reader.
 struct GroupReader {
     moved: watch::Receiver<u64>,
     board: Weak<Board>,

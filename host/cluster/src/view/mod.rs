@@ -37,8 +37,8 @@ impl Members {
     /// # Behavior
     ///
     /// A slow reader costs no more than one pending change for each member: of several of one member the last counts.
-    /// That a server is another one than before is told all the same, as `Left` and `Joined`. The stream ends with the
-    /// registry.
+    /// A server that is another one than before is reported all the same, as `Left` and `Joined`. The stream ends with
+    /// the registry.
     pub fn changes(&self) -> Changes {
         self.board.subscribe(self.which.clone())
     }

@@ -1,6 +1,6 @@
 //! The one watch that a view costs.
 //!
-//! What it tells is mirrored; whoever opens a view waits until the mirror is complete.
+//! What it tells is mirrored; opening a view waits until the mirror is complete.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

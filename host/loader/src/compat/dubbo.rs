@@ -128,9 +128,9 @@ fn unknown(name: &str) -> String {
         Some(meant) => format!("did you mean {meant}?"),
         None => format!("accepted: {}", PARAMETERS.join(", ")),
     };
-    // What is called like a secret may be one by mistake; its name is no harm.
+    // What is called like a secret may be one by mistake; its name is not a harm.
     let called = if names_secret(name) { "a parameter called like a secret".to_owned() } else { format!("{name:?}") };
-    format!("has {called}, which is no known parameter; {hint}")
+    format!("has {called}, which is not a known parameter; {hint}")
 }
 
 fn accepted() -> String {

@@ -13,7 +13,7 @@ use crate::compat::dolphinscheduler;
 /// How deep a section is looked for that stands below something else.
 const DEPTH: usize = 3;
 
-/// Why the file is refused, as near to the mistake as can be told.
+/// Why the file is refused, as near to the mistake as possible.
 pub(crate) fn refusal(path: &Path, documents: &[Tree], others: &[Tree], profiles: &[String]) -> ConfigError {
     let all = || documents.iter().chain(others);
     if let Some((name, tree)) = all().find_map(|document| near_miss(document).next()) {

@@ -128,7 +128,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// `InvalidConfig` if it is no namespace.
+    /// `InvalidConfig` if it is not a namespace.
     pub fn in_namespace(&self, namespace: &str) -> registry_api::Result<Self> {
         let source = Source::Set("Settings::in_namespace");
         let tree = Tree::scalar(source, namespace);

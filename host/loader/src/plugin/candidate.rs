@@ -1,4 +1,4 @@
-//! A file that has been held against everything that can be told before it is loaded.
+//! A file that has passed every check that is possible before it is loaded.
 
 use std::{
     fs::{File, Metadata},

@@ -1,4 +1,4 @@
-//! Whether a file is a whole plugin library of this machine, as far as that can be told without loading it.
+//! Whether a file is a whole plugin library of this machine, as far as that shows without loading it.
 //!
 //! `dlopen` maps what the headers name and ends the process with SIGBUS if the file is shorter, so that this is looked
 //! at first. Damage elsewhere in the file can't be seen here; a digest in the configuration can, and

@@ -1,4 +1,4 @@
-//! What a plugin says of itself.
+//! A plugin's description of itself.
 
 use registry_abi::{ALIAS, QUEUE_ENTRY, RawAbout, SERVERS};
 use registry_api::Entry;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{queue_entry::has_form, reject::one_line, search::is_name};
 
-/// What a plugin says of itself before it is connected.
+/// A plugin's description of itself, known before it is connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Metadata {

@@ -112,7 +112,7 @@ impl Plugin {
         &self.0.metadata.api_version
     }
 
-    /// What it says of itself.
+    /// Its description of itself.
     pub fn metadata(&self) -> &Metadata {
         &self.0.metadata
     }

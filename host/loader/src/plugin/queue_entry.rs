@@ -1,4 +1,4 @@
-//! The entries of lock queues, told from others by the forms of name that a plugin gives them.
+//! The entries of lock queues, recognized by the forms of name that a plugin gives them.
 
 /// Whether a name has that form; `session` is what `<session>` stands for.
 ///

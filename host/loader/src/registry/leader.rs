@@ -61,7 +61,7 @@ pub struct Observer {
     watch: Watch,
     queue: BTreeMap<String, Entry>,
     synced: bool,
-    /// The token told last; `None` before the first, `Some(None)` for nobody.
+    /// The last token that was reported; `None` before the first, `Some(None)` for nobody.
     told: Option<Option<FencingToken>>,
 }
 

@@ -309,7 +309,7 @@ fn opening_timeout(session_timeout: Duration, settings: &Settings) -> Duration {
     (session_timeout + settings.operation_timeout()).max(Duration::from_secs(60))
 }
 
-/// How long opening may take, as a plugin is told.
+/// How long opening may take, as passed to a plugin.
 fn asked(limit: Duration) -> Tuple2<registry_abi::RString, registry_abi::RString> {
     Tuple2(OPENING_TIMEOUT.into(), limit.as_nanos().min(u128::from(u64::MAX)).to_string().into())
 }

@@ -1,4 +1,4 @@
-//! Opening a registry, and what is told of it while it takes long.
+//! Opening a registry, and the reports of its progress.
 
 use std::{
     fmt,
@@ -13,13 +13,13 @@ use tokio::time::{Instant, sleep_until};
 use super::{Registry, load, runtime};
 use crate::{Plugin, Settings};
 
-/// How long opening may take before anything is told of it; then it is told again at twice the time, if there is news.
+/// How long opening may take before its progress is reported. It is reported again at twice the time, if there is news.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// How many servers are told of.
+/// How many servers are reported.
 const MOST: usize = 64;
 
-/// How many characters of a failure are told.
+/// How many characters of a failure are reported.
 const LONGEST: usize = 300;
 
 /// Why there is no session yet.
@@ -62,7 +62,7 @@ type Tell = Box<dyn FnMut(&Progress) + Send>;
 ///
 /// # Behavior
 ///
-/// If it takes longer than a second, what is tried and why it failed so far is told to
+/// If it takes longer than a second, what is tried and why it failed so far is reported to
 /// [`on_progress`](Opening::on_progress), or else as a warning of the target `registry`. If there is news, that is
 /// repeated after twice the time, and so on.
 ///
@@ -143,7 +143,7 @@ impl fmt::Debug for Opening {
     }
 }
 
-/// What a plugin has told of the servers that it tries.
+/// What a plugin has reported of the servers that it tries.
 #[derive(Default)]
 pub(super) struct Tried(Mutex<Vec<Attempt>>);
 

@@ -23,7 +23,7 @@ use crate::{
     layers::{logging, sleep},
 };
 
-/// How many transitions a reader of [`States`] may be behind before it is told of the newest ones only.
+/// How many transitions a reader of [`States`] may be behind before it gets the newest ones only.
 const BEHIND: usize = 256;
 
 /// How many of the sessions before are remembered: what an older one owned has long gone.
@@ -57,7 +57,7 @@ impl Session {
     ///
     /// # Behavior
     ///
-    /// None is skipped or told twice in a row, unless the reader falls 256 behind: then it is told of the newest 256.
+    /// None is skipped or repeated, unless the reader falls 256 behind: then it gets the newest 256.
     pub fn states(&self) -> States {
         let observed = self.0.lock();
         let mut later = observed.transitions.subscribe();
@@ -136,7 +136,7 @@ async fn receive(later: &mut broadcast::Receiver<SessionState>) -> Option<Sessio
     }
 }
 
-/// What the plugin has told of the session.
+/// What the plugin has reported of the session.
 pub(super) struct Hearing {
     /// How long the host may be without a session.
     limit: Duration,

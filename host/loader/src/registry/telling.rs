@@ -1,4 +1,4 @@
-//! What an operator is told of the session: log lines, and metrics.
+//! The session's log lines and metrics, for the operator.
 
 use std::{
     sync::{Mutex, PoisonError},

@@ -57,7 +57,7 @@ impl Registry {
 pub struct Watch {
     raw: Option<registry_abi::Watch>,
     ready: VecDeque<Event>,
-    /// What ends the watch once all that is ready has been told.
+    /// What ends the watch once all that is ready has been read.
     failed: Option<Error>,
     /// Whether some of what the plugin tells is hidden.
     hides: bool,

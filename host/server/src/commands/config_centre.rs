@@ -99,7 +99,7 @@ impl ConfigCentreCommand {
             Command::Put { place, content: given, if_absent, if_version } => {
                 let content = content("config-centre put", &place.key, given).await?;
                 let Ok(content) = String::from_utf8(content) else {
-                    return Err(Failure::Usage(format!("{}: the content is no UTF-8 text", place.key)));
+                    return Err(Failure::Usage(format!("{}: the content is not an UTF-8 text", place.key)));
                 };
                 let work = context.session(async |registry, output| {
                     let centre = Discovery::on(registry.clone(), options).config_centre();
@@ -140,7 +140,7 @@ async fn watch(centre: &ConfigCentre, place: &Place, until_synced: bool, output:
     let mut changes = centre.listen(&place.group, &place.key).await?;
     loop {
         let Some(change) = changes.next().await else {
-            return Err(Error::new(ErrorKind::Closed, "the watch is over, the registry was closed").into());
+            return Err(Error::new(ErrorKind::Closed, "the watch has ended, the registry was closed").into());
         };
         let change = change?;
         let (event, entry) = match &change {

@@ -34,7 +34,7 @@ fn keys_on_the_server_are_completed_and_harm_no_shell() {
 fn commands_types_and_keys_of_the_configuration_are_completed() {
     let words = |line: &[&str]| offered(&args(memory(), line.iter().copied()));
     assert_eq!(words(&["lo"]), ["lock", "locks", "logs"]);
-    assert_eq!(words(&["ve"]), Vec::<String>::new(), "what is no command of a user's is not offered");
+    assert_eq!(words(&["ve"]), Vec::<String>::new(), "what is not a command of a user's is not offered");
     assert_eq!(words(&["--type", "et"]), ["etcd"]);
     assert!(words(&["--type", ""]).contains(&"zookeeper".to_owned()), "an empty word is any");
     assert_eq!(words(&["--type", "etcd", "--set", "registry.etcd.us"]), ["registry.etcd.user="]);

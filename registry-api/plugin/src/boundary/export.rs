@@ -15,7 +15,7 @@ use crate::{
     config::{Section, WORKER_THREADS},
 };
 
-/// What the author's `Cargo.toml` says of the plugin.
+/// The description in the author's `Cargo.toml`.
 #[derive(Clone, Copy, Debug)]
 pub struct Package {
     /// The version.
@@ -38,7 +38,7 @@ pub fn linked<B: Backend>(panic_unwind: bool, about: extern "C" fn() -> RawAbout
     root(panic_unwind, about, plain::<B>)
 }
 
-/// What a plugin says of itself.
+/// A plugin's description of itself.
 pub fn about<B: Backend>(package: Package) -> RawAbout {
     let mut keys = B::Config::keys();
     keys.push(WORKER_THREADS);

@@ -83,7 +83,7 @@ mod tests {
         let cases: [(Reading, &str, &str); 5] = [
             (certificates, "", "no certificate"),
             (certificates, KEY, "no certificate"),
-            (certificates, "-----BEGIN CERTIFICATE-----\nnot base64!\n", "no PEM"),
+            (certificates, "-----BEGIN CERTIFICATE-----\nnot base64!\n", "not PEM"),
             (private_key, CERTIFICATE, "no private key"),
             (private_key, "-----BEGIN PRIVATE KEY-----\nMAE!\n-----END PRIVATE KEY-----\n", "no private key"),
         ];

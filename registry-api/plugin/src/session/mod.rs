@@ -40,10 +40,10 @@ pub(crate) type Listener = Box<dyn Fn(Snapshot, Option<&dyn Display>) + Send + S
 ///
 /// # Behavior
 ///
-/// A report that says nothing new changes nothing, so that no state is told twice in a row. Without an answered request
-/// the session is [`Lost`](SessionState::Lost) a [margin](crate::Backend::MARGIN_DIVISOR) before the server could
-/// expire it, counted from the sending of the last one that was answered; [`ended`](SessionReporter::ended) tells the
-/// backend.
+/// A report that says nothing new changes nothing, so that no state is reported twice in a row. Without an answered
+/// request the session is [`Lost`](SessionState::Lost) a [margin](crate::Backend::MARGIN_DIVISOR) before the server
+/// could expire it, counted from the sending of the last one that was answered; [`ended`](SessionReporter::ended) tells
+/// the backend.
 #[derive(Clone)]
 pub struct SessionReporter(Arc<Shared>);
 
@@ -56,7 +56,7 @@ struct Shared {
     /// What part of the timeout the session is given up early.
     margin_divisor: u32,
     current: watch::Sender<Option<Snapshot>>,
-    /// Held while a transition is made and told, so that listeners hear them in order.
+    /// Held while a transition is made and reported, so that listeners get them in order.
     telling: Mutex<Listener>,
 }
 

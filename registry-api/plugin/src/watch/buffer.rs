@@ -1,4 +1,4 @@
-//! What is pending for one watch, at most one change per key, and what it was told.
+//! The pending changes of one watch, at most one per key, and the state that was delivered.
 
 use std::{
     collections::{HashMap, VecDeque, hash_map},
@@ -11,11 +11,11 @@ use registry_api::{Entry, Event, Key, Revision, Scope, SessionId, Version};
 /// Up to this size memory is not given back and holes are not closed, as it would save nothing; tests have few keys.
 const SMALL: usize = if cfg!(test) { 1 } else { 64 };
 
-/// The states of the keys that a watch covers, as it knows them and as it told them.
+/// The states of the keys that a watch covers: the known ones and the delivered ones.
 #[derive(Default)]
 pub(super) struct Buffer {
     slots: HashMap<Arc<str>, Slot>,
-    /// The keys with a pending change, in the order in which they will be told; each stands here once at most.
+    /// The keys with a pending change, in the order of delivery; each stands here once at most.
     queue: VecDeque<Arc<str>>,
     /// How many keys in the queue have nothing pending any more.
     holes: usize,
@@ -37,7 +37,7 @@ struct Slot {
     round: u64,
 }
 
-/// An entry as it was told; its key is the slot's.
+/// An entry as it was delivered; its key is the slot's.
 struct Delivered {
     value: Bytes,
     version: Version,
@@ -238,7 +238,7 @@ impl Slot {
         }
     }
 
-    /// What was told already is not told again.
+    /// What was delivered already is not delivered again.
     fn there(&mut self, entry: Entry, queue: &mut VecDeque<Arc<str>>, holes: &mut usize) {
         self.known = Some(entry.version);
         if self.told.as_ref().is_some_and(|told| told.is(&entry)) {
@@ -248,7 +248,7 @@ impl Slot {
         }
     }
 
-    /// A key that was never told of has nothing to be told of its end.
+    /// A key that was never delivered needs no event of its end.
     fn gone(&mut self, queue: &mut VecDeque<Arc<str>>, holes: &mut usize) {
         if self.told.is_some() {
             self.pend(Change::Delete, queue, holes);

@@ -13,7 +13,7 @@ pub struct DetachedWatch {
 }
 
 impl WatchSink {
-    /// A sink without a host, and what its consumer is told; dropping that closes the sink.
+    /// A sink without a host, and its consumer's stream; dropping that closes the sink.
     pub fn detached(key: Key<'_>, scope: Scope) -> (Self, DetachedWatch) {
         let (sink, stream) = watch_buffer(key, scope);
         (sink, DetachedWatch { stream, batch: VecDeque::new() })

@@ -1,4 +1,4 @@
-//! The watch buffer: what a backend tells a watch, merged per key and told in order (contract 5).
+//! The watch buffer: what a backend tells a watch, merged per key and delivered in order (contract 5).
 //!
 //! A backend feeds the [`WatchSink`]; the consumer draws batches from the stream at its own pace. In between lies at
 //! most one pending change per key, so that a slow consumer costs what the watched subtree costs and slows nobody.
@@ -45,7 +45,7 @@ struct State {
     opened: bool,
     /// Whether one of the ends is gone or the watch has failed: nothing is taken in any more.
     over: bool,
-    /// What the watch failed with, until it is told.
+    /// What the watch failed with, until it is delivered.
     error: Option<Error>,
     /// The consumer, when it waits.
     waker: Option<Waker>,

@@ -112,7 +112,7 @@ impl Drop for Target {
     }
 }
 
-/// A resync that is told page by page.
+/// A resync that is given page by page.
 ///
 /// # Behavior
 ///

@@ -43,7 +43,7 @@ impl WatchStream {
     ///
     /// # Errors
     ///
-    /// What the watch failed with before that; it is not told again.
+    /// What the watch failed with before that; it is not repeated.
     pub(crate) async fn opened(&mut self) -> Result<()> {
         poll_fn(|cx| {
             let mut state = self.0.lock();

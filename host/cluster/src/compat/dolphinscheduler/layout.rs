@@ -50,7 +50,7 @@ pub fn marked(name: &str) -> Option<(Role, String)> {
 
 /// Who registered a key below `/nodes`: the role, the group of a worker, and the address.
 ///
-/// A worker whose entry stands directly below `/nodes/worker` is in no group that its key tells of.
+/// The key of a worker directly below `/nodes/worker` names no group.
 pub(crate) fn registered(key: &str) -> Option<(Role, Option<&str>, &str)> {
     let mut segments = key.strip_prefix(NODES)?.strip_prefix('/')?.split('/');
     let found = match (segments.next()?, segments.next()?, segments.next()) {

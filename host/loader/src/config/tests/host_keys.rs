@@ -51,7 +51,7 @@ fn bad_values_of_the_hosts_keys_are_refused() {
     for (key, value, says) in [
         ("registry.type", "Etcd", "lower-case"),
         ("registry.type", "../evil", "lower-case"),
-        ("registry.type", "", "memory or etcd"),
+        ("registry.type", "", "such as etcd"),
         ("registry.type", "namespace", "not a registry type"),
         ("registry.disconnect-strategy", "panic", "stop, wait"),
         ("registry.disconnect-grace", "5", "has no unit"),

@@ -28,7 +28,7 @@ fn a_section_of_the_hosts_is_a_map() {
     assert_says(&slip.section(&ETCD).unwrap_err().to_string(), &["registry.clutser", "registry.cluster?"]);
     assert_says(
         &refusal(Settings::builder().section(CLUSTER).set("registry.type=cluster")),
-        &["registry.type", "memory or etcd"],
+        &["registry.type", "such as etcd"],
     );
 }
 

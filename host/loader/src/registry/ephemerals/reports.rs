@@ -1,4 +1,4 @@
-//! What hosts are told of their ephemeral entries.
+//! The reports on a host's ephemeral entries.
 
 use std::{
     fmt,
@@ -10,7 +10,7 @@ use futures_core::Stream;
 use registry_api::{Entry, Error, Version};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// How many reports a reader may be behind before it is told of the newest ones only.
+/// How many reports a reader may be behind before it gets the newest ones only.
 const BEHIND: usize = 1_024;
 
 /// What has become of an ephemeral entry, without its host's doing.
@@ -49,7 +49,7 @@ pub enum EphemeralEvent {
 ///
 /// # Behavior
 ///
-/// Nothing is skipped, unless the reader falls 1,024 behind: then it is told of the newest ones.
+/// Nothing is skipped, unless the reader falls 1,024 behind: then it gets the newest ones.
 #[must_use = "events are told only to those who ask"]
 pub struct Ephemerals(Receiving);
 

@@ -38,7 +38,7 @@ impl Registry {
 /// # Behavior
 ///
 /// Checks are judged first, on the state before; then the operations in order, each seeing the former ones. A key that
-/// is invalid is told of by `commit`.
+/// is invalid is refused by `commit`.
 ///
 /// # Examples
 ///

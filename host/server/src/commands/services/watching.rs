@@ -44,5 +44,5 @@ async fn watch(registry: &Registry, options: Options, name: Option<&str>, output
 }
 
 fn over() -> Failure {
-    Error::new(ErrorKind::Closed, "the watch is over, the registry was closed").into()
+    Error::new(ErrorKind::Closed, "the watch has ended, the registry was closed").into()
 }
