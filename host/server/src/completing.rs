@@ -44,7 +44,7 @@ pub(crate) fn script(shell: &str) -> Option<Vec<u8>> {
 /// Answers a shell, if one asks.
 pub(crate) fn answer() -> Option<ExitCode> {
     let folder = std::env::current_dir().ok();
-    let asked = CompleteEnv::with_factory(|| with_candidates(cli::definition())).var(VARIABLE);
+    let asked = CompleteEnv::with_factory(|| with_candidates(cli::definition(), true)).var(VARIABLE);
     match asked.try_complete(std::env::args_os(), folder.as_deref()) {
         Ok(false) => None,
         Ok(true) => Some(ExitCode::SUCCESS),
@@ -52,10 +52,12 @@ pub(crate) fn answer() -> Option<ExitCode> {
     }
 }
 
-fn with_candidates(command: clap::Command) -> clap::Command {
+/// `in_tree`: whether the command's keys are those of entries. The config centre has others.
+fn with_candidates(command: clap::Command, in_tree: bool) -> clap::Command {
+    let in_tree = in_tree && command.get_name() != "config-centre";
     let command = command.mut_args(|argument| {
         let find: fn(&str) -> Vec<String> = match (argument.get_id().as_str(), argument.is_positional()) {
-            ("key", true) => keys,
+            ("key", true) if in_tree => keys,
             ("id", true) => tasks,
             ("address", true) => servers,
             ("registry_type", _) => types,
@@ -65,7 +67,7 @@ fn with_candidates(command: clap::Command) -> clap::Command {
         };
         argument.add(ArgValueCompleter::new(move |word: &OsStr| candidates(word, find)))
     });
-    command.mut_subcommands(with_candidates)
+    command.mut_subcommands(|below| with_candidates(below, in_tree))
 }
 
 /// The words that begin as the given one does. Those that a shell would not take as they are stay out: nobody who may
@@ -148,7 +150,7 @@ fn context() -> Option<Context> {
     let matches = cli::definition().ignore_errors(true).try_get_matches_from(line).ok()?;
     let options = Options::gather(&matches).ok()?.or_environment();
     let output = Output::new(Format::Text);
-    Some(Context { begun: Instant::now(), options, output, definition: cli::definition })
+    Some(Context { begun: Instant::now(), options, output, at_root: false, definition: cli::definition })
 }
 
 /// Asks a registry that is opened for this alone; an empty answer if it fails or takes too long.

@@ -99,7 +99,7 @@ impl ConfigCentreCommand {
             Command::Put { place, content: given, if_absent, if_version } => {
                 let content = content("config-centre put", &place.key, given).await?;
                 let Ok(content) = String::from_utf8(content) else {
-                    return Err(Failure::Usage(format!("{}: the content is not an UTF-8 text", place.key)));
+                    return Err(Failure::Usage(format!("{}: the content is not UTF-8 text", place.key)));
                 };
                 let work = context.session(async |registry, output| {
                     let centre = Discovery::on(registry.clone(), options).config_centre();
