@@ -50,7 +50,7 @@ pub(crate) struct Known {
     pub(crate) watches: Watches,
     /// How long after a read has shown a change the page's watch has told of it, in ms, at the last look.
     pub(crate) lag: Option<f64>,
-    /// What servers said of their machines, by role and address.
+    /// What servers reported of their machines, by role and address.
     pub(crate) measured: HashMap<String, VecDeque<Measured>>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Happened {
     pub(crate) more: String,
 }
 
-/// What a server said of its machine.
+/// What a server reported of its machine.
 #[derive(Clone, Copy)]
 pub(crate) struct Measured {
     pub(crate) cpu: f64,

@@ -146,7 +146,7 @@ registry_operation_duration_seconds_count{operation="put",backend="etcd"} 0
 "#;
 
     #[test]
-    fn what_has_been_asked_since_is_told_with_its_limits_and_errors() {
+    fn operations_since_the_last_look_are_reported_with_errors() {
         let (before, mut after) = (Figures::read(BEFORE), Figures::read(AFTER));
         after.at = before.at + Duration::from_secs(1);
         assert_eq!(before.watches.open, 3.0);

@@ -137,7 +137,7 @@ async fn who_was_led_here_or_has_no_token_changes_nothing() {
 }
 
 #[tokio::test]
-async fn only_what_was_asked_for_is_shown_of_tasks_and_events() {
+async fn tasks_and_events_are_filtered() {
     let site = Site::open().await;
     let store = Store::new(site.registry.clone());
     for (id, group) in [("one", "gpu"), ("other", "default")] {
@@ -195,7 +195,7 @@ async fn no_more_streams_are_open_than_may_be() {
 }
 
 #[tokio::test]
-async fn the_page_stays_while_the_registry_is_away_and_goes_on_with_it() {
+async fn the_page_outlives_an_outage_of_the_registry() {
     for (settings, proxy) in proxied() {
         let settings = settings.set("registry.session-timeout=40s");
         let site = Site::on(settings).await;

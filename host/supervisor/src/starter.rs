@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::{hand_over, line, take_over};
 
-/// What a starter's command line begins with. It is no command: it stands in neither help nor completions.
+/// What a starter's command line begins with. It is not a command: it stands in neither help nor completions.
 const STARTER: &str = "--start-a-command";
 
 /// The first descriptor that is neither standard input, output nor error.
@@ -88,7 +88,7 @@ pub(crate) fn starter_main() -> Option<ExitCode> {
     })
 }
 
-/// Ends with an error only if this is no starter's place.
+/// Ends with an error only if this is not a starter's place.
 fn become_it() -> io::Result<()> {
     let stdin = take_over(io::stdin())?;
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);

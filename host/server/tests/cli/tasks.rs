@@ -115,7 +115,7 @@ fn words<'a>(options: &[&'a str], command: &'a [String]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_command_runs_on_a_worker_and_its_code_and_output_come_back() {
+fn a_commands_code_and_output_come_back() {
     for site in Site::each() {
         let (master, worker) = (site.master(), site.worker("one"));
         let ran = site.submit(&["--id", "env", "--env", "COLOUR=red", "--wait", "--", "env"]);
@@ -166,7 +166,7 @@ fn a_command_runs_on_a_worker_and_its_code_and_output_come_back() {
 }
 
 #[test]
-fn what_a_killed_worker_ran_is_run_elsewhere_or_is_unknown() {
+fn a_killed_workers_tasks_run_elsewhere_or_are_unknown() {
     for site in Site::each() {
         let (_master, doomed) = (site.master(), site.worker("doomed"));
         let (twice, once) = (site.folder.path().join("twice"), site.folder.path().join("once"));
@@ -290,7 +290,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_done() {
 }
 
 #[test]
-fn strangers_are_refused_and_a_port_that_is_taken_is_named() {
+fn strangers_are_refused_and_taken_ports_are_named() {
     let site = Site::new(On::etcd());
     let master = site.server(&["master", "--set=servers.token=right"]);
     let wrong = site.submit(&["--set=servers.token=wrong", "--", "true"]);
@@ -338,7 +338,7 @@ fn only_whoever_has_a_certificate_of_theirs_speaks_to_servers() {
 }
 
 #[test]
-fn a_record_that_was_edited_into_nonsense_is_shown_and_harms_nobody() {
+fn an_unreadable_record_is_shown_and_harms_nobody() {
     let site = Site::new(On::zookeeper());
     let (_master, _worker) = (site.master(), site.worker("one"));
     site.submit(&["--id", "odd", "--group", "nowhere", "--", "true"]);

@@ -61,7 +61,7 @@ fn the_table_of_servers_is_drawn_in_place() {
 }
 
 #[test]
-fn the_table_of_tasks_is_drawn_anew_until_a_key_ends_it() {
+fn the_table_of_tasks_is_live_until_a_key() {
     for on in On::each() {
         let (keyboard, mut keys) = std::io::pipe().unwrap();
         let watch = Running::start(script(&on.command(&["tasks", "--watch", "--group", "gpu"])).stdin(keyboard));
@@ -84,7 +84,7 @@ fn the_table_of_tasks_is_drawn_anew_until_a_key_ends_it() {
 }
 
 #[test]
-fn the_table_of_registered_servers_is_drawn_anew_until_a_key_ends_it() {
+fn the_table_of_servers_is_live_until_a_key() {
     for on in On::each() {
         let (keyboard, mut keys) = std::io::pipe().unwrap();
         let watch = Running::start(script(&on.command(&["servers", "--watch"])).stdin(keyboard));
@@ -104,7 +104,7 @@ fn the_table_of_registered_servers_is_drawn_anew_until_a_key_ends_it() {
 }
 
 #[test]
-fn a_command_under_a_lock_is_stopped_and_goes_on_with_its_shell() {
+fn a_command_under_a_lock_follows_job_control() {
     let bash = args(Command::new("bash"), ["--norc", "--noediting", "-i"]);
     let (keyboard, mut keys) = std::io::pipe().unwrap();
     let shell = Running::start(script(&bash).stdin(keyboard));
@@ -137,7 +137,7 @@ fn a_command_under_a_lock_is_stopped_and_goes_on_with_its_shell() {
 }
 
 #[test]
-fn a_command_in_a_pipeline_leaves_the_terminal_to_the_others() {
+fn a_command_in_a_pipeline_leaves_the_terminal_alone() {
     let lock = args(memory(), ["lock", "/l", "--", "sh", "-c", "echo ready; exec sleep 600"]);
     let quoted = |word: &std::ffi::OsStr| format!("'{}' ", word.to_str().unwrap());
     let line: String = std::iter::once(lock.get_program()).chain(lock.get_args()).map(quoted).collect();
@@ -154,7 +154,7 @@ fn a_command_in_a_pipeline_leaves_the_terminal_to_the_others() {
 }
 
 #[test]
-fn a_put_without_a_value_on_a_terminal_is_wrong_usage() {
+fn a_put_without_value_on_a_terminal_is_refused() {
     let ran = run(&mut script(&args(memory(), ["put", "/a"])));
     assert_eq!(ran.code, 2);
     assert!(ran.text().contains("put /a: the value is missing"), "{ran:?}");

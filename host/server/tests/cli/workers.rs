@@ -93,7 +93,7 @@ fn a_worker_drains_when_asked_once_and_stops_when_twice() {
 }
 
 #[test]
-fn a_task_that_fills_the_workers_disk_is_recorded_all_the_same() {
+fn a_task_that_fills_the_disk_is_recorded() {
     for site in Site::each() {
         let Some(mut namespace) = registry_test_servers::mount_namespace() else {
             eprintln!("this proves nothing here: the system gives no mount namespace");

@@ -48,7 +48,7 @@ fn the_dashboard_asks_for_what_is_measured() {
                 }
                 let is_histogram = documented.get(name).is_some_and(|said| said.contains("histogram"));
                 if is_histogram != (name != metric) {
-                    wrong.push(format!("{}: {metric} is no series of that kind", panel["title"]));
+                    wrong.push(format!("{}: {metric} is not a series of that kind", panel["title"]));
                 }
             }
             // All but those of the cluster and of tasks have that.

@@ -258,7 +258,7 @@ impl Watcher {
                 starter.process_group(group);
             }
         };
-        // Whoever is born in a cgroup stays in it: so the supervisor is there while it starts the command.
+        // A process that is started in a cgroup stays in it: so the supervisor is there while it starts the command.
         let spawned = command.start(stdin, prepare, |starter| match &start.cgroup {
             None => starter.spawn(),
             Some(cgroup) => cgroup.within(|| starter.spawn()),
@@ -362,8 +362,8 @@ impl Watcher {
             // Before its start there is nothing to end.
             return self.start.is_none() && ending;
         }
-        // Whoever starts another and ends is easily missed among all processes. But as long as anybody is left, this
-        // process has a child, or is about to inherit one from its child.
+        // A process that starts another and ends is easily missed among all processes. But as long as anybody is left,
+        // this process has a child, or is about to inherit one from its child.
         if self.childless || ending {
             return self.childless;
         }

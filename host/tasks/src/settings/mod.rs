@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_can_be_reached_from_elsewhere_asks_who_it_is() {
+    fn a_server_reachable_from_elsewhere_asks_for_a_token() {
         let servers = |sets: &[&str]| ServersSettings::of(&settings(sets).unwrap()).unwrap();
         let open = servers(&[]);
         assert!(open.allow("127.0.0.1".parse().unwrap(), "worker").is_ok());

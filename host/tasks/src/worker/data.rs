@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_on_any_port_finds_what_a_former_one_has_left() {
+    fn a_worker_on_any_port_finds_former_results() {
         let listening =
             Listening { section: "worker", ip: [127, 0, 0, 1].into(), port: 0, advertised: Some("h".to_owned()) };
         let registry = format!("test/{}", uuid::Uuid::new_v4());

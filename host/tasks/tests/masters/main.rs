@@ -71,7 +71,7 @@ async fn a_task_costs_four_txns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_answers_late_does_not_get_it_a_second_time() {
+async fn a_worker_that_answers_late_gets_it_once() {
     for settings in every() {
         let site = Site::new(settings).await;
         let _master = site.master(&["master.dispatch-timeout=100ms"]).await;
@@ -209,7 +209,7 @@ async fn the_urgent_go_first_and_no_group_waits_for_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_full_is_passed_over_and_a_failed_command_run_again() {
+async fn full_workers_are_skipped_and_failed_commands_retried() {
     let site = Site::new(support::memory()).await;
     let _master = site.master(&[]).await;
     let mut full = site.worker("default", 100, &[]).await;
@@ -283,7 +283,7 @@ async fn a_clock_that_was_a_day_ahead_delays_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_is_alerted_once_of_each_task_and_each_server_that_ends_badly() {
+async fn each_bad_end_is_alerted_once() {
     let logs = registry_suite::Logs::install();
     let site = Site::new(support::memory()).await;
     let folder = tempfile::tempdir().unwrap();
@@ -318,7 +318,7 @@ async fn somebody_is_alerted_once_of_each_task_and_each_server_that_ends_badly()
     let by_webhook = || sorted(hooked.taken().iter().map(|(_, body)| about(body)).collect());
     let all = async || (by_command().len() >= 3 && by_webhook().len() >= 3).then_some(());
     eventually("all are told of", SOON * 2, all).await;
-    // Whoever would alert a second time does so soon.
+    // A second alert would come soon.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let expected = ["a server is gone", "bad failed", "lost unknown"];
     assert_eq!((by_command(), by_webhook()), (expected.map(str::to_owned).into(), expected.map(str::to_owned).into()));

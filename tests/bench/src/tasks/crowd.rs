@@ -81,7 +81,7 @@ pub(super) async fn measure(site: &Site, count: usize, tasks: usize, idle: Durat
     let share = cpu.as_secs_f64() / took.as_secs_f64();
     truths(&ends, tasks, 64).await?;
     let (with_tasks, took) = master.used()?.since(after);
-    // What the beats cost meanwhile is no task's.
+    // What the beats cost meanwhile is not a task's.
     let for_tasks = with_tasks.as_secs_f64() - share * took.as_secs_f64();
     let cost = Cost {
         share: share * 100.0,
