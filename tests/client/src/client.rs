@@ -44,8 +44,7 @@ pub fn fresh() -> String {
 pub fn options<B: Backend>(namespace: &str) -> Options {
     let mut options = Options::new(format!("registry.{}", B::NAME));
     options.namespace = namespace.to_owned();
-    // The longest that a ZooKeeper with ticks of half a second grants: a server that stands still for a moment, as on a
-    // busy machine, is not taken for one that has gone.
+    // A server that stands still for a moment, as on a busy machine, is not taken for one that has gone.
     options.session_timeout = Duration::from_secs(10);
     options
 }

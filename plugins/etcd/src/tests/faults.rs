@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use registry_plugin::{Backend, ErrorKind, Outcome, Scope, SessionState};
 use registry_test_servers::{Etcd as Server, Proxy};
@@ -19,7 +19,11 @@ async fn connect_alone(server: &Server) -> Arc<Client> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_server_is_outlived() {
     let server = Server::start().expect("a server");
-    let client = connect_alone(&server).await;
+    // On a busy machine it takes many seconds to start.
+    let mut options = options("ns");
+    options.session_timeout = Duration::from_secs(40);
+    let client =
+        Arc::new(connect_with(json!({ "endpoints": server.endpoint() }), options).await.expect("a connection"));
     client.write(&[ephemeral("/a/e", "1"), put("/a/p", "1")]).await.expect("puts");
     let mut watch = watch(&client, "/a", Scope::Subtree);
     watch.synced().await;

@@ -1,11 +1,15 @@
 //! Recursive deletes (contract 3.5).
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use registry_plugin::{Backend, Check, ErrorKind, Key, Operation, Outcome};
+use serde_json::json;
 use tokio::time::timeout;
 use zookeeper_client::{Acls, CreateMode};
 
@@ -46,7 +50,11 @@ async fn foreign_entries_go_and_count() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_fits_one_request_goes_in_several() {
-    let client = connect().await;
+    // The server is busy with each request for so long that a short session would give it up.
+    let mut options = options(&fresh());
+    options.session_timeout = Duration::from_secs(40);
+    let client = connect_with(json!({ "connect-string": server().connect_string() }), options).await;
+    let client = client.expect("a connection");
     let long = "n".repeat(200);
     let keys: Vec<String> = (0..5_120).map(|n| format!("/a/{}/{long}{n}", n % 7)).collect();
     for keys in keys.chunks(32) {

@@ -14,7 +14,7 @@ pub(crate) fn server() -> &'static Server {
     Server::shared().expect("a ZooKeeper server")
 }
 
-/// Options with that namespace and a session timeout of 6 s.
+/// Options with that namespace and a session timeout of 10 s.
 pub(crate) fn options(namespace: &str) -> Options {
     registry_test_client::options::<Zookeeper>(namespace)
 }

@@ -7,7 +7,7 @@ use registry_host::{ErrorKind, Registry, Scope, SessionState};
 
 use super::{
     locks::length,
-    steps::{beside, numbered, put_all},
+    steps::{beside, insist, numbered, put_all},
 };
 use crate::{
     case::Case,
@@ -38,7 +38,7 @@ chapter! {
 }
 
 /// As short as any backend has it.
-const SHORT: Duration = Duration::from_secs(2);
+const SHORT: Duration = Duration::from_secs(3);
 
 /// As long as any backend has it, so that nothing goes by a timeout while the law runs.
 const LONG: Duration = Duration::from_secs(40);
@@ -228,7 +228,7 @@ async fn mortal(case: &Case) -> Verdict<(Registry, Duration)> {
 async fn an_abandoned_session_is_gone_after_its_timeout(case: &Case) -> Verdict {
     let ((registry, limit), other) = (mortal(case).await?, case.client().await?);
     let many = numbered(&case.key("e"), 50);
-    put_all(&registry, &many, "", true).await?;
+    insist(|| put_all(&registry, &many, "", true)).await?;
     case.catch_up(&other).await?;
     let mut watch = Follower::synced(&other, &case.key("e"), Scope::Children).await?;
     same("what is watched", watch.state.len(), many.len())?;
@@ -242,10 +242,10 @@ async fn what_an_abandoned_session_does_not_own_stays(case: &Case) -> Verdict {
     let ((registry, limit), other) = (mortal(case).await?, case.client().await?);
     let (mine, taken, kept) = (&case.key("mine"), &case.key("taken"), &case.key("kept"));
     for key in [mine, taken, kept] {
-        registry.put(key, "").ephemeral().await?;
+        insist(|| registry.put(key, Vec::new()).ephemeral()).await?;
     }
     other.put(taken, "").ephemeral().await?;
-    registry.put(kept, "").await?;
+    insist(|| registry.put(kept, Vec::new())).await?;
     registry.abandon();
     case.catch_up(&other).await?;
     eventually("what it owned is gone", limit, async || Ok(other.get(mine).await?.is_none())).await?;

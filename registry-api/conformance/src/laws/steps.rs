@@ -1,12 +1,22 @@
 //! Steps that several laws take.
 
-use std::{future::poll_fn, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use registry_host::{Entry, Registry, Result, limits};
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
-use crate::verdict::{SOON, Verdict, within};
+use crate::{
+    pace::is_within,
+    verdict::{SOON, Verdict, within},
+};
 
 /// Numbered keys below `above`, sorted.
 pub(super) fn numbered(above: &str, count: usize) -> Vec<String> {
@@ -26,6 +36,17 @@ pub(super) async fn put_all(registry: &Registry, keys: &[String], value: &str, e
         txn.commit().await.map(drop)
     });
     stream::iter(txns.collect::<Vec<_>>()).buffer_unordered(4).try_collect().await
+}
+
+/// Calls again as long as the error may pass: a short session has little patience with a server on a busy machine.
+pub(super) async fn insist<T, F: IntoFuture<Output = Result<T>>>(mut call: impl FnMut() -> F) -> Result<T> {
+    let began = Instant::now();
+    loop {
+        match call().await {
+            Err(error) if error.is_retryable() && is_within(SOON, began).await => sleep(STILL).await,
+            ended => return ended,
+        }
+    }
 }
 
 /// The keys of a listing.
