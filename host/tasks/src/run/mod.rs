@@ -178,6 +178,16 @@ impl Running {
         *self.started.borrow()
     }
 
+    /// Waits until the command runs, or can't be run; its output can be read from then on.
+    pub async fn begun(&self) {
+        let (mut started, mut finished) = (self.started.clone(), self.finished.clone());
+        tokio::select! {
+            Ok(_) = started.wait_for(Option::is_some) => {}
+            // Without its sender it is over as well.
+            _ = finished.wait_for(Option::is_some) => {}
+        }
+    }
+
     /// Begins to end it. A second call can only shorten the grace.
     pub fn stop(&self, stop: Stop) {
         // One that has ended meanwhile has.

@@ -74,7 +74,10 @@ async fn run(
     let mut stops = attempt.stops();
     let _slot = match shared.slot(&mut stops).await {
         Ok(slot) => slot,
-        Err(stop) => return Some(result(shared, record, not_run(not_started(stop.reason)))),
+        Err(stop) => {
+            attempt.come_to(Stage::NeverStarted);
+            return Some(result(shared, record, not_run(not_started(stop.reason))));
+        }
     };
     let running = Arc::new(shared.executor.start(job(record)));
     attempt.come_to(Stage::Started(Arc::clone(&running)));

@@ -65,6 +65,15 @@ impl Worker for Service {
         let (id, shared) = (task(id)?, &self.0);
         let attempt = (attempt > 0).then_some(attempt).or_else(|| shared.table.last(&id));
         let failed = |error: std::io::Error| Status::internal(format!("the output can't be read: {error}"));
+        let held = attempt.and_then(|attempt| shared.table.get(&(id.clone(), attempt)));
+        let running = match held.filter(|_| follow) {
+            // What is accepted has output soon.
+            Some(held) => held.started().await,
+            None => None,
+        };
+        if let Some(running) = &running {
+            running.begun().await;
+        }
         let Some(mut logs) = shared.executor.logs(id.as_str(), attempt).map_err(failed)? else {
             return Err(Status::not_found(match attempt {
                 Some(attempt) => format!("this worker has no output of attempt {attempt} of the task {id}"),
@@ -74,8 +83,7 @@ impl Worker for Service {
         if let Some(lines) = tail {
             logs = logs.last_lines(lines).await.map_err(failed)?;
         }
-        let running = attempt.and_then(|attempt| shared.table.get(&(id, attempt))?.running());
-        if let Some(running) = running.filter(|_| follow) {
+        if let Some(running) = running {
             logs = logs.follow(running.watch());
         }
         let chunks = futures_util::stream::unfold(Some(logs), move |logs| async move {

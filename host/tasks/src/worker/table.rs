@@ -45,6 +45,8 @@ pub(super) enum Stage {
     Accepted,
     /// Its command was started.
     Started(Arc<Running>),
+    /// It was stopped before its command was started.
+    NeverStarted,
 }
 
 /// What came of an offer.
@@ -149,10 +151,12 @@ impl Attempt {
         self.stop.subscribe()
     }
 
-    /// Its command, if that was started.
-    pub(super) fn running(&self) -> Option<Arc<Running>> {
-        match &*self.stage.borrow() {
-            Stage::Started(running) => Some(Arc::clone(running)),
+    /// Waits until its command was started, or is known never to be.
+    pub(super) async fn started(&self) -> Option<Arc<Running>> {
+        let mut stage = self.stage.subscribe();
+        let known = stage.wait_for(|stage| !matches!(stage, Stage::Accepting | Stage::Accepted)).await;
+        match known.as_deref() {
+            Ok(Stage::Started(running)) => Some(Arc::clone(running)),
             _ => None,
         }
     }
