@@ -52,11 +52,12 @@ test: install-build install-servers install-browser install-lint ## Run every ch
 	$(BUILD)
 	CARGO=$(CARGO) BESIDE=$$'make lint\n'"$${BESIDE:-}" scripts/run-tests
 
-chaos: install-build install-servers ## Play random histories, then clients and faults on clusters (SECONDS=3600 says for how long, ARGS='...' adds arguments)
+chaos: install-build install-servers ## Play random histories, then clients, tasks and faults on clusters (SECONDS=3600 says for how long, ARGS='...' adds arguments)
 	$(BUILD)
-	HISTORIES_SECONDS=$$(($(SECONDS) / 3)) $(CARGO) test --locked -p registry-suite --test histories
+	HISTORIES_SECONDS=$$(($(SECONDS) / 5)) $(CARGO) test --locked -p registry-suite --test histories
 	for backend in etcd zookeeper; do \
-		$(TARGET)/debug/registry-chaos run --backend $$backend --seconds $$(($(SECONDS) / 3)) --out $(TARGET)/chaos/$$backend $(DISKS) $(ARGS); \
+		$(TARGET)/debug/registry-chaos run --backend $$backend --seconds $$(($(SECONDS) / 5)) --out $(TARGET)/chaos/$$backend $(DISKS) $(ARGS); \
+		$(TARGET)/debug/registry-chaos tasks --backend $$backend --seconds $$(($(SECONDS) / 5)) --out $(TARGET)/chaos/tasks-$$backend; \
 	done
 
 mutants: install-build install-servers install-mutants ## Break the product on purpose, in many ways, and have chaos runs find each (ARGS='...' names some)

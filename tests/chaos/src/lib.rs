@@ -4,3 +4,4 @@
 pub mod history;
 pub mod judge;
 pub mod picture;
+pub mod tasks;

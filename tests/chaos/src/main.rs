@@ -7,6 +7,7 @@ mod message;
 mod mutants;
 mod run;
 mod soak;
+mod task_run;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -27,8 +28,17 @@ enum Command {
     Mutants(mutants::Arguments),
     /// Lives through a day of a cluster as fast as it goes, and looks whether anything grows.
     Soak(soak::Arguments),
+    /// Starts masters and workers, submits tasks, draws faults, and judges what became of each task.
+    Tasks(task_run::Arguments),
+    /// Judges again what was seen of tasks.
+    JudgeTasks {
+        /// Where it is.
+        dir: PathBuf,
+    },
     #[command(hide = true)]
     Client(client::Arguments),
+    #[command(hide = true)]
+    Probe(task_run::Probe),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +47,9 @@ fn main() -> ExitCode {
         Command::Judge { dir } => run::judge_again(&dir),
         Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Tasks(arguments) => task_run::run(&arguments),
+        Command::JudgeTasks { dir } => task_run::judge_again(&dir),
         Command::Client(arguments) => client::run(&arguments),
+        Command::Probe(arguments) => task_run::probe(&arguments),
     }
 }

@@ -12,10 +12,13 @@ use std::{
 
 use clap::Args;
 use comfy_table::Table;
-use registry_chaos::judge::{Finding, judge};
+use registry_chaos::{judge::judge, tasks};
 
 use self::{mutant::Mutant, tree::Tree};
-use crate::run::{FILE, Failure, read};
+use crate::{
+    run::{FILE, Failure, read},
+    task_run,
+};
 
 /// How many seeds are tried, from the mutant's own on: what a fault meets is up to chance, too.
 const SEEDS: u64 = 3;
@@ -29,6 +32,9 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = ".")]
     root: PathBuf,
 }
+
+/// What a judge has found: the clause or rule, and what is wrong.
+type Finding = (String, String);
 
 /// What came of a mutant.
 enum Outcome {
@@ -63,11 +69,10 @@ fn try_all(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let outcome = tried(&tree, mutant).unwrap_or_else(Outcome::Failed);
         missed += u32::from(!matches!(outcome, Outcome::Found(..)));
         let told = match outcome {
-            Outcome::Found(seed, Finding { clause, what, .. }) => format!("{clause}, seed {seed}: {}", short(&what)),
+            Outcome::Found(seed, (clause, what)) => format!("{clause}, seed {seed}: {}", short(&what)),
             Outcome::Missed(others) if others.is_empty() => "FAIL: nothing".to_owned(),
             Outcome::Missed(others) => {
-                let others: Vec<_> =
-                    others.iter().map(|found| format!("{} {}", found.clause, short(&found.what))).collect();
+                let others: Vec<_> = others.iter().map(|(clause, what)| format!("{clause} {}", short(what))).collect();
                 format!("FAIL: only {}", others.join("; "))
             }
             Outcome::Failed(error) => format!("FAIL: {error}"),
@@ -82,11 +87,11 @@ fn try_all(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn tried(tree: &Tree, mutant: &Mutant) -> Result<Outcome, Failure> {
     tree.renew()?;
     tree.apply(&mutant.path)?;
-    tree.build()?;
+    tree.build(mutant.is_of_tasks())?;
     let mut others = Vec::new();
     for seed in mutant.seed..mutant.seed + SEEDS {
         let findings = played(tree, mutant, seed)?;
-        let expected = findings.iter().find(|finding| mutant.clauses.contains(&finding.clause));
+        let expected = findings.iter().find(|(clause, _)| mutant.clauses.contains(clause));
         if let Some(finding) = expected {
             return Ok(Outcome::Found(seed, finding.clone()));
         }
@@ -102,13 +107,17 @@ fn played(tree: &Tree, mutant: &Mutant, seed: u64) -> Result<Vec<Finding>, Failu
     fs::create_dir_all(&out)?;
     let log = fs::File::create(out.join("run.log"))?;
     let mut run = Command::new(tree.program());
-    run.arg("run").args(&mutant.arguments).arg("--seed").arg(seed.to_string()).arg("--out").arg(&out);
+    run.args(&mutant.arguments).arg("--seed").arg(seed.to_string()).arg("--out").arg(&out);
     // Whether it fails is of no interest: its own judge may find the same.
     run.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).status()?;
+    if mutant.is_of_tasks() {
+        let findings = tasks::judge::judge(&task_run::read(&out.join(task_run::FILE))?);
+        return Ok(findings.into_iter().map(|finding| (finding.rule, finding.what)).collect());
+    }
     let history = read(&out.join(FILE))?;
     let findings = judge(&history);
     fs::write(out.join("picture.svg"), registry_chaos::picture::picture(&history, &findings))?;
-    Ok(findings)
+    Ok(findings.into_iter().map(|finding| (finding.clause, finding.what)).collect())
 }
 
 /// Its beginning, as a table has not room for all.

@@ -9,14 +9,19 @@ const SECONDS: &str = "20";
 
 /// Gives what is told of it.
 fn play(backend: &str, seed: &str, more: &[&str]) -> String {
+    let run = ["run", "--backend", backend, "--members", "3", "--seconds", SECONDS, "--seed", seed];
+    play_so(&[&run[..], more].concat())
+}
+
+fn play_so(arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let plugins = env::current_exe().expect("this test").parent().expect("its folder").to_owned();
     let output = Command::new(env!("CARGO_BIN_EXE_registry-chaos"))
-        .args(["run", "--backend", backend, "--members", "3", "--seconds", SECONDS, "--seed", seed, "--plugin-dir"])
+        .args(arguments)
+        .arg("--plugin-dir")
         .arg(plugins)
         .arg("--out")
         .arg(folder.path())
-        .args(more)
         .output()
         .expect("the run starts");
     let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -42,6 +47,12 @@ fn nothing_is_wrong_after_a_short_run_on_etcd() {
 #[test]
 fn nothing_is_wrong_after_a_short_run_on_zookeeper() {
     play_all("zookeeper");
+}
+
+#[test]
+fn every_task_comes_to_its_true_end_on_etcd() {
+    let told = play_so(&["tasks", "--backend", "etcd", "--tasks", "60", "--seconds", "30", "--seed", "1"]);
+    assert!(!told.contains("of later attempts: 0\n"), "{told}");
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub use error::{Error, Result};
 pub use etcd::Etcd;
 pub use member::Member;
 pub use peers::PeerNetwork;
+pub use port::Port;
 pub use proxy::Proxy;
 pub use signals::{cont, stop};
 pub use tls::Tls;

@@ -18,13 +18,18 @@ const ATTEMPTS: usize = 3;
 ///
 /// "Bind port 0, close, hand the number on" lets two tests get one number. The claim here is an abstract Unix socket
 /// named after the port: exclusive among all processes that share the network, and gone with its owner.
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     _claim: UnixListener,
 }
 
 impl Port {
-    pub(crate) fn take() -> Result<Self> {
+    /// Takes one.
+    ///
+    /// # Errors
+    ///
+    /// If none is free.
+    pub fn take() -> Result<Self> {
         let count = usize::from(PORTS.end - PORTS.start);
         let start = RandomState::new().hash_one(()) as usize % count;
         PORTS
@@ -35,7 +40,8 @@ impl Port {
             .ok_or_else(|| Error::new(format!("no port from {} to {} is free", PORTS.start, PORTS.end - 1)))
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.number).into()
     }
 

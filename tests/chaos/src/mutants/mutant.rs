@@ -17,7 +17,7 @@ pub(super) struct Mutant {
     pub(super) what: String,
     /// Any of these clauses is broken by it.
     pub(super) clauses: Vec<String>,
-    /// What the run that shows it is given.
+    /// What the program that shows it is given: `run` or `tasks` first.
     pub(super) arguments: Vec<String>,
     /// The first seed that is tried.
     pub(super) seed: u64,
@@ -44,6 +44,11 @@ impl Mutant {
         Ok(mutants)
     }
 
+    /// Whether a run of masters and workers shows it.
+    pub(super) fn is_of_tasks(&self) -> bool {
+        self.arguments[0] == "tasks"
+    }
+
     fn read(path: &Path) -> Result<Self, Failure> {
         let text = fs::read_to_string(path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -60,7 +65,10 @@ impl Mutant {
         let clauses = after("Clause:")?.split(',').map(|clause| clause.trim().to_owned()).collect();
         let seed = after("Seed:")?;
         let seed = seed.parse().map_err(|error| format!("Seed: {seed:?}: {error}"))?;
-        let arguments = after("Run:")?.split_whitespace().map(str::to_owned).collect();
+        let arguments: Vec<_> = after("Run:")?.split_whitespace().map(str::to_owned).collect();
+        if !matches!(arguments[0].as_str(), "run" | "tasks") {
+            return Err(format!("Run: {:?} is neither run nor tasks", arguments[0]));
+        }
         Ok(Mutant { name, path: path.to_owned(), what, clauses, arguments, seed })
     }
 }
@@ -75,23 +83,23 @@ mod tests {
 
     #[test]
     fn a_patch_says_what_it_breaks_and_how_it_shows() {
-        let text = "It breaks.\n\nClause: 6.4, 6.5\nRun: --backend etcd --faults cut\nSeed: 3\n\ndiff --git a/x b/x\nClause: 1\n";
+        let text = "It breaks.\n\nClause: 6.4, 6.5\nRun: run --backend etcd --faults cut\nSeed: 3\n\ndiff --git a/x b/x\nClause: 1\n";
         let mutant = parse(text).expect("a mutant");
         assert_eq!((mutant.what.as_str(), mutant.seed), ("It breaks.", 3));
         assert_eq!(mutant.clauses, ["6.4", "6.5"]);
-        assert_eq!(mutant.arguments, ["--backend", "etcd", "--faults", "cut"]);
+        assert_eq!(mutant.arguments, ["run", "--backend", "etcd", "--faults", "cut"]);
     }
 
     #[test]
     fn what_is_missing_is_named() {
         for (line, text) in [
-            ("Clause:", "It breaks.\nRun: --backend etcd\nSeed: 3\ndiff --git a/x b/x\nClause: 1\n"),
+            ("Clause:", "It breaks.\nRun: run --backend etcd\nSeed: 3\ndiff --git a/x b/x\nClause: 1\n"),
             ("Run:", "It breaks.\nClause: 1\nSeed: 3\n"),
-            ("Seed:", "It breaks.\nClause: 1\nRun: --backend etcd\nSeed:\n"),
+            ("Seed:", "It breaks.\nClause: 1\nRun: run --backend etcd\nSeed:\n"),
         ] {
             assert!(parse(text).expect_err(line).contains(line), "{text}");
         }
-        assert!(parse("It breaks.\nClause: 1\nRun: x\nSeed: one\n").expect_err("no number").contains("\"one\""));
+        assert!(parse("It breaks.\nClause: 1\nRun: run x\nSeed: one\n").expect_err("no number").contains("\"one\""));
     }
 
     #[test]

@@ -46,9 +46,10 @@ impl Tree {
         succeed(command.current_dir(self.copy()), "the patch does not apply:", patch)
     }
 
-    /// Builds what a run needs.
-    pub(super) fn build(&self) -> Result<(), Failure> {
-        let packages = ["registry-chaos", "registry-etcd", "registry-zookeeper"];
+    /// Builds what a run needs, one of masters and workers or one of clients.
+    pub(super) fn build(&self, is_of_tasks: bool) -> Result<(), Failure> {
+        let mut packages = vec!["registry-chaos", "registry-etcd", "registry-zookeeper"];
+        packages.extend(is_of_tasks.then_some("registry-server"));
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--locked", "--quiet"]).args(packages.iter().flat_map(|package| ["-p", package]));
         cargo.env("CARGO_TARGET_DIR", self.target());
