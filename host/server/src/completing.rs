@@ -129,11 +129,15 @@ fn settings(_: &str) -> Vec<String> {
         let settings = context()?.settings().ok()?;
         let name = settings.registry_type();
         let plugin = Plugin::named(name, settings.plugin_dirs(), settings.plugin_sha256(name)).ok()?;
-        let mut known = settings.merged(&plugin.metadata().keys).ok()?;
+        let keys = &plugin.metadata().keys;
+        let mut known: Vec<_> = settings.merged(keys).ok()?.into_iter().map(|setting| setting.key).collect();
+        known.extend(keys.iter().map(|key| format!("registry.{name}.{}", key.name)));
         for section in settings.host_sections() {
-            known.extend((section.check)(&settings).ok()?);
+            known.extend((section.keys)().iter().map(|key| format!("registry.{}.{}", section.name, key.name)));
         }
-        Some(known.into_iter().map(|setting| format!("{}=", setting.key)).collect())
+        known.sort();
+        known.dedup();
+        Some(known.into_iter().map(|key| key + "=").collect())
     };
     known().unwrap_or_default()
 }
