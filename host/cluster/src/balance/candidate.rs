@@ -69,7 +69,7 @@ impl<'a> Candidate<'a> {
 
     /// The part of its host weight that counts while it is young.
     pub fn warm_weight(&self) -> f64 {
-        (self.host_weight() / self.coldness()).max(1.0)
+        registry_balance::warm(self.host_weight(), self.coldness())
     }
 
     /// What burdens it: cpu · 10 + memory · 20 + load · 70, and the more the younger it is.
@@ -142,6 +142,5 @@ fn coldness(heartbeat: &Heartbeat) -> Option<f64> {
         return None;
     }
     let uptime = heartbeat.report_time.saturating_sub(heartbeat.startup_time) as f64;
-    let warm_up = WARM_UP.as_millis() as f64;
-    Some(if uptime > 0.0 && uptime < warm_up { warm_up / uptime } else { 1.0 })
+    Some(registry_balance::coldness(uptime, WARM_UP.as_millis() as f64))
 }

@@ -1,15 +1,15 @@
 //! Weighted round robin as DolphinScheduler's later versions have it.
 
-use std::collections::HashMap;
+use registry_balance::Credits;
 
-use super::{Candidate, smooth::forget_others};
+use super::Candidate;
 
 /// Turns round the circle: each worker in turn adds its weight to its credit, and one with the sum of all weights pays
 /// that and is chosen.
 #[derive(Clone, Debug, Default)]
 pub struct Cycle {
     next: usize,
-    credits: HashMap<String, f64>,
+    credits: Credits,
 }
 
 impl Cycle {
@@ -19,7 +19,7 @@ impl Cycle {
         candidates: &[Candidate<'a>],
         weight: impl Fn(&Candidate<'a>) -> f64,
     ) -> Option<usize> {
-        forget_others(&mut self.credits, candidates);
+        self.credits.keep(candidates.iter().map(Candidate::address));
         let weight = |candidate: &Candidate<'a>| weight(candidate).max(1.0);
         let total: f64 = candidates.iter().map(weight).sum();
         if candidates.is_empty() {
@@ -29,7 +29,7 @@ impl Cycle {
         for _ in 0..=candidates.len() * candidates.len() {
             let at = self.next % candidates.len();
             self.next = at + 1;
-            let credit = self.credits.entry(candidates[at].address().to_owned()).or_default();
+            let credit = self.credits.of(candidates[at].address());
             *credit += weight(&candidates[at]);
             if *credit >= total {
                 *credit -= total;
