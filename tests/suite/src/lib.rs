@@ -34,6 +34,7 @@ macro_rules! pages {
 pages! {
     Readme: "README.md",
     Host: "docs/host.md",
+    Calls: "docs/calls.md",
     Discovery: "docs/discovery.md",
     States: "docs/states.md",
     WritingABackend: "docs/writing-a-backend.md",
