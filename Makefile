@@ -71,7 +71,7 @@ soak: install-build install-servers ## Live through a day of heartbeats, watches
 	$(BUILD)
 	exec $(TARGET)/debug/registry-chaos soak --out $(TARGET)/soak $(ARGS)
 
-interop: install-build install-servers install-clients ## Meet the servers' other clients, Go's, Curator, kazoo, and DolphinScheduler's servers, which it fetches (ARGS='...' names trials)
+interop: install-build install-servers install-clients ## Meet the servers' other clients, Go's, Curator, kazoo, DolphinScheduler's servers and Dubbo, which it fetches (ARGS='...' names trials)
 	$(BUILD)
 	tests/interop/build $(TARGET)
 	exec $(TARGET)/debug/registry-interop $(ARGS)

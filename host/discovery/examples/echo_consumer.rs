@@ -39,7 +39,10 @@ async fn main() -> Result<()> {
         }
         tokio::select! {
             () = sleep(Duration::from_millis(pause)) => {}
-            _ = stop.recv() => return discovery.close().await,
+            _ = stop.recv() => break,
         }
     }
+    // Where the registry does not answer, what is left there goes with the session.
+    let _ = timeout(Duration::from_secs(1), discovery.close()).await;
+    Ok(())
 }

@@ -1,11 +1,14 @@
 //! A provider that Dubbo's consumers find and call: `echo_provider [REGISTRY-URL [HOST:PORT]]`. Without a URL the
 //! registry is that of the file which $REGISTRY_CONFIG names. SIGTERM ends it.
 
-use std::{env, process};
+use std::{env, process, time::Duration};
 
 use registry_discovery::{Discovery, SECTION, ServiceUrl, tonic::serve};
 use registry_host::{Result, Settings};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
 use tonic::{Request, Response, Status, transport::Server};
 
 use self::demo::echo_service_server::{EchoService, EchoServiceServer};
@@ -40,5 +43,7 @@ async fn main() -> Result<()> {
         format!("tri://{address}/demo.EchoService?methods=Echo&application=echo-provider").parse()?;
     let router = Server::builder().add_service(EchoServiceServer::new(Echo));
     serve(&discovery, service, router).until(async move { stop.recv().await.unwrap_or_default() }).await?;
-    discovery.close().await
+    // Where the registry does not answer, what is left there goes with the session.
+    let _ = timeout(Duration::from_secs(1), discovery.close()).await;
+    Ok(())
 }

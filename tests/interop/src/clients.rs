@@ -20,6 +20,10 @@ pub enum Client {
     DolphinScheduler13,
     /// The registry's part of DolphinScheduler 2.0.5, on ZooKeeper.
     DolphinScheduler20,
+    /// A provider or consumer of dubbo-go 3.3.2, on ZooKeeper and etcd.
+    DubboGo,
+    /// A provider or consumer of Dubbo 3.3.6 in Java, on ZooKeeper.
+    DubboJava,
 }
 
 /// How long a driver lives, which decides what it is made for.
@@ -33,8 +37,15 @@ pub enum Lives {
 
 impl Client {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Go, Self::Curator, Self::Kazoo, Self::DolphinScheduler13, Self::DolphinScheduler20];
+    pub const ALL: [Self; 7] = [
+        Self::Go,
+        Self::Curator,
+        Self::Kazoo,
+        Self::DolphinScheduler13,
+        Self::DolphinScheduler20,
+        Self::DubboGo,
+        Self::DubboJava,
+    ];
 
     /// A short name, for messages.
     pub const fn name(self) -> &'static str {
@@ -44,6 +55,8 @@ impl Client {
             Self::Kazoo => "kazoo",
             Self::DolphinScheduler13 => "dolphinscheduler 1.3.6",
             Self::DolphinScheduler20 => "dolphinscheduler 2.0.5",
+            Self::DubboGo => "dubbo-go",
+            Self::DubboJava => "dubbo in java",
         }
     }
 
@@ -71,18 +84,32 @@ impl Client {
                 command
             }
             Self::Curator => {
-                let mut command = java(lives);
+                let mut command = java(lives, 128);
                 command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
                 let libraries = built.join("java/libraries/*");
                 command.arg("-cp").arg(format!("{}:{}", program.display(), libraries.display())).arg("Driver");
                 command
             }
             Self::DolphinScheduler13 | Self::DolphinScheduler20 => {
-                let mut command = java(lives);
+                let mut command = java(lives, 128);
                 // Its Spring is older than Java's modules.
                 command.args(["--add-opens", "java.base/java.lang=ALL-UNNAMED"]);
                 let libraries = fs::read_to_string(program.with_file_name("libraries")).unwrap_or_default();
                 command.arg("-cp").arg(format!("{}:{}", program.display(), libraries.trim())).arg("peer.Peer");
+                command
+            }
+            Self::DubboGo => Command::new(program),
+            Self::DubboJava => {
+                let mut command = java(lives, 256);
+                command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-Ddubbo.application.logger=slf4j"]);
+                // It reports as errors what its clients say while they end.
+                command.arg("-Dorg.slf4j.simpleLogger.log.org.apache.curator.framework.recipes.cache=off");
+                // Else it takes the address of another interface for 127.0.0.1.
+                command.args(["-Djava.net.preferIPv4Stack=true", "-Ddubbo.network.interface.ignored=.*"]);
+                // It keeps files in its user's folder.
+                command.arg(format!("-Duser.home={}", built.join("dubbo-java").display()));
+                let libraries = built.join("dubbo-java/libraries/*");
+                command.arg("-cp").arg(format!("{}:{}", program.display(), libraries.display())).arg("peer.Peer");
                 command
             }
             Self::Kazoo => {
@@ -101,14 +128,17 @@ impl Client {
             Self::Kazoo => "python/driver.py",
             Self::DolphinScheduler13 => "dolphinscheduler/1.3.6/classes",
             Self::DolphinScheduler20 => "dolphinscheduler/2.0.5/classes",
+            Self::DubboGo => "dubbo-go/driver",
+            Self::DubboJava => "dubbo-java/classes",
         })
     }
 }
 
-fn java(lives: Lives) -> Command {
+/// Java with at most so many megabytes.
+fn java(lives: Lives, megabytes: u32) -> Command {
     let mut command = Command::new("java");
     if lives == Lives::Seconds {
-        command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"]);
+        command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", &format!("-Xmx{megabytes}m")]);
     }
     command
 }

@@ -1,6 +1,6 @@
 //! Meets real clients of the backends' servers, which nobody here wrote: locks, ephemerals, trees, values (contract
-//! 1.2, 1.5, 4.1, 6.7) and the servers of a cluster; and servers of old releases of DolphinScheduler, as members of
-//! one.
+//! 1.2, 1.5, 4.1, 6.7) and the servers of a cluster; servers of old releases of DolphinScheduler, as members of
+//! one; and Dubbo's providers and consumers in Go and Java.
 //!
 //! It is not a test of Cargo's, since it needs their clients, in Java, Go and Python: `make interop` installs and
 //! builds what is missing, then starts this. Arguments are those of a test's executable, such as a part of a name.
@@ -13,6 +13,7 @@ mod contender;
 mod dead_holders;
 mod dolphinscheduler;
 mod driver;
+mod dubbo;
 mod ephemerals;
 mod hand_overs;
 mod holder;
@@ -57,6 +58,15 @@ fn main() -> ExitCode {
             named.push(trials.named("a_lock_goes_on_when_curators_container_is_removed", containers::come_and_go));
             named.push(trials.named("dolphinscheduler_1_3_is_in_one_cluster_with_ours", dolphinscheduler::release_1_3));
             named.push(trials.named("dolphinscheduler_2_0_is_in_one_cluster_with_ours", dolphinscheduler::release_2_0));
+        }
+        let both = match backend {
+            Backend::Etcd => trials.named("dubbo_go_and_ours_call_each_other", dubbo::go_on_etcd),
+            Backend::ZooKeeper => trials.named("dubbo_and_ours_call_each_other", dubbo::go_and_java_on_zookeeper),
+        };
+        named.push(both);
+        if backend == Backend::ZooKeeper {
+            named.push(trials.named("dubbos_calls_of_ours_go_on_without_sessions", dubbo::calls_of_ours_go_on));
+            named.push(trials.named("our_calls_of_dubbos_go_on_without_sessions", dubbo::calls_of_theirs_go_on));
         }
         named
     });

@@ -20,7 +20,9 @@
 //! `write` puts again and again, one after the other, each with a second to succeed where the client knows deadlines.
 //! Those that are not measured know neither.
 //!
-//! Servers of DolphinScheduler are asked for other things: see `dolphinscheduler/*/java/peer`.
+//! Servers of DolphinScheduler are asked for other things: see `dolphinscheduler/*/java/peer`. So are Dubbo's:
+//! `started` has one begin, and `call COUNT` has a consumer call, which is answered with how often each answer or error
+//! came.
 //!
 //! At the end of its input a driver ends at once, as if it had crashed.
 

@@ -65,8 +65,8 @@ pub(super) fn places(root: &str, application: &str, revision: &str) -> [String; 
     [format!("/{root}/metadata/{application}/{revision}"), format!("/{root}/{application}/{revision}")]
 }
 
-/// An instance that tells by a protocol which is not spoken here: it has no service that is known by name. Whoever looks
-/// for one adds it, by the [endpoints](Instance::endpoints).
+/// Of an instance that tells by a protocol which is not spoken here no service is known by name. Whoever looks for one
+/// adds it, by the [endpoints](Instance::endpoints).
 fn guess(instance: &Instance) -> Metadata {
     Metadata { application: instance.application.clone(), ..Metadata::default() }
 }

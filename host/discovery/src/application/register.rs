@@ -25,7 +25,7 @@ impl Discovery {
     ///
     /// # Behavior
     ///
-    /// It is registered again after a lost session. Its interfaces are mapped to the application, which is never undone.
+    /// It is registered again after a lost session. Its interfaces are mapped to the application, and stay so.
     /// Consumers ask it what it provides, by the [`metadata_service`](super::metadata_service) at that port. With
     /// `remote` its metadata stands in the registry instead, where each revision stays.
     ///

@@ -15,8 +15,8 @@ use crate::{
 /// How long the registry has to tell who is there, before calls are made with what is known.
 const KNOWING: Duration = Duration::from_secs(5);
 
-/// Where providers are looked for, and registered: by interface, as all versions of Dubbo have it, or by application, as
-/// it is since version 3.
+/// Where providers are looked for, and registered: by interface, as all versions of Dubbo have it, or by application,
+/// as it is since version 3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Level {
@@ -67,8 +67,9 @@ pub struct Opening {
 ///
 /// # Behavior
 ///
-/// It is open once the registry has told who is there, which may be nobody, or after 5 s without an answer. It registers
-/// a consumer, which goes with the channel. Providers that are called are those of the protocols `tri` and `grpc`.
+/// It is open once the registry has told who is there, which may be nobody, or after 5 s without an answer. It
+/// registers a consumer, which goes with the channel. Providers that are called are those of the protocols `tri` and
+/// `grpc`.
 ///
 /// # Errors
 ///
