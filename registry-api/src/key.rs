@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The most bytes a key may have.
-pub const MAX_KEY_BYTES: usize = 8_192;
+pub const MAX_KEY_BYTES: usize = 32_768;
 
 /// The most segments a key may have.
 pub const MAX_SEGMENTS: usize = 32;

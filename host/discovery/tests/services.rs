@@ -106,7 +106,7 @@ async fn what_is_wrong_with_a_registration_is_named() {
     let unknown = own.unregister(&provider(2)).await.expect_err("nobody has registered it");
     assert_eq!(unknown.kind(), ErrorKind::NotFound);
     let mut long = provider(3);
-    long.parameters.insert("methods".to_owned(), "m".repeat(8_192));
+    long.parameters.insert("methods".to_owned(), "m".repeat(32_768));
     for (url, field) in [
         (ServiceUrl { path: String::new(), ..provider(3) }, "path"),
         (ServiceUrl::new("tri", "h", 1, "demo.A"), "methods"),

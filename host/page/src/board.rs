@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use registry_discovery::Listed;
 use registry_host::{Entry, Event, Revision, SessionState, Version, plugin::Metadata};
 use registry_tasks::{
     record::Record,
@@ -50,6 +51,8 @@ pub(crate) struct Known {
     pub(crate) watches: Watches,
     /// How long after a read has shown a change the page's watch has told of it, in ms, at the last look.
     pub(crate) lag: Option<f64>,
+    /// What is registered of services, by key; `None` on a page without them.
+    pub(crate) services: Option<BTreeMap<String, Listed>>,
     /// What servers reported of their machines, by role and address.
     pub(crate) measured: HashMap<String, VecDeque<Measured>>,
 }

@@ -1,8 +1,9 @@
 //! A page on which to watch a cluster.
 //!
 //! It shows the session of its own process, the servers and their groups, the tasks, the locks with their queues, the
-//! sessions that own something, what this process asks of the registry, the last events, and the registry's tree. What
-//! changes is sent to each browser as it happens; without JavaScript the same is there as tables.
+//! sessions that own something, what this process asks of the registry, the last events, and the registry's tree;
+//! services as well, if it is given them. What changes is sent to each browser as it happens; without JavaScript the
+//! same is there as tables.
 //!
 //! # Serve the page
 //!
@@ -38,10 +39,12 @@ mod http;
 mod operations;
 mod probes;
 mod render;
+mod services;
 mod watching;
 
 use std::{net::SocketAddr, sync::Arc};
 
+use registry_discovery::Discovery;
 use registry_host::{Error, ErrorKind, Result};
 use registry_tasks::client::Client;
 use tokio::net::TcpListener;
@@ -80,6 +83,15 @@ impl Page {
     ///
     /// As [`Registry::watch`](registry_host::Registry::watch).
     pub async fn open(client: Client, metrics: Option<Metrics>) -> Result<Self> {
+        Self::open_with(client, metrics, None).await
+    }
+
+    /// The same with a section on services, which are on another registry as a rule: their keys begin at the root.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Page::open).
+    pub async fn open_with(client: Client, metrics: Option<Metrics>, services: Option<Discovery>) -> Result<Self> {
         let cluster = client.cluster();
         let board = Arc::new(Board::default());
         let watch = watching::open(cluster.registry()).await?;
@@ -92,7 +104,10 @@ impl Page {
             feed.fill(client.clone(), Arc::clone(&board)),
         ];
         let measuring = metrics.clone().map(|metrics| watching::operations(metrics, Arc::clone(&board)));
-        let tasks = tasks.into_iter().chain(measuring).collect();
+        let mut tasks: Vec<_> = tasks.into_iter().chain(measuring).collect();
+        if let Some(discovery) = services {
+            tasks.push(services::follow(discovery, Arc::clone(&board)).await?);
+        }
         Ok(Page(Arc::new(Inner { client, board, feed, metrics, _tasks: tasks })))
     }
 

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod registry;
+mod services;
 mod shared;
 mod task;
 mod tasks;
@@ -19,7 +20,7 @@ use crate::{board::Board, feed::Section, filter::Filter};
 /// Every section as it is now, in the page's order.
 pub(crate) fn sections(cluster: &Cluster, board: &Board, filter: &Filter) -> Vec<Section> {
     let known = board.known();
-    let sections = [
+    let mut sections = vec![
         ("header", registry::header(cluster.registry(), &known)),
         ("servers", cluster::servers(cluster, &known)),
         ("groups", cluster::groups(cluster, &known)),
@@ -29,7 +30,10 @@ pub(crate) fn sections(cluster: &Cluster, board: &Board, filter: &Filter) -> Vec
         ("operations", registry::operations(&known)),
         ("events", registry::events(&known, filter)),
     ];
-    sections.map(|(id, markup)| (id, markup.into_string().into())).into()
+    if let Some(listed) = &known.services {
+        sections.insert(3, ("services", services::services(listed)));
+    }
+    sections.into_iter().map(|(id, markup)| (id, markup.into_string().into())).collect()
 }
 
 /// What depends on a filter, shown by it.

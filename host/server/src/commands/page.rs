@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use registry_discovery::Discovery;
 use registry_tasks::client::Client;
 use registry_tasks::settings::ServersSettings;
 use serde_json::json;
@@ -23,20 +24,30 @@ use crate::measuring;
 #[command(after_help = "\
 Examples:
   registry page
+  registry page --services
   registry page --listen 127.0.0.1:0 --output json")]
 pub(crate) struct Page {
     /// Where it listens; port 0 stands for a free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7117")]
     listen: SocketAddr,
+    /// Shows services as well, as 'registry services' does; they take a session of their own
+    #[arg(long)]
+    services: bool,
 }
 
 impl Page {
     pub(super) async fn run(self, context: &mut Context) -> Done {
-        let servers = ServersSettings::of(&context.settings()?)?;
+        let settings = context.settings()?;
+        let servers = ServersSettings::of(&settings)?;
+        let services = self.services.then_some(settings);
         let (metrics, _upkeep) = measuring::start()?;
         let work = context.standing(async |registry, output, signals| {
             let client = Client::open(registry, &servers).await?;
-            let page = registry_page::Page::open(client, Some(metrics)).await?;
+            let services = match &services {
+                Some(settings) => Some(Discovery::open(settings).await?),
+                None => None,
+            };
+            let page = registry_page::Page::open_with(client, Some(metrics), services.clone()).await?;
             let bound = page.bind(self.listen).await?;
             if !bound.address().ip().is_loopback() {
                 tracing::warn!(address = %bound.address(), "all who reach this address can read the whole registry");
@@ -47,6 +58,11 @@ impl Page {
             tokio::select! {
                 () = bound.serve(std::future::pending()) => {}
                 _ = signals.next() => {}
+            }
+            if let Some(services) = services
+                && let Err(error) = services.close().await
+            {
+                tracing::info!(%error, "the session of the services was not closed, it ends with its timeout");
             }
             Ok(OK)
         });

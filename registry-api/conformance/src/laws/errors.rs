@@ -140,8 +140,8 @@ async fn the_errors_of_the_limits_say_what_is_allowed(case: &Case) -> Verdict {
     };
     let large = vec![0; 1_000_001];
     says(&refused("put", registry.put(key, &large).await, ErrorKind::ValueTooLarge)?, &["1000001", "1000000"])?;
-    let long = format!("/{}", "k".repeat(8_192));
-    says(&refused("get", registry.get(&long).await, ErrorKind::InvalidKey)?, &["8193", "8192"])?;
+    let long = format!("/{}", "k".repeat(32_768));
+    says(&refused("get", registry.get(&long).await, ErrorKind::InvalidKey)?, &["32769", "32768"])?;
     let deep = "/s".repeat(33);
     says(&refused("get", registry.get(&deep).await, ErrorKind::InvalidKey)?, &["33", "32"])?;
     let mut many = registry.txn();
