@@ -14,6 +14,7 @@ mod output;
 mod probing;
 mod signals;
 mod standalone;
+mod traces;
 
 use std::process::ExitCode;
 

@@ -16,4 +16,5 @@ pub mod run;
 pub mod settings;
 pub mod spool;
 pub mod store;
+mod trace;
 pub mod worker;

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
 use crate::probing::Probing;
+use crate::traces::Traces;
 
 /// Hands tasks out to workers
 ///
@@ -51,6 +52,7 @@ impl Master {
         unknown(&settings, &["master", "servers"])?.iter().for_each(|unknown| tracing::warn!("{unknown}"));
         let probing = Probing::begin("master", master.listening()?.ip, master.http_port).await?;
         let work = context.standing(async |registry, output, signals| {
+            let _traces = Traces::begin(&servers, "master")?;
             let mut master = Serving::start(registry.clone(), options, master, &servers).await?;
             let address = master.address().to_owned();
             let http = probing.as_ref().map(Probing::address);

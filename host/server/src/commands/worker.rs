@@ -12,6 +12,7 @@ use super::master::{listening, probed};
 use crate::context::Context;
 use crate::exit::{Done, Failure, OK};
 use crate::probing::Probing;
+use crate::traces::Traces;
 
 /// Runs tasks that masters hand out
 ///
@@ -68,6 +69,7 @@ impl Worker {
         };
         let probing = Probing::begin("worker", setup.worker.listening()?.ip, setup.worker.http_port).await?;
         let work = context.standing(async |registry, output, signals| {
+            let _traces = Traces::begin(&setup.servers, "worker")?;
             let mut probing = probing;
             let mut _probed = None;
             let (ask, asked) = watch::channel(0);

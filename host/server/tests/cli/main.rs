@@ -15,6 +15,7 @@ mod standalone;
 mod support;
 mod tasks;
 mod terminal;
+mod traces;
 mod transactions;
 mod watching;
 mod workers;

@@ -9,7 +9,8 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use registry_cluster::{Cluster, Options, Role};
 use registry_host::{Error, ErrorKind, Event, Registry, Result};
 use tokio::time::{Instant, sleep};
-use tonic::Status;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Request, Status};
 
 pub use self::output::{Followed, Output};
 pub use self::why::Why;
@@ -18,6 +19,7 @@ use crate::protocol::{Channels, MasterClient, error_of};
 use crate::record::{Cancel, Record, Spec, TaskId};
 use crate::settings::ServersSettings;
 use crate::store::{Store, Stored, no_such_task, read};
+use crate::trace::{Step, TRACEPARENT};
 
 /// How long masters are looked for, and asked again that give no answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,11 +73,22 @@ impl Client {
         spec.check()?;
         let written = serde_json::to_vec(spec)
             .map_err(|error| Error::new(ErrorKind::Other, "the task can't be written").with_cause(&error))?;
+        let step = Step::submitting(id);
+        let trace = step.traceparent().and_then(|trace| trace.parse::<MetadataValue<Ascii>>().ok());
         let reply = self.ask(|mut master: MasterClient| {
-            let request = SubmitRequest { id: id.as_str().to_owned(), spec: written.clone() };
+            let mut request = Request::new(SubmitRequest { id: id.as_str().to_owned(), spec: written.clone() });
+            if let Some(trace) = &trace {
+                request.metadata_mut().insert(TRACEPARENT, trace.clone());
+            }
             async move { Ok(master.submit(request).await?.into_inner()) }
         });
-        let reply = reply.await?;
+        let reply = match reply.await {
+            Ok(reply) => reply,
+            Err(error) => {
+                step.failed(error.to_string());
+                return Err(error);
+            }
+        };
         Ok(Submitted { record: record(&reply.record)?, existed: reply.existed })
     }
 

@@ -14,6 +14,7 @@ use crate::figures;
 use crate::protocol::messages::{DispatchReply, DispatchRequest};
 use crate::record::{State, WorkerRef, now};
 use crate::store::Stored;
+use crate::trace::Step;
 
 /// How long a worker is given nothing more that has refused a task, as one that is full does.
 const REST: Duration = Duration::from_millis(500);
@@ -50,6 +51,15 @@ pub(super) async fn send(shared: &Shared, stored: &Stored, worker: WorkerRef) ->
 
 /// Asks the worker that a task was sent to until it answers, for as long as it may take.
 pub(super) async fn ask(shared: &Shared, sent: Stored) -> Answer {
+    let step = Step::sending(&sent.record);
+    let answer = until_it_answers(shared, sent).await;
+    if !matches!(answer, Answer::Settled { .. }) {
+        step.failed("the worker has not accepted it");
+    }
+    answer
+}
+
+async fn until_it_answers(shared: &Shared, sent: Stored) -> Answer {
     let at = sent.version;
     let Some(worker) = sent.record.worker.clone() else { return Answer::Settled { at } };
     let begun = Instant::now();

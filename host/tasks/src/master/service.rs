@@ -1,7 +1,7 @@
 //! What a master answers clients and workers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use registry_cluster::{MemberFilter, Role};
 use registry_host::{Error, ErrorKind};
@@ -16,6 +16,7 @@ use crate::protocol::messages::{
 use crate::protocol::status_of;
 use crate::record::{Cancel, Finished, Record, Refused, Spec, TaskId, TaskResult, now};
 use crate::store::{Changed, Stored};
+use crate::trace::{Step, TRACEPARENT};
 
 /// How long the client of a cancellation waits for the worker to hear of it.
 const PROMPTLY: Duration = Duration::from_secs(3);
@@ -56,6 +57,7 @@ impl Service {
 impl master_server::Master for Service {
     async fn submit(&self, request: Request<SubmitRequest>) -> Answer<SubmitReply> {
         self.serving()?;
+        let trace = request.metadata().get(TRACEPARENT).and_then(|trace| trace.to_str().ok()).map(str::to_owned);
         let request = request.into_inner();
         let id = id(request.id)?;
         let spec: Spec = serde_json::from_slice(&request.spec)
@@ -76,7 +78,8 @@ impl master_server::Master for Service {
         let created = match is_there {
             true => None,
             false => {
-                store.create(Record::submitted(id.clone(), spec, now())).await.map_err(|error| status_of(&error))?
+                let record = Record::submitted(id.clone(), spec, now()).traced(trace.as_deref());
+                store.create(record).await.map_err(|error| status_of(&error))?
             }
         };
         let (stored, existed) = match created {
@@ -130,6 +133,7 @@ impl master_server::Master for Service {
         let result: TaskResult = serde_json::from_slice(&request.into_inner().result)
             .map_err(|error| Status::invalid_argument(format!("the result can't be read: {error}")))?;
         let mut decision = Decision::Recorded;
+        let begun = SystemTime::now();
         let known = self.shared.board.stored(result.id.as_str()).map(|stored| (*stored).clone());
         let changed = self.shared.store.change(&result.id, known, |record| {
             Ok(match record.finished(&result, now()) {
@@ -148,7 +152,10 @@ impl master_server::Master for Service {
             })
         });
         match changed.await {
-            Ok(_) => {}
+            Ok(changed) => {
+                let record = changed.stored().record;
+                drop(Step::recording(&record, begun).with("registry.task.state", record.state.name()));
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => decision = Decision::NoSuchTask,
             Err(error) => return Err(status_of(&error)),
         }

@@ -24,6 +24,8 @@ config! {
         pub token_file: Option<PathBuf>,
         /// TLS between them.
         pub tls: TlsFiles,
+        /// The OpenTelemetry collector that the traces of tasks are sent to by gRPC, such as http://127.0.0.1:4317.
+        pub traces_endpoint: Option<String>,
     } and {
         /// What relative paths start from.
         pub base: PathBuf

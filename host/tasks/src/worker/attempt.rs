@@ -17,6 +17,7 @@ use super::table::{Attempt, Stage};
 use crate::record::{Outcome, Record, TaskResult, now};
 use crate::run::{Finished, How, Job, Reason, Stop};
 use crate::spool::Spooled;
+use crate::trace::Step;
 
 /// How long a command runs before its record says so. What ends earlier costs no Txn for that.
 const SHORT: Duration = Duration::from_secs(1);
@@ -79,6 +80,7 @@ async fn run(
             return Some(result(shared, record, not_run(not_started(stop.reason))));
         }
     };
+    let step = Step::running(record);
     let running = Arc::new(shared.executor.start(job(record)));
     attempt.come_to(Stage::Started(Arc::clone(&running)));
     let finished = running.finished();
@@ -96,6 +98,11 @@ async fn run(
             () = &mut lasting => {}
         }
     };
+    match &finished.how {
+        How::Exited(0) => drop(step),
+        How::Exited(code) => step.with("process.exit.code", i64::from(*code)).failed("the command has failed"),
+        how => step.failed(format!("{how:?}")),
+    }
     if let How::NotStarted(why) = &finished.how {
         tracing::error!(task = %record.id, why, "a task can't be started, it is handed back");
         // A worker that can't start anything must not be offered the same task again and again at full speed.

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::exit::{Done, Failure, NO, OK};
 use crate::options::duration;
 use crate::output::Output;
+use crate::traces::Traces;
 
 /// Has a command run on a worker
 ///
@@ -87,6 +88,7 @@ impl Submit {
         spec.check()?;
         let id = self.id.unwrap_or_else(TaskId::random);
         let work = context.standing(async |registry, output, signals| {
+            let _traces = Traces::begin(&servers, "submit")?;
             let client = client(registry, &servers).await?;
             let working = async {
                 submit(&client, &id, &spec, output).await?;
