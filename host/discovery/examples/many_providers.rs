@@ -1,6 +1,6 @@
 //! How long it takes until all see all: processes that each provide every service start together, and one follows them.
 //!
-//! `cargo run --release -p registry-discovery --example crowd -- registry.yaml [PROCESSES [SERVICES]]`
+//! `cargo run --release -p registry-discovery --example many_providers -- registry.yaml [PROCESSES [SERVICES]]`
 
 use std::time::{Duration, Instant};
 
