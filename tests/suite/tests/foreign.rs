@@ -101,7 +101,7 @@ async fn on_zookeeper_too_long_paths_are_hidden_and_deleted() {
     registry.put("/b", "").await.unwrap();
     let mut mirror = Mirror::of(&registry, "/").await;
     let namespace = registry.namespace().to_owned();
-    let long = format!("/b/{}", "x".repeat(8_190));
+    let long = format!("/b/{}", "x".repeat(32_766));
     for foreign in [format!("{deepest}/deep"), format!("{deepest}/deep/deeper"), long] {
         create(&client, CreateMode::Persistent, &format!("/{namespace}{foreign}")).await;
     }

@@ -140,7 +140,7 @@ async fn a_txn_of_the_largest_size_is_taken() {
     assert_eq!(client.txn(&checks, &deletes).await.expect("a chain").deleted(), 32);
     let large = "v".repeat(1_000_000);
     client.write(&[put("/large", &large)]).await.expect("the largest value");
-    // As heavy as may be, with the longest keys there are.
+    // As heavy as may be, with long keys.
     let deep = format!("/{}{}", "s".repeat(8_100), "/x".repeat(31));
     let heavy = "v".repeat(700_000);
     for _ in 0..2 {

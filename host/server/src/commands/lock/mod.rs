@@ -25,11 +25,13 @@ use crate::exit::Done;
 /// passed on to the command, which runs in a process group of its own, except in a
 /// pipeline or a script on a terminal.
 ///
-/// If the lock is lost meanwhile, because the session ended or somebody deleted the entry in the queue, everything that
-/// the command has started gets SIGTERM. SIGKILL follows before the lock can be another's: 3/40 of the session's
-/// timeout T (and at most 10 s) after the lock was last known to be held, which is 2.25 s with the default of 30 s. The
-/// exit code is 75. The same is done if this program is killed. While it is stopped itself (Ctrl-Z, kill -STOP) so is
-/// the command; after T the lock is lost.
+/// If the lock is lost meanwhile, because the session ended or somebody deleted the
+/// entry in the queue, everything that the command has started gets SIGTERM.
+/// SIGKILL follows before the lock can be another's: 3/40 of the session's timeout
+/// T (and at most 10 s) after the lock was last known to be held, which is 2.25 s
+/// with the default of 30 s. The exit code is 75. The same is done if this program
+/// is killed. While it is stopped itself (Ctrl-Z, kill -STOP) so is the command;
+/// after T the lock is lost.
 ///
 /// The command finds in its environment:
 ///   REGISTRY_LOCK_KEY    the lock's key

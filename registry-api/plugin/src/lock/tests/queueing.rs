@@ -1,6 +1,6 @@
 use std::sync::atomic::AtomicUsize;
 
-use registry_api::SessionId;
+use registry_api::{MAX_KEY_BYTES, SessionId};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -181,7 +181,7 @@ async fn an_ephemeral_entry_is_no_lock() {
 async fn keys_too_long_for_a_queue_are_refused() {
     let server = Arc::new(Server::default());
     let tree = Tree::connect(&server, 1);
-    for key in ["/".to_owned(), "/a".repeat(32), format!("/{}", "a".repeat(8_190))] {
+    for key in ["/".to_owned(), "/a".repeat(32), format!("/{}", "a".repeat(MAX_KEY_BYTES - 2))] {
         let request = LockRequest::new(key, Bytes::new(), true, 1, tree.context().clone());
         assert_eq!(kind(within(acquire(tree.clone(), request, None)).await), Some(ErrorKind::InvalidKey));
     }
