@@ -50,7 +50,7 @@ pub(super) fn draw_all(
         for plan in &mut plans {
             plan.extend(draw(rng, kinds, begins..ends, session));
         }
-        begins = ends + MASTERS_AWAY;
+        begins = ends + MASTERS_AWAY * 2;
         if begins > whole || workers == 0 {
             break;
         }
@@ -58,7 +58,9 @@ pub(super) fn draw_all(
         let (masters, workers) = plans.split_at_mut(masters as usize);
         masters.iter_mut().for_each(|plan| plan.push(Planned { at: ends, kind, lasts: MASTERS_AWAY }));
         let at = ends + Duration::from_millis(rng.u64(3_500..5_000));
-        workers[rng.usize(..workers.len())].push(Planned { at, kind, lasts: Duration::from_millis(200) });
+        // It is back at once with the results, or when others have begun what they are of.
+        let lasts = if rng.bool() { Duration::from_millis(200) } else { session.mul_f64(1.3 + rng.f64() / 2.0) };
+        workers[rng.usize(..workers.len())].push(Planned { at, kind, lasts });
     }
     plans
 }

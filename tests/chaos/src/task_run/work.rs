@@ -71,9 +71,9 @@ impl Work {
         let id = TaskId::new(format!("t{number:04}"))?;
         // Most are short; some outlast a session, so that they are there when it ends.
         let millis = match rng.u32(..10) {
-            0..6 => rng.u64(20..300),
-            6..9 => rng.u64(300..3_000),
-            _ => rng.u64(5_000..12_000),
+            0..5 => rng.u64(20..300),
+            5..8 => rng.u64(300..3_000),
+            _ => rng.u64(6_000..14_000),
         };
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let mut command = vec![text(program), "probe".to_owned(), "--folder".to_owned(), text(&self.marks)];
